@@ -1,0 +1,82 @@
+/* base/limits.h -- every bound of the project, with unit, reason and the relations between them.
+ *
+ * Invariants: the static assertions below; configuration may lower a bound, never raise it
+ * Thread:     any, constants
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#include <assert.h>
+
+#define KIB 1024u
+#define MIB (1024u * 1024u)
+
+/* Data model (as etcd's defaults, so that its users need not think again). */
+#define KV_KEY_BYTES_MAX (2u * KIB)
+#define KV_VALUE_BYTES_MAX (1u * MIB)
+#define KV_TXN_BYTES_MAX (1536u * KIB)
+#define KV_TXN_OPS_MAX 128u
+
+/* Log: an entry is a command with its envelope. */
+#define ENTRY_ENVELOPE_BYTES_MAX (16u * KIB)
+#define ENTRY_BYTES_MAX (KV_TXN_BYTES_MAX + ENTRY_ENVELOPE_BYTES_MAX)
+#define WAL_BATCH_BYTES_MAX                                                                        \
+    (1u * MIB) /* gathered in one sync; one larger entry may exceed it alone */
+#define WAL_SEGMENT_BYTES_FIRST (2u * MIB)
+#define WAL_SEGMENT_BYTES_MAX (64u * MIB)
+#define WAL_BLOCK_BYTES (4u * KIB)
+#define LOG_CACHE_BYTES_MAX (32u * MIB) /* newest entries kept in memory for peers and apply */
+
+/* Raft core. */
+#define RAFT_VOTERS_MAX 16u
+#define RAFT_LEARNERS_MAX 16u
+#define RAFT_PEERS_MAX 32u
+#define RAFT_INFLIGHT_MSGS_MAX 128u
+#define RAFT_INFLIGHT_BYTES_MAX (4u * MIB)
+#define RAFT_APPEND_BYTES_MAX (1u * MIB)
+#define RAFT_APPEND_ENTRIES_MAX 4096u
+#define RAFT_UNCOMMITTED_BYTES_MAX (64u * MIB)
+#define RAFT_APPLY_BYTES_MAX (8u * MIB)
+#define RAFT_TERM_RUNS_MAX 4096u
+#define RAFT_SIZE_RING 65536u
+#define RAFT_READ_BATCHES_MAX 1024u
+
+/* Network. */
+#define NET_FRAME_BYTES_MAX (10u * 1000u * 1000u) /* a message between nodes: at most 10 MB */
+#define NET_PEERS_MAX RAFT_PEERS_MAX
+#define NET_CONNS_MAX 128u              /* QUIC connections, handshakes included */
+#define NET_QUEUE_BYTES_MAX (16u * MIB) /* unsent bytes a peer and stream class */
+#define NET_COOKIE_BYTES_MAX 256u
+
+/* HTTP. */
+#define HTTP_CONNS_MAX 4096u
+#define HTTP_HEAD_BYTES_MAX (8u * KIB)
+#define HTTP_TARGET_BYTES_MAX (4u * KIB)
+#define HTTP_FIELDS_MAX 64u
+#define HTTP_BODY_BYTES_MAX (4u * MIB) /* JSON escapes can double a transaction */
+#define HTTP_PIPELINE_MAX 64u          /* unanswered requests on one connection */
+#define HTTP_HEAD_MS_MAX 10000u        /* whole head, from its first byte */
+#define HTTP_BODY_MS_MAX 30000u        /* whole body, from its first byte */
+#define HTTP_WRITE_MS_MAX 30000u       /* a reader that takes nothing for so long is cut off */
+
+/* Node. */
+#define MAILBOX_MESSAGES 8192u
+#define CALLS_MAX 16384u      /* client operations in flight */
+#define CALL_MS_DEFAULT 5000u /* deadline of a client operation */
+#define STOP_MS_MAX 5000u     /* from SIGTERM to the end of the process */
+#define OVERLAY_BYTES_DEFAULT (32u * MIB)
+#define NODE_ADDR_BYTES_MAX 256u /* text of one address */
+#define NODE_ADDRS_MAX 16u       /* addresses of one endpoint */
+
+static_assert(KV_VALUE_BYTES_MAX + KV_KEY_BYTES_MAX <= KV_TXN_BYTES_MAX, "a single set fits");
+static_assert(ENTRY_BYTES_MAX + 64u * KIB <= NET_FRAME_BYTES_MAX, "an entry fits a frame");
+static_assert(RAFT_APPEND_BYTES_MAX + ENTRY_BYTES_MAX + 64u * KIB <= NET_FRAME_BYTES_MAX,
+              "an append that ends with the largest entry fits a frame");
+static_assert(ENTRY_BYTES_MAX + WAL_BLOCK_BYTES <= WAL_SEGMENT_BYTES_FIRST,
+              "the largest entry fits the smallest segment");
+static_assert(2u * KV_TXN_BYTES_MAX <= HTTP_BODY_BYTES_MAX, "an escaped transaction fits a body");
+static_assert(HTTP_TARGET_BYTES_MAX < HTTP_HEAD_BYTES_MAX, "the target is part of the head");
+static_assert(RAFT_VOTERS_MAX + RAFT_LEARNERS_MAX <= RAFT_PEERS_MAX, "every member has a slot");
+static_assert(NET_FRAME_BYTES_MAX <= NET_QUEUE_BYTES_MAX, "a queue holds the largest frame");
+
+#endif

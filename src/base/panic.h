@@ -1,0 +1,34 @@
+/* base/panic.h -- assertions that stay on in release builds, and the panic that ends the process.
+ *
+ * Invariants: an ASSERT is about our own mistakes only; bytes from disk, network or clients never
+ *             reach one
+ * Thread:     any
+ * Why:        a node that no longer knows its state must stop; the cluster carries on
+ */
+#ifndef BASE_PANIC_H
+#define BASE_PANIC_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+
+/* A function that writes its part of the story to fd; called once, on panic. */
+typedef void (*panic_dump_fn)(void *arg, int fd);
+
+/* panic_hook_set -- what to call before the process aborts (one hook; NULL removes it).
+ *   The only process-wide state of base: an abort is a matter of the process. */
+void panic_hook_set(panic_dump_fn dump, void *arg);
+
+/* panic_fail -- print where and why to stderr, run the hook once, abort. */
+NORETURN void panic_fail(const char *file, int line, const char *what);
+
+#define ASSERT(cond)                                                                               \
+    do {                                                                                           \
+        if (__builtin_expect(!(cond), 0)) {                                                        \
+            panic_fail(__FILE__, __LINE__, #cond);                                                 \
+        }                                                                                          \
+    } while (0)
+
+#define PANIC(what) panic_fail(__FILE__, __LINE__, (what))
+
+#endif

@@ -1,0 +1,87 @@
+/* tests/lib/tap.h -- test harness: prints TAP, one line a test; a test is a function with a sentence.
+ *
+ * Shape:      TAP_TEST("commit: entries commit only when durable", fn) inside main, then tap_done()
+ * Invariants: a failed CHECK ends its test, not the program; the plan is printed last
+ * Thread:     one
+ */
+#ifndef TESTS_TAP_H
+#define TESTS_TAP_H
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct tap {
+    int tests;
+    int failed;
+    jmp_buf out;
+};
+
+static struct tap tap_state;
+
+__attribute__((unused, noreturn)) static void tap_fail(const char *file, int line, const char *what)
+{
+    printf("# %s:%d: %s\n", file, line, what);
+    longjmp(tap_state.out, 1);
+}
+
+/* CHECK -- one observation; the test ends when it does not hold. */
+#define CHECK(cond)                                                                                \
+    do {                                                                                           \
+        if (!(cond)) {                                                                             \
+            tap_fail(__FILE__, __LINE__, #cond);                                                   \
+        }                                                                                          \
+    } while (0)
+
+/* CHECK_U64 -- like CHECK(a == b), and prints both when they differ. */
+#define CHECK_U64(a, b)                                                                            \
+    do {                                                                                           \
+        unsigned long long tap_a_ = (unsigned long long)(a);                                       \
+        unsigned long long tap_b_ = (unsigned long long)(b);                                       \
+        if (tap_a_ != tap_b_) {                                                                    \
+            printf("# got %llu, expected %llu\n", tap_a_, tap_b_);                                 \
+            tap_fail(__FILE__, __LINE__, #a " == " #b);                                            \
+        }                                                                                          \
+    } while (0)
+
+/* TAP_TEST -- run one test function (void -> void) under a name that is a sentence. */
+#define TAP_TEST(name, fn)                                                                         \
+    do {                                                                                           \
+        tap_state.tests++;                                                                         \
+        if (setjmp(tap_state.out) == 0) {                                                          \
+            fn();                                                                                  \
+            printf("ok %d - %s\n", tap_state.tests, name);                                         \
+        } else {                                                                                   \
+            tap_state.failed++;                                                                    \
+            printf("not ok %d - %s\n", tap_state.tests, name);                                     \
+        }                                                                                          \
+        fflush(stdout);                                                                            \
+    } while (0)
+
+/* tap_dies -- true when fn ends its process by a signal (a panic); stderr is silenced. */
+__attribute__((unused)) static bool tap_dies(void (*fn)(void))
+{
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (freopen("/dev/null", "w", stderr) == NULL) {
+            _exit(0);
+        }
+        fn();
+        _exit(0);
+    }
+    int status = 0;
+    return waitpid(pid, &status, 0) == pid && WIFSIGNALED(status);
+}
+
+__attribute__((unused)) static int tap_done(void)
+{
+    printf("1..%d\n", tap_state.tests);
+    return tap_state.failed == 0 ? 0 : 1;
+}
+
+#endif
