@@ -1,0 +1,75 @@
+/* node/call_codec.c -- forwarded operations and answers, as docs/WIRE.md tabulates them. */
+#include "node/call_codec.h"
+
+#include "base/limits.h"
+
+enum {
+    CALL_NAME_BYTES_MAX = 32
+};
+
+void call_write_encode(const struct call_write *c, struct writer *w)
+{
+    writer_u8(w, FRAME_WRITE);
+    writer_varint(w, c->ticket);
+    writer_varint(w, c->timeout_ms);
+    writer_varint(w, c->command.count);
+}
+
+enum err call_write_decode(struct bytes frame, struct call_write *out)
+{
+    struct reader r = reader_of(frame);
+    if (reader_u8(&r) != FRAME_WRITE) {
+        return ERR_MALFORMED;
+    }
+    struct call_write c = { 0 };
+    c.ticket = reader_varint(&r);
+    c.timeout_ms = reader_varint(&r);
+    c.command = reader_blob(&r, ENTRY_BYTES_MAX);
+    if (!reader_done(&r)) {
+        return ERR_MALFORMED;
+    }
+    *out = c;
+    return ERR_OK;
+}
+
+void call_answer_encode(const struct call_answer *a, struct writer *w)
+{
+    writer_u8(w, FRAME_ANSWER);
+    writer_varint(w, a->ticket);
+    writer_blob(w, bytes_text(err_name(a->code)));
+    writer_u64(w, (uint64_t)a->revision);
+    writer_varint(w, a->term);
+    writer_varint(w, a->node);
+    writer_varint(w, a->leader_hint);
+}
+
+static enum err code_of_name(struct bytes name)
+{
+    for (int i = 0; i < err_count(); i++) {
+        if (bytes_equal(name, bytes_text(err_name((enum err)i)))) {
+            return (enum err)i;
+        }
+    }
+    return ERR_INTERNAL;
+}
+
+enum err call_answer_decode(struct bytes frame, struct call_answer *out)
+{
+    struct reader r = reader_of(frame);
+    if (reader_u8(&r) != FRAME_ANSWER) {
+        return ERR_MALFORMED;
+    }
+    struct call_answer a = { 0 };
+    a.ticket = reader_varint(&r);
+    struct bytes name = reader_blob(&r, CALL_NAME_BYTES_MAX);
+    a.revision = (int64_t)reader_u64(&r);
+    a.term = reader_varint(&r);
+    a.node = reader_varint(&r);
+    a.leader_hint = reader_varint(&r);
+    if (!reader_done(&r)) {
+        return ERR_MALFORMED;
+    }
+    a.code = code_of_name(name);
+    *out = a;
+    return ERR_OK;
+}

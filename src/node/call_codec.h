@@ -1,0 +1,55 @@
+/* node/call_codec.h -- bytes of a client operation that a follower forwards, and of its answer.
+ *
+ * Shape:      frame = kind u8 | ticket varint | fields; the ticket is the forwarding node's
+ * Invariants: decode never panics and refuses what is left over
+ * Owns:       nothing; views point into the frame
+ * Thread:     any, pure
+ */
+#ifndef NODE_CALL_CODEC_H
+#define NODE_CALL_CODEC_H
+
+#include "base/bytes.h"
+
+#include <stdint.h>
+
+/* First byte of every frame between nodes, on whatever stream class. */
+enum frame_kind {
+    FRAME_RAFT = 1,   /* a Raft message follows, as raft/raft_codec.h says */
+    FRAME_WRITE = 2,  /* a command to propose */
+    FRAME_ANSWER = 3, /* what came of it */
+};
+
+struct call_write {
+    uint64_t ticket;
+    uint64_t timeout_ms; /* how long the asker still waits */
+    struct bytes command;
+};
+
+struct call_answer {
+    uint64_t ticket;
+    enum err code;
+    int64_t revision;
+    uint64_t term;
+    uint64_t node;        /* id of the node that answered */
+    uint64_t leader_hint; /* 0: unknown */
+};
+
+enum {
+    CALL_HEAD_BYTES_MAX = 96
+};
+
+/* call_write_encode -- everything but the command, which follows as the frame's body. */
+void call_write_encode(const struct call_write *c, struct writer *w);
+
+/* call_write_decode -- frame with its kind byte. err ERR_MALFORMED. */
+MUST_CHECK
+enum err call_write_decode(struct bytes frame, struct call_write *out);
+
+/* call_answer_encode -- the error travels by name, so that versions may differ in their lists. */
+void call_answer_encode(const struct call_answer *a, struct writer *w);
+
+/* call_answer_decode -- an error name that is not known here reads as ERR_INTERNAL. err ERR_MALFORMED. */
+MUST_CHECK
+enum err call_answer_decode(struct bytes frame, struct call_answer *out);
+
+#endif
