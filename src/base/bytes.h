@@ -98,7 +98,7 @@ void writer_put(struct writer *w, struct bytes b);
 void writer_blob(struct writer *w, struct bytes b); /* varint length, then the bytes */
 void writer_zero(struct writer *w, size_t count);
 
-/* writer_text -- printf form, no NUL written; bad when it does not fit. */
+/* writer_text -- printf form; bad when text and a NUL do not fit; the NUL is not counted. */
 void writer_text(struct writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* writer_bytes -- view of what was written so far. */
