@@ -1,0 +1,247 @@
+/* node/config_check.c -- what only the whole configuration shows: required, contradicting, unwise.
+ *
+ * Thread: any
+ */
+#include "node/config_rows.h"
+
+#include <inttypes.h>
+
+enum {
+    ELECTION_LOW_MS = 1000,
+    ELECTION_HIGH_MS = 10000,
+    DISK_USED_WARN = 80, /* percent */
+    HTTP_PORT_DEFAULT = 8080,
+    NODE_PORT_DEFAULT = 26000,
+    FILE_BYTES_MAX = 4096 /* of a cookie or key file */
+};
+
+static void parent_of(const char *path, char out[CONFIG_PATH_BYTES_MAX])
+{
+    size_t n = strnlen(path, CONFIG_PATH_BYTES_MAX - 1);
+    while (n > 1 && path[n - 1] == '/') {
+        n--;
+    }
+    while (n > 0 && path[n - 1] != '/') {
+        n--;
+    }
+    while (n > 1 && path[n - 1] == '/') {
+        n--;
+    }
+    memcpy(out, n == 0 ? "." : path, n == 0 ? 1 : n);
+    out[n == 0 ? 1 : n] = '\0';
+}
+
+static bool dir_exists(const struct config_loader *l, const char *path)
+{
+    return l->source->dir_exists == NULL || l->source->dir_exists(l->source->arg, path);
+}
+
+static void check_parent(struct config_loader *l, const char *what, const char *path)
+{
+    char parent[CONFIG_PATH_BYTES_MAX];
+    parent_of(path, parent);
+    if (path[0] != '\0' && !dir_exists(l, path) && !dir_exists(l, parent)) {
+        config_issue_add(l->report, true,
+                         "%s %.120s: its parent %.120s does not exist; make it first", what, path,
+                         parent);
+    }
+}
+
+static void check_paths(struct config_loader *l)
+{
+    struct config *c = l->config;
+    char parent[CONFIG_PATH_BYTES_MAX];
+    if (c->layer[CONFIG_DATA_DIR] == CONFIG_LAYER_DEFAULT) {
+        struct writer w = writer_of(c->data_dir, sizeof c->data_dir - 1);
+        writer_text(&w, "./data/node-%" PRIu64, c->node_id);
+        c->data_dir[w.offset] = '\0';
+    } else if (!l->bad[CONFIG_DATA_DIR]) {
+        check_parent(l, "data_dir", c->data_dir);
+    }
+    parent_of(c->log_path, parent);
+    if (strcmp(parent, c->data_dir) != 0) {
+        check_parent(l, "log_path", c->log_path);
+    }
+    parent_of(c->state_machine_path, parent);
+    if (strcmp(parent, c->data_dir) != 0) {
+        check_parent(l, "state_machine_path", c->state_machine_path);
+    }
+    if (c->log_path[0] != '\0' && strcmp(c->log_path, c->state_machine_path) == 0) {
+        config_issue_add(l->report, true,
+                         "log_path and state_machine_path are the same; give each its own");
+    }
+    parent_of(c->data_dir, parent);
+    const char *on = dir_exists(l, c->data_dir) ? c->data_dir
+                     : dir_exists(l, parent)    ? parent
+                                                : ".";
+    int used = l->source->disk_used != NULL ? l->source->disk_used(l->source->arg, on) : -1;
+    if (used > DISK_USED_WARN) {
+        config_issue_add(l->report, false,
+                         "the disk of %.120s is %d %% full; writes are refused from 95 %% on", on,
+                         used);
+    }
+}
+
+static void check_timeouts(struct config_loader *l)
+{
+    const struct config *c = l->config;
+    bool bad = l->bad[CONFIG_ELECTION_TIMEOUT_MIN_MS] || l->bad[CONFIG_ELECTION_TIMEOUT_MAX_MS];
+    if (!bad && c->election_timeout_max_ms <= c->election_timeout_min_ms) {
+        config_issue_add(l->report, true,
+                         "election_timeout_max_ms (%" PRIu32
+                         ") must be above election_timeout_min_ms (%" PRIu32 "); raise it",
+                         c->election_timeout_max_ms, c->election_timeout_min_ms);
+    }
+    if (c->heartbeat_interval_ms >= c->election_timeout_min_ms) {
+        config_issue_add(l->report, false,
+                         "heartbeat_interval_ms (%" PRIu32
+                         ") is not below election_timeout_min_ms (%" PRIu32
+                         "); followers will keep electing; a third of it is usual",
+                         c->heartbeat_interval_ms, c->election_timeout_min_ms);
+    }
+    if (c->election_timeout_min_ms < ELECTION_LOW_MS) {
+        config_issue_add(l->report, false,
+                         "election_timeout_min_ms (%" PRIu32
+                         ") is below 1000; a slow moment may cost the leader its place",
+                         c->election_timeout_min_ms);
+    }
+    if (c->election_timeout_max_ms > ELECTION_HIGH_MS) {
+        config_issue_add(l->report, false,
+                         "election_timeout_max_ms (%" PRIu32
+                         ") is above 10000; a lost leader is replaced late",
+                         c->election_timeout_max_ms);
+    }
+}
+
+static void check_ports(struct config_loader *l)
+{
+    const struct config *c = l->config;
+    if (c->http_addr.port == HTTP_PORT_DEFAULT) {
+        config_issue_add(l->report, false,
+                         "http_addr uses the default port 8080; a second node here needs another");
+    }
+    if (c->port == NODE_PORT_DEFAULT) {
+        config_issue_add(l->report, false,
+                         "port is the default 26000; a second node here needs another");
+    }
+    if (c->port != 0 && c->port == c->http_addr.port) {
+        config_issue_add(l->report, true,
+                         "port and http_addr are both TCP port %" PRIu32 "; give each its own",
+                         c->port);
+    }
+    for (uint32_t i = 0; i < c->bind.count; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            if (c->bind.addr[i].port != 0 && os_addr_equal(&c->bind.addr[i], &c->bind.addr[k])) {
+                config_issue_add(l->report, true, "bind names one address twice; keep one");
+            }
+        }
+    }
+}
+
+/* What the product will have, and this version takes without using it. */
+static void check_unbuilt(struct config_loader *l)
+{
+    const struct config *c = l->config;
+    const struct {
+        bool on;
+        const char *name;
+    } features[] = {
+        { c->enable_gossip, "gossip" },
+        { c->enable_mdns, "mDNS" },
+        { c->enable_dns_discovery || c->dns_discovery_url[0] != '\0', "DNS discovery" },
+        { c->enable_pkarr || c->pkarr_relay_url[0] != '\0', "pkarr" },
+        { c->relay_url.count > 0, "relay" },
+        { c->gossip_ticket[0] != '\0', "ticket" },
+    };
+    char list[128];
+    struct writer w = writer_of(list, sizeof list - 1);
+    for (size_t i = 0; i < sizeof features / sizeof features[0]; i++) {
+        if (features[i].on) {
+            writer_text(&w, "%s%s", w.offset > 0 ? ", " : "", features[i].name);
+        }
+    }
+    list[w.offset] = '\0';
+    if (w.offset > 0) {
+        config_issue_add(l->report, false,
+                         "not built in this version, and not used: %s; name peers by --peers or "
+                         "/add-peer",
+                         list);
+    }
+    if (c->control_backend == CONFIG_CONTROL_DQLITE) {
+        config_issue_add(l->report, true,
+                         "control_backend dqlite is not built in this version; use raft");
+    }
+}
+
+void config_check(struct config_loader *l)
+{
+    const struct config *c = l->config;
+    if (c->node_id == 0 && !l->bad[CONFIG_NODE_ID]) {
+        config_issue_add(
+            l->report, true,
+            "node_id is not set; give --node-id N, ASPEN_NODE_ID or node_id, N above 0");
+    }
+    check_paths(l);
+    check_timeouts(l);
+    if (!l->bad[CONFIG_COOKIE] && !l->bad[CONFIG_COOKIE_FILE] &&
+        strcmp(c->cookie, config_row(CONFIG_COOKIE)->initial) == 0) {
+        config_issue_add(l->report, false,
+                         "the cookie is the default one, which everybody knows; give --cookie or "
+                         "--cookie-file");
+    }
+    check_ports(l);
+    check_unbuilt(l);
+}
+
+/* A file in place of a value: it wins over a lower layer, and loses to a higher one. */
+static bool file_wins(struct config_loader *l, enum config_key value, enum config_key file)
+{
+    const struct config *c = l->config;
+    enum config_layer of_file = c->layer[file];
+    if (of_file == CONFIG_LAYER_DEFAULT || l->bad[file]) {
+        return false;
+    }
+    if (of_file == c->layer[value]) {
+        config_issue_add(l->report, true, "%s and %s are both given; keep one",
+                         config_row(value)->toml, config_row(file)->toml);
+        l->bad[value] = true;
+        return false;
+    }
+    return of_file > c->layer[value];
+}
+
+static void file_use(struct config_loader *l, enum config_key value, enum config_key file)
+{
+    const struct config_source *src = l->source;
+    const char *path = (const char *)l->config + config_row(file)->offset;
+    char text[FILE_BYTES_MAX];
+    char where[CONFIG_WHERE_BYTES_MAX];
+    size_t count = 0;
+    if (!file_wins(l, value, file)) {
+        return;
+    }
+    struct writer w = writer_of(where, sizeof where - 1);
+    writer_text(&w, "%s %.120s", config_row(file)->toml, path);
+    where[w.offset] = '\0';
+    enum err read = src->file_read == NULL
+                        ? ERR_NO_FILE
+                        : src->file_read(src->arg, path, text, sizeof text, &count);
+    if (read != ERR_OK) {
+        l->bad[value] = true;
+        config_issue_add(l->report, true, "%s: %s; give a file that can be read", where,
+                         err_text(read));
+        return;
+    }
+    while (count > 0 && (text[count - 1] == '\n' || text[count - 1] == '\r')) {
+        count--;
+    }
+    l->given[value] = false;
+    config_set(l, config_row(value), l->config->layer[file], bytes_of(text, count), where);
+    explicit_bzero(text, sizeof text);
+}
+
+void config_files_read(struct config_loader *l)
+{
+    file_use(l, CONFIG_COOKIE, CONFIG_COOKIE_FILE);
+    file_use(l, CONFIG_SECRET_KEY, CONFIG_SECRET_KEY_FILE);
+}
