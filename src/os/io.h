@@ -158,6 +158,7 @@ struct os_table {
     enum err (*timer_set)(struct os *os, struct os_timer *t, uint64_t at_ns);
     void (*timer_cancel)(struct os *os, struct os_timer *t);
     void (*turn_end)(struct os *os, struct os_job *hook);
+    uint32_t (*interfaces)(struct os *os, struct os_addr *out, uint32_t max);
 
     enum err (*waker_open)(struct os *os, os_wake_fn fn, void *arg, struct os_waker **out);
     void (*wake)(struct os_waker *w);
@@ -270,6 +271,13 @@ static inline void os_timer_cancel(struct os *os, struct os_timer *t)
 static inline void os_turn_end(struct os *os, struct os_job *hook)
 {
     os->table->turn_end(os, hook);
+}
+
+/* os_interfaces -- addresses of the interfaces that are up, port 0, loopback ones last; link-local ones
+ * are left out. Returns how many were written, at most max. */
+static inline uint32_t os_interfaces(struct os *os, struct os_addr *out, uint32_t max)
+{
+    return os->table->interfaces(os, out, max);
 }
 
 /* ---- Wake-ups -------------------------------------------------------------------------------- */

@@ -1,0 +1,37 @@
+# The front door. Meson does the work; see `make help`.
+.PHONY: all test demo tidy fmt bench clean help
+
+all: build/build.ninja
+	@ninja -C build --quiet
+
+build/build.ninja:
+	@tools/install-deps build
+	@meson setup build >/dev/null
+
+test:
+	@tools/install-deps build test
+	@tools/run-tests
+
+demo: all
+	@tests/system/demo.sh
+
+tidy: all
+	@tools/tidy
+
+fmt:
+	@clang-format -i $$(git ls-files '*.c' '*.h')
+
+bench: all
+	@tools/install-deps bench || echo "bench: going on without the peers that could not be installed"
+	@bench/run
+
+clean:
+	@rm -rf build build-asan build-clang
+
+help:
+	@echo "make         build into build/ (installs what is missing)"
+	@echo "make test    every check and test; the last line counts them"
+	@echo "make demo    a real three-node cluster, shown step by step"
+	@echo "make tidy    the machine checks alone"
+	@echo "make fmt     format the sources"
+	@echo "make bench   figures beside their peers and the machine's limits"
