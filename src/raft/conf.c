@@ -1,0 +1,76 @@
+/* raft/conf.c -- configurations in force, and the table of peers that follows from them.
+ *
+ * Invariants: a configuration is in force from the moment its entry is in the log, committed or not;
+ *             when that entry is truncated, the one before is in force again
+ */
+#include "raft/impl.h"
+#include "raft/raft_codec.h"
+
+struct raft_peer *raft_peer_find(struct raft *r, uint64_t id)
+{
+    for (uint32_t i = 0; i < r->peer_count; i++) {
+        if (r->peer[i].id == id) {
+            return &r->peer[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_member(const struct raft_conf *c, uint64_t id)
+{
+    return raft_conf_is_voter(c, id) || raft_conf_is_learner(c, id);
+}
+
+static void peer_add(struct raft *r, uint64_t id)
+{
+    if (id == r->config.id || raft_peer_find(r, id) != NULL) {
+        return;
+    }
+    ASSERT(r->peer_count < RAFT_PEERS_MAX);
+    struct raft_peer *p = &r->peer[r->peer_count++];
+    memset(p, 0, sizeof *p);
+    p->id = id;
+    ring_init(&p->inflight, RAFT_INFLIGHT_MSGS_MAX);
+    p->next = r->last + 1;
+    p->epoch = 1;
+}
+
+/* Peers are the members of the configuration in force, this node left out. */
+static void peers_follow(struct raft *r)
+{
+    const struct raft_conf *c = &r->effective;
+    for (uint32_t i = 0; i < r->peer_count;) {
+        if (is_member(c, r->peer[i].id)) {
+            i++;
+        } else {
+            r->peer[i] = r->peer[--r->peer_count];
+        }
+    }
+    for (uint8_t i = 0; i < c->voter_count; i++) {
+        peer_add(r, c->voter[i]);
+    }
+    for (uint8_t i = 0; i < c->outgoing_count; i++) {
+        peer_add(r, c->outgoing[i]);
+    }
+    for (uint8_t i = 0; i < c->learner_count; i++) {
+        peer_add(r, c->learner[i]);
+    }
+}
+
+void raft_conf_use(struct raft *r, const struct raft_conf *c)
+{
+    ASSERT(c->index > r->effective.index);
+    if (r->effective.index != 0) {
+        r->committed = r->effective; /* a second one is proposed only after the first committed */
+    }
+    r->effective = *c;
+    peers_follow(r);
+}
+
+void raft_conf_revert(struct raft *r, uint64_t to)
+{
+    if (r->effective.index > to) {
+        r->effective = r->committed.index <= to ? r->committed : (struct raft_conf){ 0 };
+        peers_follow(r);
+    }
+}

@@ -1,0 +1,239 @@
+/* raft/election.c -- pre-votes, votes, terms and who is followed (Raft 5.2, 5.4.1; thesis 9.6).
+ *
+ * Invariants: a pre-vote changes neither term, vote nor timer of whoever answers it; a vote leaves
+ *             only when it is durable; the log is judged by what is durable
+ */
+#include "raft/impl.h"
+
+void raft_election_reset(struct raft *r)
+{
+    uint64_t span = r->config.election_ns_max - r->config.election_ns_min;
+    uint64_t wait = r->config.election_ns_min + prng_below(&r->prng, span);
+    r->election_deadline_ns = r->now_ns + wait;
+}
+
+bool raft_is_voter(const struct raft *r)
+{
+    return raft_conf_is_voter(&r->effective, r->config.id);
+}
+
+static void role_changed(struct raft_out *out)
+{
+    raft_emit(out, RAFT_DO_ROLE);
+}
+
+void raft_follow(struct raft *r, struct raft_out *out, uint64_t term, uint64_t leader)
+{
+    bool changed = r->role != RAFT_FOLLOWER || r->leader != leader || term > r->term;
+    ASSERT(term >= r->term);
+    if (r->role == RAFT_LEADER) {
+        raft_proposals_fail(r, out, ERR_OUTCOME_UNKNOWN);
+    }
+    if (r->role == RAFT_LEADER || r->leader != leader) {
+        raft_reads_fail(r, out, ERR_NO_LEADER);
+    }
+    if (r->role != RAFT_FOLLOWER) {
+        raft_election_reset(r);
+    }
+    r->role = RAFT_FOLLOWER;
+    r->leader = leader;
+    r->own_ballot = RAFT_BALLOT_OPEN;
+    r->noop_index = 0;
+    if (term > r->term) {
+        r->term = term;
+        r->vote = 0;
+        raft_write_hard(r, out);
+    }
+    if (changed) {
+        role_changed(out);
+    }
+}
+
+static void ballots_clear(struct raft *r)
+{
+    for (uint32_t i = 0; i < r->peer_count; i++) {
+        r->peer[i].ballot = RAFT_BALLOT_OPEN;
+    }
+}
+
+/* Ask everybody who may vote. The last durable entry is what counts. */
+static void ask(struct raft *r, struct raft_out *out, enum raft_msg_type type, uint64_t term)
+{
+    for (uint32_t i = 0; i < r->peer_count; i++) {
+        if (!raft_conf_is_voter(&r->effective, r->peer[i].id)) {
+            continue;
+        }
+        struct raft_msg *m = raft_send(r, out, r->peer[i].id, type, r->hard_ticket);
+        m->term = term;
+        m->index = r->durable;
+        m->log_term = raft_term_at(r, r->durable);
+        m->id = r->round;
+    }
+}
+
+static void stand(struct raft *r, struct raft_out *out)
+{
+    ASSERT(raft_is_voter(r));
+    r->role = RAFT_CANDIDATE;
+    r->leader = 0;
+    r->term++;
+    r->vote = r->config.id;
+    r->round++;
+    ballots_clear(r);
+    raft_election_reset(r);
+    raft_write_hard(r, out);
+    r->own_ballot = RAFT_BALLOT_YES;
+    r->own_vote_ticket = r->hard_ticket;
+    role_changed(out);
+    ask(r, out, RAFT_MSG_VOTE, r->term);
+    raft_election_tally(r, out);
+}
+
+void raft_campaign(struct raft *r, struct raft_out *out)
+{
+    bool runs_full = r->run_count == RAFT_TERM_RUNS_MAX;
+    if (r->role == RAFT_LEADER || r->role == RAFT_STOPPED || !raft_is_voter(r) || runs_full) {
+        return;
+    }
+    raft_reads_fail(r, out, ERR_NO_LEADER);
+    if (r->config.no_pre_vote) {
+        stand(r, out);
+        return;
+    }
+    r->role = RAFT_PRECANDIDATE;
+    r->leader = 0;
+    r->round++;
+    ballots_clear(r);
+    raft_election_reset(r);
+    r->own_ballot = RAFT_BALLOT_YES;
+    r->own_vote_ticket = r->wal_done;
+    role_changed(out);
+    ask(r, out, RAFT_MSG_PREVOTE, r->term + 1);
+    raft_election_tally(r, out);
+}
+
+static uint64_t yes_of(const void *arg, uint64_t id)
+{
+    const struct raft *r = arg;
+    if (id == r->config.id) {
+        return r->own_ballot == RAFT_BALLOT_YES && r->wal_done >= r->own_vote_ticket;
+    }
+    for (uint32_t i = 0; i < r->peer_count; i++) {
+        if (r->peer[i].id == id) {
+            return r->peer[i].ballot == RAFT_BALLOT_YES;
+        }
+    }
+    return 0;
+}
+
+static uint64_t not_no_of(const void *arg, uint64_t id)
+{
+    const struct raft *r = arg;
+    for (uint32_t i = 0; i < r->peer_count; i++) {
+        if (r->peer[i].id == id) {
+            return r->peer[i].ballot != RAFT_BALLOT_NO;
+        }
+    }
+    return 1;
+}
+
+void raft_election_tally(struct raft *r, struct raft_out *out)
+{
+    if (r->role != RAFT_PRECANDIDATE && r->role != RAFT_CANDIDATE) {
+        return;
+    }
+    if (raft_quorum(&r->effective, yes_of, r) != 0) {
+        if (r->role == RAFT_PRECANDIDATE) {
+            stand(r, out);
+        } else {
+            raft_lead(r, out);
+        }
+    } else if (raft_quorum(&r->effective, not_no_of, r) == 0) {
+        raft_follow(r, out, r->term, 0);
+    }
+}
+
+/* Raft 5.4.1: the candidate's log is at least as complete as what is durable here. */
+static bool log_good(const struct raft *r, const struct raft_msg *m)
+{
+    uint64_t term = raft_term_at(r, r->durable);
+    return m->log_term > term || (m->log_term == term && m->index >= r->durable);
+}
+
+/* A leader was heard a moment ago, or may have been promised loyalty before a restart. */
+static bool sticky(const struct raft *r)
+{
+    return !r->config.no_check_quorum && (r->role == RAFT_LEADER || r->now_ns < r->sticky_until_ns);
+}
+
+static void prevote(struct raft *r, const struct raft_msg *m, struct raft_out *out)
+{
+    bool yes = m->term > r->term && log_good(r, m) && (m->transfer || !sticky(r));
+    struct raft_msg *reply = raft_send(r, out, m->from, RAFT_MSG_PREVOTE_REPLY, r->hard_ticket);
+    reply->term = yes ? m->term : r->term;
+    reply->reject = !yes;
+    reply->id = m->id;
+}
+
+static void vote(struct raft *r, const struct raft_msg *m, struct raft_out *out)
+{
+    if (m->term > r->term) {
+        if (!m->transfer && sticky(r)) {
+            return; /* not even the term: the leader in office is to stay */
+        }
+        raft_follow(r, out, m->term, 0);
+    }
+    bool idle = r->role == RAFT_FOLLOWER || r->role == RAFT_PRECANDIDATE;
+    bool fresh = r->vote == 0 && r->leader == 0 && log_good(r, m);
+    bool again = r->vote == m->from; /* asked twice: the first answer may have been lost */
+    bool yes = m->term == r->term && idle && (fresh || again);
+    if (yes && r->role == RAFT_PRECANDIDATE) {
+        raft_follow(r, out, r->term, 0);
+    }
+    if (yes && !again) {
+        r->vote = m->from;
+        raft_write_hard(r, out);
+        raft_election_reset(r);
+    }
+    struct raft_msg *reply = raft_send(r, out, m->from, RAFT_MSG_VOTE_REPLY, r->hard_ticket);
+    reply->reject = !yes;
+    reply->id = m->id;
+}
+
+static void ballot(struct raft *r, const struct raft_msg *m, enum raft_role role,
+                   struct raft_out *out)
+{
+    if (m->reject && m->term > r->term) {
+        raft_follow(r, out, m->term, 0);
+        return;
+    }
+    uint64_t expected = role == RAFT_PRECANDIDATE ? r->term + 1 : r->term;
+    struct raft_peer *p = raft_peer_find(r, m->from);
+    bool current = r->role == role && m->id == r->round && p != NULL;
+    if (!current || (!m->reject && m->term != expected)) {
+        return;
+    }
+    if (p->ballot == RAFT_BALLOT_OPEN) {
+        p->ballot = m->reject ? RAFT_BALLOT_NO : RAFT_BALLOT_YES;
+    }
+    raft_election_tally(r, out);
+}
+
+void raft_election_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out)
+{
+    switch (m->type) {
+    case RAFT_MSG_PREVOTE:
+        prevote(r, m, out);
+        break;
+    case RAFT_MSG_VOTE:
+        vote(r, m, out);
+        break;
+    case RAFT_MSG_PREVOTE_REPLY:
+        ballot(r, m, RAFT_PRECANDIDATE, out);
+        break;
+    default:
+        ASSERT(m->type == RAFT_MSG_VOTE_REPLY);
+        ballot(r, m, RAFT_CANDIDATE, out);
+        break;
+    }
+}

@@ -1,0 +1,196 @@
+/* raft/impl.h -- the state of the core and what its files share; included from this folder only.
+ *
+ * Invariants: see raft/check.c
+ * Thread:     any, pure
+ */
+#ifndef RAFT_IMPL_H
+#define RAFT_IMPL_H
+
+#include "base/panic.h"
+#include "base/prng.h"
+#include "base/ring.h"
+#include "raft/raft.h"
+
+struct raft_inflight {
+    uint64_t last;
+    uint32_t bytes;
+};
+
+enum raft_ballot {
+    RAFT_BALLOT_OPEN,
+    RAFT_BALLOT_YES,
+    RAFT_BALLOT_NO
+};
+
+struct raft_peer {
+    uint64_t id;
+    enum raft_peer_state state;
+    enum raft_ballot ballot;
+    bool probing; /* PROBE: one append is out */
+    uint64_t match;
+    uint64_t next;
+    uint64_t sent_commit;
+    uint64_t epoch;
+    uint64_t read_seq; /* newest round it answered */
+    uint64_t ack_ns;
+    uint64_t
+        heard_at_heartbeat; /* match when the last heartbeat went out: no progress means loss */
+    struct ring inflight;
+    uint64_t inflight_bytes;
+    struct raft_inflight slot[RAFT_INFLIGHT_MSGS_MAX];
+};
+
+/* A range of client tickets whose entries are in the log. */
+struct raft_proposal {
+    uint64_t ticket;
+    uint64_t index;
+    uint32_t count;
+};
+
+/* A batch of reads that waits for its round. */
+struct raft_read {
+    uint64_t ticket;
+    uint32_t count;
+    uint64_t seq;    /* leader: round that must be confirmed; follower: number of the question */
+    uint64_t index;  /* leader: what it may read once confirmed */
+    uint64_t origin; /* leader: the follower that asked, 0 for own clients */
+    uint64_t id;     /* leader: its number of the question */
+    uint64_t deadline_ns;
+};
+
+struct raft {
+    struct raft_config config;
+    uint64_t now_ns;
+    struct prng prng;
+
+    /* hard state */
+    uint64_t term;
+    uint64_t vote;
+
+    /* soft state */
+    enum raft_role role;
+    uint64_t leader;
+    uint64_t election_deadline_ns;
+    uint64_t heartbeat_deadline_ns;
+    uint64_t sticky_until_ns; /* no vote before: a leader was heard, or may have been promised to */
+    uint64_t round;           /* of pre-votes and votes */
+    enum raft_ballot own_ballot;
+    uint64_t own_vote_ticket; /* the own vote counts once this is durable */
+
+    /* WAL tickets */
+    uint64_t wal_issued;
+    uint64_t wal_done;
+    uint64_t hard_ticket; /* newest that carried hard state */
+
+    /* log */
+    uint64_t snap_index;
+    uint64_t snap_term;
+    uint64_t last;
+    uint64_t durable;
+    uint64_t commit;
+    uint64_t apply_sent;
+    uint64_t apply_bytes; /* of applied+1..apply_sent, as far as sizes are known */
+    uint64_t applied;
+    uint64_t uncommitted_bytes;
+    uint32_t run_count;
+    struct raft_run run[RAFT_TERM_RUNS_MAX];
+    uint64_t size_first; /* oldest index whose size is known */
+    uint32_t size[RAFT_SIZE_RING];
+
+    /* configuration */
+    struct raft_conf committed;
+    struct raft_conf effective;
+    uint32_t peer_count;
+    struct raft_peer peer[RAFT_PEERS_MAX];
+
+    /* leader, and reads of a follower */
+    uint64_t noop_index;
+    uint64_t read_seq;
+    struct ring proposals;
+    struct raft_proposal proposal[RAFT_PROPOSALS_MAX];
+    struct ring reads;
+    struct raft_read read[RAFT_READ_BATCHES_MAX];
+};
+
+/* ---- raft.c ---- */
+
+/* raft_emit -- the next effect, zeroed. */
+struct raft_effect *raft_emit(struct raft_out *out, enum raft_effect_type type);
+
+/* raft_reply -- end a range of client tickets. */
+void raft_reply(const struct raft *r, struct raft_out *out, uint64_t ticket, uint32_t count,
+                enum err code, uint64_t index);
+
+/* raft_send -- a message of this term to a peer, gated by `after`; the caller fills the rest. */
+struct raft_msg *raft_send(struct raft *r, struct raft_out *out, uint64_t to,
+                           enum raft_msg_type type, uint64_t after);
+
+/* raft_write_hard -- persist term and vote with the next ticket. */
+void raft_write_hard(struct raft *r, struct raft_out *out);
+
+/* raft_write -- a WRITE effect with the next ticket. */
+struct raft_effect *raft_write(struct raft *r, struct raft_out *out);
+
+/* ---- termlog.c ---- */
+
+void raft_log_push(struct raft *r, uint64_t term, uint32_t size);
+void raft_log_truncate(struct raft *r, uint64_t to);
+
+/* raft_log_size -- bytes of an entry; UINT32_MAX when not known any more. */
+uint32_t raft_log_size(const struct raft *r, uint64_t index);
+
+/* raft_log_term_first -- first index of the run that holds index. */
+uint64_t raft_log_term_first(const struct raft *r, uint64_t index);
+
+/* raft_log_term_last -- last index whose term is at most term; snap_index when there is none. */
+uint64_t raft_log_term_last(const struct raft *r, uint64_t term);
+
+/* ---- conf.c ---- */
+
+void raft_conf_use(struct raft *r, const struct raft_conf *c);
+void raft_conf_revert(struct raft *r, uint64_t to);
+struct raft_peer *raft_peer_find(struct raft *r, uint64_t id);
+void raft_conf_encode(const struct raft_conf *c, struct writer *w);
+
+/* ---- election.c ---- */
+
+void raft_follow(struct raft *r, struct raft_out *out, uint64_t term, uint64_t leader);
+void raft_campaign(struct raft *r, struct raft_out *out);
+void raft_election_reset(struct raft *r);
+void raft_election_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out);
+void raft_election_tally(struct raft *r, struct raft_out *out);
+bool raft_is_voter(const struct raft *r);
+
+/* ---- replicate.c ---- */
+
+void raft_lead(struct raft *r, struct raft_out *out);
+void raft_append_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out);
+void raft_append_reply(struct raft *r, const struct raft_msg *m, struct raft_out *out);
+void raft_heartbeat_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out);
+void raft_heartbeat_reply(struct raft *r, const struct raft_msg *m, struct raft_out *out);
+void raft_heartbeat(struct raft *r, struct raft_out *out);
+void raft_replicate(struct raft *r, struct raft_peer *p, struct raft_out *out);
+void raft_replicate_all(struct raft *r, struct raft_out *out);
+void raft_propose(struct raft *r, const struct raft_event *ev, struct raft_out *out);
+void raft_commit_advance(struct raft *r, struct raft_out *out);
+void raft_commit_to(struct raft *r, uint64_t index);
+void raft_peer_reset(struct raft *r, struct raft_peer *p);
+uint64_t raft_quorum_ack(const struct raft *r);
+
+/* ---- apply.c ---- */
+
+void raft_apply_more(struct raft *r, struct raft_out *out);
+void raft_applied(struct raft *r, uint64_t index, struct raft_out *out);
+void raft_proposals_fail(struct raft *r, struct raft_out *out, enum err code);
+
+/* ---- read.c ---- */
+
+void raft_read(struct raft *r, const struct raft_event *ev, struct raft_out *out);
+void raft_read_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out);
+void raft_read_reply(struct raft *r, const struct raft_msg *m, struct raft_out *out);
+void raft_read_confirm(struct raft *r, struct raft_out *out);
+void raft_reads_fail(struct raft *r, struct raft_out *out, enum err code);
+void raft_reads_expire(struct raft *r, struct raft_out *out);
+uint64_t raft_reads_deadline(const struct raft *r);
+
+#endif

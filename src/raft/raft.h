@@ -1,0 +1,300 @@
+/* raft/raft.h -- the consensus core: one block of memory, one function that changes it.
+ *
+ * Shape:      raft_step(raft, event, out): an event goes in, effects come out; the driver carries the
+ *             effects out and reports their completion as later events. No entry bytes inside: terms
+ *             as runs, sizes as a ring; the driver's log has the bytes.
+ * Invariants: raft_check asserts them after every step; see raft/check.c
+ * Order:      effects of one target are binding in their order. A SEND leaves only when the WAL ticket
+ *             in `after` is durable; tickets become durable in order.
+ * Owns:       struct raft is plain data without pointers: a clone is a copy of bytes. What an event
+ *             points to is borrowed for the step; effects point into the event or nowhere.
+ * Thread:     any, pure; one caller at a time
+ * Why:        the same code runs in the node, in the simulator, in raft-script and in an explorer
+ */
+#ifndef RAFT_RAFT_H
+#define RAFT_RAFT_H
+
+#include "base/bytes.h"
+#include "base/limits.h"
+
+enum {
+    RAFT_EFFECTS_MAX = 3072,      /* more than one event can cause; asserted */
+    RAFT_PROPOSALS_MAX = 1024,    /* ranges of tickets in flight */
+    RAFT_CONF_BYTES_MAX = 512,    /* encoded configuration without its tail */
+    RAFT_SENDS_PER_PEER_MAX = 16, /* appends to one peer in one step */
+    RAFT_PAYLOAD_BYTES_MAX = RAFT_CONF_BYTES_MAX,
+};
+
+/* ---- Configurations ---- */
+
+/* Who decides. Joint while outgoing_count > 0: then both majorities are needed. */
+struct raft_conf {
+    uint64_t index; /* of the entry that holds it; 0: none */
+    uint8_t voter_count;
+    uint8_t outgoing_count;
+    uint8_t learner_count;
+    uint64_t voter[RAFT_VOTERS_MAX];
+    uint64_t outgoing[RAFT_VOTERS_MAX];
+    uint64_t learner[RAFT_LEARNERS_MAX];
+};
+
+/* Value of one member, for quorums over anything: matches, votes, times. */
+typedef uint64_t (*raft_value_fn)(const void *arg, uint64_t id);
+
+/* raft_quorum -- the largest v that a majority (both majorities when joint) has or exceeds; an empty
+ * half decides nothing and counts as UINT64_MAX, an empty configuration gives 0. */
+uint64_t raft_quorum(const struct raft_conf *c, raft_value_fn value, const void *arg);
+
+/* raft_conf_is_voter -- in either half. */
+bool raft_conf_is_voter(const struct raft_conf *c, uint64_t id);
+bool raft_conf_is_learner(const struct raft_conf *c, uint64_t id);
+
+/* ---- Messages ---- */
+
+enum raft_entry_kind {
+    RAFT_ENTRY_NOOP = 1,
+    RAFT_ENTRY_CONF = 2,
+    RAFT_ENTRY_COMMAND = 3,
+};
+
+/* What the core knows of one entry. data is needed for CONF only. */
+struct raft_entry {
+    uint64_t term;
+    uint32_t size; /* bytes of its data */
+    uint8_t kind;
+    const uint8_t *data; /* borrowed */
+};
+
+enum raft_msg_type {
+    RAFT_MSG_PREVOTE = 1,
+    RAFT_MSG_PREVOTE_REPLY,
+    RAFT_MSG_VOTE,
+    RAFT_MSG_VOTE_REPLY,
+    RAFT_MSG_APPEND,
+    RAFT_MSG_APPEND_REPLY,
+    RAFT_MSG_HEARTBEAT,
+    RAFT_MSG_HEARTBEAT_REPLY,
+    RAFT_MSG_READ,
+    RAFT_MSG_READ_REPLY,
+    RAFT_MSG_TYPE_COUNT,
+};
+
+/* One message; which fields count depends on the type, the others are 0. */
+struct raft_msg {
+    enum raft_msg_type type;
+    uint64_t from;
+    uint64_t to;
+    uint64_t term;
+    uint64_t index;    /* votes: last durable index; append, heartbeat: prev; append reply: match,
+                            or the prev that was rejected; read reply: the index */
+    uint64_t log_term; /* votes: last durable term; append: prev term; rejection: conflict term */
+    uint64_t hint;     /* rejection: first index of the conflict term, or where the log ends + 1 */
+    uint64_t commit;   /* append, heartbeat */
+    uint64_t epoch;    /* append, heartbeat: leader's epoch for this peer, echoed by replies */
+    uint64_t read_seq; /* append, heartbeat: newest read round, echoed by replies */
+    uint64_t id;       /* votes: round; read: asker's number, echoed */
+    bool reject;       /* replies */
+    bool transfer;     /* votes: asked for by the leader itself */
+    uint64_t first;    /* append: first..last, last < first when empty */
+    uint64_t last;
+    uint32_t count;                   /* append received: entries given */
+    const struct raft_entry *entries; /* append received: borrowed */
+};
+
+/* ---- Events ---- */
+
+enum raft_event_type {
+    RAFT_EV_TIME = 1, /* raft_deadline has passed, or nothing happened */
+    RAFT_EV_MSG,      /* msg */
+    RAFT_EV_INIT,     /* conf, tail_size: entry 1 of an empty log; ticket */
+    RAFT_EV_PROPOSE,  /* ticket, count, sizes */
+    RAFT_EV_READ,     /* ticket, count */
+    RAFT_EV_PERSISTED, /* ticket, index, term: all WAL writes up to ticket are durable, the last entry
+                          of the newest that had entries is (index, term), index 0 when none had */
+    RAFT_EV_APPLIED,   /* index */
+    RAFT_EV_PEER_UP,   /* peer: a new connection, what was in flight may be lost */
+    RAFT_EV_PEER_DOWN, /* peer */
+    RAFT_EV_CAMPAIGN,  /* stand for election now; a no-op where that makes no sense */
+    RAFT_EV_CONF,      /* ticket: answered ERR_NOT_BUILT for now */
+    RAFT_EV_TRANSFER,  /* ticket, peer: answered ERR_NOT_BUILT for now */
+    RAFT_EV_DISK,      /* the log failed: stop for good */
+    RAFT_EV_TYPE_COUNT,
+};
+
+struct raft_event {
+    enum raft_event_type type;
+    uint64_t now_ns; /* monotone; an earlier one than before is taken as the same */
+    uint64_t ticket;
+    uint32_t count;
+    const uint32_t *sizes; /* PROPOSE: bytes of each command */
+    uint64_t index;
+    uint64_t term;
+    uint64_t peer;
+    uint32_t tail_size;           /* INIT: bytes that follow the encoded configuration */
+    const struct raft_conf *conf; /* INIT */
+    const struct raft_msg *msg;
+};
+
+/* ---- Effects ---- */
+
+enum raft_effect_type {
+    RAFT_DO_WRITE = 1, /* make durable, in order: truncate, entries, hard state; then PERSISTED */
+    RAFT_DO_SEND,      /* msg, once WAL ticket `after` is durable */
+    RAFT_DO_APPLY,     /* entries first..last are committed; apply, then APPLIED */
+    RAFT_DO_REPLY,     /* tickets ticket..ticket+count-1 end with code; OK: at index.. */
+    RAFT_DO_READ_OK,   /* tickets may read once applied >= index */
+    RAFT_DO_ROLE,      /* role, term or leader changed: see raft_status */
+    RAFT_DO_FATAL,     /* this node must stop: code */
+};
+
+/* Where the bytes of a RAFT_DO_WRITE come from. */
+enum raft_source {
+    RAFT_FROM_NONE,    /* no entries: hard state or truncation only */
+    RAFT_FROM_PROPOSE, /* the event's commands, all of them, in order */
+    RAFT_FROM_MSG,     /* the message's entries from `skip` on */
+    RAFT_FROM_CORE,    /* one entry: payload, then the event's tail for INIT */
+};
+
+struct raft_effect {
+    enum raft_effect_type type;
+    enum err code;
+    uint64_t ticket; /* WRITE: WAL ticket; REPLY, READ_OK: first client ticket */
+    uint32_t count;  /* REPLY, READ_OK: tickets */
+    uint64_t after;  /* SEND */
+    uint64_t index;  /* REPLY OK: index of the first ticket; READ_OK */
+    uint64_t first;  /* WRITE, APPLY: first..last; last < first when none */
+    uint64_t last;
+    uint64_t term;        /* WRITE: of the entries; hard state's when hard */
+    bool truncate;        /* WRITE: entries after truncate_to go first */
+    uint64_t truncate_to; /* WRITE */
+    bool hard;            /* WRITE: hard_term and hard_vote change */
+    uint64_t hard_term;
+    uint64_t hard_vote;
+    enum raft_source source;
+    uint32_t skip;
+    uint8_t kind; /* WRITE from core: entry kind */
+    uint32_t payload_count;
+    uint8_t payload[RAFT_PAYLOAD_BYTES_MAX];
+    uint64_t hint; /* REPLY: leader, 0 unknown */
+    struct raft_msg msg;
+};
+
+struct raft_out {
+    uint32_t count;
+    struct raft_effect effect[RAFT_EFFECTS_MAX];
+};
+
+/* ---- The core ---- */
+
+enum raft_role {
+    RAFT_FOLLOWER,
+    RAFT_PRECANDIDATE,
+    RAFT_CANDIDATE,
+    RAFT_LEADER,
+    RAFT_STOPPED,
+};
+
+struct raft_config {
+    uint64_t id; /* of this node, > 0 */
+    uint64_t election_ns_min;
+    uint64_t election_ns_max; /* > min */
+    uint64_t heartbeat_ns;
+    uint64_t seed;             /* of the election jitter */
+    bool no_pre_vote;          /* for tests only */
+    bool no_check_quorum;      /* for tests only */
+    uint32_t inflight_max;     /* messages a peer, 0: RAFT_INFLIGHT_MSGS_MAX */
+    uint32_t append_bytes_max; /* 0: RAFT_APPEND_BYTES_MAX; 1: one entry a message */
+};
+
+struct raft_run {
+    uint64_t first; /* index of the first entry of this term */
+    uint64_t term;
+};
+
+/* What is on disk. All zero: an empty node. */
+struct raft_boot {
+    uint64_t now_ns;
+    bool restarted; /* it may have promised something before: no vote for one election_ns_min */
+    uint64_t term;
+    uint64_t vote;
+    uint64_t snap_index; /* the log begins after it; 0: from the start */
+    uint64_t snap_term;
+    uint64_t last;    /* last index of the log; snap_index when it is empty */
+    uint64_t applied; /* of the state machine */
+    uint32_t run_count;
+    const struct raft_run *runs; /* terms of snap_index+1..last */
+    uint32_t size_count;
+    const uint32_t *sizes;      /* of the last size_count entries */
+    struct raft_conf committed; /* newest configuration at or below applied, or the first */
+    struct raft_conf effective; /* newest configuration in the log */
+};
+
+struct raft;
+
+/* raft_size -- bytes of memory that raft_init needs. */
+size_t raft_size(void);
+
+/* raft_init -- build a core in mem (zeroed, raft_size() bytes, aligned for any type).
+ *   err  ERR_CORRUPT  what boot says contradicts itself; nothing was built */
+MUST_CHECK
+enum err raft_init(void *mem, const struct raft_config *config, const struct raft_boot *boot,
+                   struct raft **out);
+
+/* raft_step -- the only mutator; any event is legal in any state. out is emptied first. */
+void raft_step(struct raft *r, const struct raft_event *ev, struct raft_out *out);
+
+/* raft_deadline -- absolute time at which RAFT_EV_TIME is wanted; UINT64_MAX: none. */
+uint64_t raft_deadline(const struct raft *r);
+
+/* raft_check -- assert the invariants. raft_step does it itself. */
+void raft_check(const struct raft *r);
+
+/* raft_hash -- of the whole state. */
+uint64_t raft_hash(const struct raft *r);
+
+/* raft_clone -- dst has raft_size() bytes. */
+void raft_clone(struct raft *dst, const struct raft *src);
+
+/* raft_term_at -- term of an entry; 0 when it is not in the log (snapshot's own index is). */
+uint64_t raft_term_at(const struct raft *r, uint64_t index);
+
+enum raft_peer_state {
+    RAFT_PEER_PROBE,
+    RAFT_PEER_REPLICATE,
+    RAFT_PEER_SNAPSHOT,
+};
+
+struct raft_peer_status {
+    uint64_t id;
+    enum raft_peer_state state;
+    uint64_t match;
+    uint64_t next;
+    uint64_t ack_ns; /* when it last answered; 0 never in this term */
+};
+
+struct raft_status {
+    uint64_t id;
+    enum raft_role role;
+    uint64_t term;
+    uint64_t vote;
+    uint64_t leader; /* 0 unknown */
+    uint64_t first;  /* first index in the log */
+    uint64_t last;
+    uint64_t last_term;
+    uint64_t durable;
+    uint64_t commit;
+    uint64_t applied;
+    uint64_t snap_index;
+    uint64_t snap_term;
+    uint64_t uncommitted_bytes;
+    uint64_t quorum_ack_ns; /* leader: when a quorum had last answered */
+    struct raft_conf conf;  /* the effective one */
+    uint64_t committed_conf_index;
+    uint32_t peer_count; /* leader only */
+    struct raft_peer_status peer[RAFT_PEERS_MAX];
+};
+
+/* raft_status -- a picture of now. */
+void raft_status(const struct raft *r, struct raft_status *out);
+
+#endif

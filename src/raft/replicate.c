@@ -1,0 +1,345 @@
+/* raft/replicate.c -- the leader's side: what to send to whom, and what is committed (Raft 5.3, 5.4.2).
+ *
+ * Invariants: for every peer exactly one of these holds: something is sent, its window is full, it
+ *             is being probed, or it has everything. Commit is a joint quorum of durable matches,
+ *             and only of the own term.
+ */
+#include "raft/impl.h"
+
+void raft_peer_reset(struct raft *r, struct raft_peer *p)
+{
+    p->state = RAFT_PEER_PROBE;
+    p->probing = false;
+    p->next = p->match + 1;
+    p->inflight_bytes = 0;
+    p->heard_at_heartbeat = UINT64_MAX;
+    p->sent_commit = 0;
+    ring_init(&p->inflight, RAFT_INFLIGHT_MSGS_MAX);
+    ASSERT(p->next <= r->last + 1);
+}
+
+void raft_lead(struct raft *r, struct raft_out *out)
+{
+    ASSERT(r->role == RAFT_CANDIDATE && r->vote == r->config.id);
+    r->role = RAFT_LEADER;
+    r->leader = r->config.id;
+    r->read_seq = 0;
+    r->heartbeat_deadline_ns = r->now_ns + r->config.heartbeat_ns;
+    for (uint32_t i = 0; i < r->peer_count; i++) {
+        struct raft_peer *p = &r->peer[i];
+        p->match = 0;
+        p->read_seq = 0;
+        p->ack_ns = r->now_ns; /* it has just been chosen: quorum contact counts from here */
+        raft_peer_reset(r, p);
+        p->next = r->last + 1;
+    }
+    raft_emit(out, RAFT_DO_ROLE);
+    struct raft_effect *e = raft_write(r, out);
+    raft_log_push(r, r->term, 0);
+    r->noop_index = r->last;
+    e->source = RAFT_FROM_CORE;
+    e->kind = RAFT_ENTRY_NOOP;
+    e->first = r->last;
+    e->last = r->last;
+    e->term = r->term;
+    raft_replicate_all(r, out);
+}
+
+static uint32_t window_msgs(const struct raft *r)
+{
+    uint32_t max = r->config.inflight_max;
+    return max == 0 || max > RAFT_INFLIGHT_MSGS_MAX ? RAFT_INFLIGHT_MSGS_MAX : max;
+}
+
+static bool window_full(const struct raft *r, const struct raft_peer *p)
+{
+    if (p->state == RAFT_PEER_PROBE) {
+        return p->probing;
+    }
+    return p->inflight.count >= window_msgs(r) || p->inflight_bytes >= RAFT_INFLIGHT_BYTES_MAX;
+}
+
+/* As many entries from first on as one message may carry; at least one. */
+static uint64_t batch_end(const struct raft *r, uint64_t first, uint64_t *out_bytes)
+{
+    uint64_t limit =
+        r->config.append_bytes_max != 0 ? r->config.append_bytes_max : RAFT_APPEND_BYTES_MAX;
+    uint64_t bytes = raft_log_size(r, first);
+    uint64_t last = first;
+    while (last < r->last && last - first + 1 < RAFT_APPEND_ENTRIES_MAX && bytes < limit) {
+        uint64_t more = raft_log_size(r, last + 1);
+        if (bytes + more > limit) {
+            break;
+        }
+        bytes += more;
+        last++;
+    }
+    *out_bytes = bytes;
+    return last;
+}
+
+/* One append from next on, empty when there is nothing. */
+static void send_append(struct raft *r, struct raft_peer *p, struct raft_out *out, bool empty)
+{
+    uint64_t bytes = 0;
+    uint64_t last = empty || p->next > r->last ? p->next - 1 : batch_end(r, p->next, &bytes);
+    struct raft_msg *m = raft_send(r, out, p->id, RAFT_MSG_APPEND, r->hard_ticket);
+    m->index = p->next - 1;
+    m->log_term = raft_term_at(r, p->next - 1);
+    m->commit = r->commit;
+    m->epoch = p->epoch;
+    m->read_seq = r->read_seq;
+    m->first = p->next;
+    m->last = last;
+    p->sent_commit = r->commit < last ? r->commit : last;
+    if (p->state == RAFT_PEER_PROBE) {
+        p->probing = true;
+        return;
+    }
+    if (last >= p->next) {
+        struct raft_inflight *slot = &p->slot[ring_push(&p->inflight)];
+        slot->last = last;
+        slot->bytes = (uint32_t)(bytes > UINT32_MAX ? UINT32_MAX : bytes);
+        p->inflight_bytes += slot->bytes;
+        p->next = last + 1;
+    }
+}
+
+/* Nothing to send, nothing on its way: tell the peer how far it may apply. */
+static void send_commit(struct raft *r, struct raft_peer *p, struct raft_out *out)
+{
+    uint64_t commit = r->commit < p->match ? r->commit : p->match;
+    if (p->state != RAFT_PEER_REPLICATE || p->inflight.count > 0 || p->sent_commit >= commit) {
+        return;
+    }
+    p->sent_commit = commit;
+    struct raft_msg *m = raft_send(r, out, p->id, RAFT_MSG_HEARTBEAT, r->hard_ticket);
+    m->index = p->match;
+    m->commit = commit;
+    m->epoch = p->epoch;
+    m->read_seq = r->read_seq;
+}
+
+void raft_replicate(struct raft *r, struct raft_peer *p, struct raft_out *out)
+{
+    for (int i = 0; i < RAFT_SENDS_PER_PEER_MAX && p->next <= r->last; i++) {
+        if (window_full(r, p)) {
+            return;
+        }
+        send_append(r, p, out, false);
+    }
+    send_commit(r, p, out);
+}
+
+void raft_replicate_all(struct raft *r, struct raft_out *out)
+{
+    for (uint32_t i = 0; i < r->peer_count; i++) {
+        raft_replicate(r, &r->peer[i], out);
+    }
+}
+
+void raft_heartbeat(struct raft *r, struct raft_out *out)
+{
+    r->heartbeat_deadline_ns = r->now_ns + r->config.heartbeat_ns;
+    for (uint32_t i = 0; i < r->peer_count; i++) {
+        struct raft_peer *p = &r->peer[i];
+        struct raft_msg *m = raft_send(r, out, p->id, RAFT_MSG_HEARTBEAT, r->hard_ticket);
+        m->index = p->match;
+        m->commit = r->commit < p->match ? r->commit : p->match;
+        m->epoch = p->epoch;
+        m->read_seq = r->read_seq;
+        p->sent_commit = m->commit > p->sent_commit ? m->commit : p->sent_commit;
+    }
+}
+
+static void inflight_free(struct raft_peer *p, uint64_t match)
+{
+    while (p->inflight.count > 0) {
+        struct raft_inflight *slot = &p->slot[ring_at(&p->inflight, 0)];
+        if (slot->last > match) {
+            return;
+        }
+        ASSERT(p->inflight_bytes >= slot->bytes);
+        p->inflight_bytes -= slot->bytes;
+        ring_pop(&p->inflight);
+    }
+}
+
+/* Where to go on after a rejection: skip the whole conflicting term (Raft 5.3, last paragraphs). */
+static uint64_t next_after_reject(const struct raft *r, const struct raft_msg *m)
+{
+    uint64_t next = m->hint;
+    if (m->log_term != 0) {
+        uint64_t ours = raft_log_term_last(r, m->log_term);
+        if (ours > r->snap_index && raft_term_at(r, ours) == m->log_term) {
+            next = ours + 1;
+        }
+    }
+    return next < m->index ? next : m->index;
+}
+
+static void rejected(struct raft *r, struct raft_peer *p, const struct raft_msg *m,
+                     struct raft_out *out)
+{
+    bool stale = m->index <= p->match || m->index > r->last ||
+                 (p->state == RAFT_PEER_PROBE && m->index != p->next - 1);
+    if (stale) {
+        return;
+    }
+    uint64_t next = next_after_reject(r, m);
+    raft_peer_reset(r, p);
+    p->next = next > p->match ? next : p->match + 1;
+    if (p->next <= r->snap_index) {
+        p->next = r->snap_index + 1; /* what is before it only a snapshot can bring */
+    }
+    send_append(r, p, out, false);
+}
+
+void raft_append_reply(struct raft *r, const struct raft_msg *m, struct raft_out *out)
+{
+    struct raft_peer *p = raft_peer_find(r, m->from);
+    if (r->role != RAFT_LEADER || p == NULL || m->epoch != p->epoch) {
+        return;
+    }
+    p->ack_ns = r->now_ns;
+    if (m->read_seq <= r->read_seq && m->read_seq > p->read_seq) {
+        p->read_seq = m->read_seq;
+    }
+    if (m->reject) {
+        rejected(r, p, m, out);
+    } else if (m->index <= r->last) {
+        p->match = m->index > p->match ? m->index : p->match;
+        p->next = p->next > p->match ? p->next : p->match + 1;
+        p->probing = false;
+        p->state = RAFT_PEER_REPLICATE;
+        inflight_free(p, p->match);
+        raft_commit_advance(r, out);
+        raft_replicate(r, p, out);
+    }
+    raft_read_confirm(r, out);
+}
+
+void raft_heartbeat_reply(struct raft *r, const struct raft_msg *m, struct raft_out *out)
+{
+    struct raft_peer *p = raft_peer_find(r, m->from);
+    if (r->role != RAFT_LEADER || p == NULL || m->epoch != p->epoch) {
+        return;
+    }
+    p->ack_ns = r->now_ns;
+    if (m->read_seq <= r->read_seq && m->read_seq > p->read_seq) {
+        p->read_seq = m->read_seq;
+    }
+    if (p->state == RAFT_PEER_PROBE) {
+        p->probing = false;
+        raft_replicate(r, p, out);
+        if (!p->probing && p->match < r->last) {
+            send_append(r, p, out, true);
+        }
+    } else if (p->match + 1 < p->next && p->heard_at_heartbeat == p->match) {
+        send_append(r, p, out, true); /* no progress since the last one: was something lost? */
+    }
+    p->heard_at_heartbeat = p->match;
+    raft_read_confirm(r, out);
+}
+
+static uint64_t match_of(const void *arg, uint64_t id)
+{
+    const struct raft *r = arg;
+    if (id == r->config.id) {
+        return r->durable;
+    }
+    for (uint32_t i = 0; i < r->peer_count; i++) {
+        if (r->peer[i].id == id) {
+            return r->peer[i].match;
+        }
+    }
+    return 0;
+}
+
+void raft_commit_to(struct raft *r, uint64_t index)
+{
+    ASSERT(index <= r->last);
+    for (uint64_t i = r->commit + 1; i <= index; i++) {
+        uint32_t size = raft_log_size(r, i);
+        if (size != UINT32_MAX) {
+            ASSERT(r->uncommitted_bytes >= size);
+            r->uncommitted_bytes -= size;
+        }
+    }
+    r->commit = index > r->commit ? index : r->commit;
+    if (r->commit >= r->effective.index) {
+        r->committed = r->effective;
+    }
+}
+
+void raft_commit_advance(struct raft *r, struct raft_out *out)
+{
+    uint64_t index = raft_quorum(&r->effective, match_of, r);
+    if (r->role != RAFT_LEADER || index <= r->commit || index > r->last ||
+        raft_term_at(r, index) != r->term) {
+        return;
+    }
+    raft_commit_to(r, index);
+    for (uint32_t i = 0; i < r->peer_count; i++) {
+        if (r->peer[i].next > r->last) {
+            send_commit(r, &r->peer[i], out);
+        }
+    }
+    raft_apply_more(r, out);
+    raft_read_confirm(r, out);
+}
+
+static uint64_t ack_of(const void *arg, uint64_t id)
+{
+    const struct raft *r = arg;
+    if (id == r->config.id) {
+        return r->now_ns;
+    }
+    for (uint32_t i = 0; i < r->peer_count; i++) {
+        if (r->peer[i].id == id) {
+            return r->peer[i].ack_ns;
+        }
+    }
+    return 0;
+}
+
+uint64_t raft_quorum_ack(const struct raft *r)
+{
+    return raft_quorum(&r->effective, ack_of, r);
+}
+
+/* Why a proposal cannot be taken now; ERR_OK when it can. */
+static enum err admit(const struct raft *r, const struct raft_event *ev)
+{
+    if (r->role != RAFT_LEADER) {
+        return r->last == 0 ? ERR_NOT_INITIALIZED : ERR_NOT_LEADER;
+    }
+    bool full = ring_full(&r->proposals) || r->uncommitted_bytes >= RAFT_UNCOMMITTED_BYTES_MAX ||
+                r->last - r->commit + ev->count >= RAFT_SIZE_RING;
+    return full ? ERR_BUSY : ERR_OK;
+}
+
+void raft_propose(struct raft *r, const struct raft_event *ev, struct raft_out *out)
+{
+    enum err e = ev->count == 0 ? ERR_OK : admit(r, ev);
+    if (ev->count == 0 || e != ERR_OK) {
+        if (e != ERR_OK) {
+            raft_reply(r, out, ev->ticket, ev->count, e, 0);
+        }
+        return;
+    }
+    struct raft_proposal *p = &r->proposal[ring_push(&r->proposals)];
+    p->ticket = ev->ticket;
+    p->count = ev->count;
+    p->index = r->last + 1;
+    struct raft_effect *w = raft_write(r, out);
+    w->source = RAFT_FROM_PROPOSE;
+    w->kind = RAFT_ENTRY_COMMAND;
+    w->term = r->term;
+    w->first = r->last + 1;
+    for (uint32_t i = 0; i < ev->count; i++) {
+        raft_log_push(r, r->term, ev->sizes[i]);
+    }
+    w->last = r->last;
+    raft_replicate_all(r, out);
+}

@@ -1,0 +1,91 @@
+/* raft/termlog.c -- what the core knows of its log: terms as runs, sizes of the newest entries. */
+#include "raft/impl.h"
+
+/* Position of the run that holds index; the caller knows that there is one. */
+static uint32_t run_of(const struct raft *r, uint64_t index)
+{
+    uint32_t low = 0;
+    uint32_t high = r->run_count;
+    ASSERT(r->run_count > 0 && index >= r->run[0].first);
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (r->run[middle].first <= index) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+uint64_t raft_term_at(const struct raft *r, uint64_t index)
+{
+    if (index == r->snap_index) {
+        return r->snap_term;
+    }
+    if (index < r->snap_index || index > r->last) {
+        return 0;
+    }
+    return r->run[run_of(r, index)].term;
+}
+
+uint64_t raft_log_term_first(const struct raft *r, uint64_t index)
+{
+    if (index <= r->snap_index || index > r->last) {
+        return index;
+    }
+    return r->run[run_of(r, index)].first;
+}
+
+uint64_t raft_log_term_last(const struct raft *r, uint64_t term)
+{
+    for (uint32_t i = r->run_count; i > 0; i--) {
+        if (r->run[i - 1].term <= term) {
+            return i == r->run_count ? r->last : r->run[i].first - 1;
+        }
+    }
+    return r->snap_index;
+}
+
+void raft_log_push(struct raft *r, uint64_t term, uint32_t size)
+{
+    ASSERT(term >= raft_term_at(r, r->last));
+    r->last++;
+    if (r->run_count == 0 || r->run[r->run_count - 1].term != term) {
+        ASSERT(r->run_count < RAFT_TERM_RUNS_MAX);
+        r->run[r->run_count].first = r->last;
+        r->run[r->run_count].term = term;
+        r->run_count++;
+    }
+    r->size[r->last % RAFT_SIZE_RING] = size;
+    if (r->last - r->size_first >= RAFT_SIZE_RING) {
+        r->size_first = r->last - RAFT_SIZE_RING + 1;
+    }
+    r->uncommitted_bytes += size;
+}
+
+void raft_log_truncate(struct raft *r, uint64_t to)
+{
+    ASSERT(to >= r->commit && to < r->last);
+    for (uint64_t i = to + 1; i <= r->last; i++) {
+        uint32_t size = raft_log_size(r, i);
+        ASSERT(size != UINT32_MAX && r->uncommitted_bytes >= size);
+        r->uncommitted_bytes -= size;
+    }
+    r->last = to;
+    if (r->durable > to) {
+        r->durable = to;
+    }
+    while (r->run_count > 0 && r->run[r->run_count - 1].first > to) {
+        r->run_count--;
+    }
+    if (r->size_first > to + 1) {
+        r->size_first = to + 1;
+    }
+}
+
+uint32_t raft_log_size(const struct raft *r, uint64_t index)
+{
+    bool known = index >= r->size_first && index <= r->last && index > r->snap_index;
+    return known ? r->size[index % RAFT_SIZE_RING] : UINT32_MAX;
+}
