@@ -134,8 +134,7 @@ static void test_refused(void)
         "a = \xff",
         "a = '\xc0\x80'",
         "a = '\xed\xa0\x80'",
-        "\xef\xbb\xbf"
-        "a = 1",
+        "\xef\xbb\xbf# with a mark",
         "a = 1\rb = 2",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
