@@ -1,7 +1,8 @@
 /* node/backend_data.h -- the keys of the deterministic backend: records in order of their keys.
  *
  * Shape:      a sorted array of pointers to records; a set replaces whole records
- * Invariants: the revision is 1 while empty and grows by 1 per set; a set that fails changes nothing
+ * Invariants: the revision is 1 while empty and grows by 1 per set; a set that fails changes
+ *             nothing
  * Owns:       records and array, counted in the given account
  * Thread:     the loop's
  */

@@ -1,7 +1,7 @@
 /* node/backend_local.h -- the `deterministic` backend: one state machine in memory, no consensus.
  *
- * Shape:      a struct service over a sorted array; a call is carried out at once, as one entry of a
- *             log that nobody keeps, so the same calls always give the same answers
+ * Shape:      a struct service over a sorted array; a call is carried out at once, as one entry
+ *             of a log that nobody keeps, so the same calls always give the same answers
  * Order:      answers come from os_turn_end, in the order the calls were made, never inside a call
  * Owns:       everything it makes, counted in the given account, until backend_local_close
  * Thread:     the loop's

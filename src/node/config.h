@@ -144,6 +144,10 @@ struct config_source {
     void *arg;
 };
 
+/* config_source_os -- the arguments and environment of main, everything else through os. */
+void config_source_os(struct os *os, int argc, const char *const *argv, const char *const *env,
+                      struct config_source *out);
+
 enum config_action {
     CONFIG_ACTION_RUN,
     CONFIG_ACTION_HELP,

@@ -1,4 +1,5 @@
-/* node/config_rows.c -- the rows as a table, their names in each source, and the nearest known name.
+/* node/config_rows.c -- the rows as a table, their names in each source, and the nearest known
+ * name.
  *
  * Thread: any, pure
  */

@@ -1,10 +1,10 @@
 /* node/config_rows.h -- the table of every configuration key; a new key is one row here.
  *
  * Shape:      X(KEY, field, TYPE, flag, flag alias, TOML key, TOML alias, in [iroh], min, max,
- *             default, help). Environment names are made from it: ASPEN_<TOML KEY>, ASPEN_<ALIAS>, and
- *             ASPEN_IROH_<TOML KEY> for keys of [iroh]
- * Invariants: rows stand in the order of enum config_key; a flag that begins with `disable-` sets its
- *             boolean to false; min and max bound numbers
+ *             default, help). Environment names are made from it: ASPEN_<TOML KEY>,
+ *             ASPEN_<ALIAS>, and ASPEN_IROH_<TOML KEY> for keys of [iroh]
+ * Invariants: rows stand in the order of enum config_key; a flag that begins with `disable-` sets
+ *             its boolean to false; min and max bound numbers
  * Thread:     any, constants; only config*.c include it
  */
 #ifndef NODE_CONFIG_ROWS_H
@@ -45,61 +45,62 @@ enum {
       "number of the node, above 0; required") \
     X(DATA_DIR, data_dir, PATH, "data-dir", NULL, "data_dir", NULL, false, 1, 0, NULL, \
       "where the node keeps everything; ./data/node-<id> when not given") \
-    X(STORAGE_BACKEND, storage_backend, STORAGE, "storage-backend", NULL, "storage_backend", NULL, false, 0, 0, \
-      "durable", "where data lives") \
-    X(LOG_PATH, log_path, PATH, "log-path", "redb-log-path", "log_path", "redb_log_path", false, 1, 0, NULL, \
-      "directory of the log; inside the data directory when not given") \
-    X(STATE_MACHINE_PATH, state_machine_path, PATH, "state-machine-path", "redb-sm-path", "state_machine_path", \
-      "redb_sm_path", false, 1, 0, NULL, \
+    X(STORAGE_BACKEND, storage_backend, STORAGE, "storage-backend", NULL, "storage_backend", \
+      NULL, false, 0, 0, "durable", "where data lives") \
+    X(LOG_PATH, log_path, PATH, "log-path", "redb-log-path", "log_path", "redb_log_path", \
+      false, 1, 0, NULL, "directory of the log; inside the data directory when not given") \
+    X(STATE_MACHINE_PATH, state_machine_path, PATH, "state-machine-path", "redb-sm-path", \
+      "state_machine_path", "redb_sm_path", false, 1, 0, NULL, \
       "directory of the state machine; inside the data directory when not given") \
     X(HOST, host, TEXT, "host", NULL, "host", NULL, false, 1, 0, "127.0.0.1", \
       "name of this machine, recorded in the node's identity") \
-    X(PORT, port, U32, "port", "ractor-port", "port", "ractor_port", false, 0, 65535, "26000", \
-      "TCP port of the node server; 0 = any") \
-    X(BIND, bind, ADDRS, "bind", NULL, "bind", NULL, false, 1, CONFIG_BINDS_MAX, "0.0.0.0:0,[::]:0", \
-      "UDP address of the QUIC endpoint; may be repeated") \
+    X(PORT, port, U32, "port", "ractor-port", "port", "ractor_port", false, 0, 65535, \
+      "26000", "TCP port of the node server; 0 = any") \
+    X(BIND, bind, ADDRS, "bind", NULL, "bind", NULL, false, 1, CONFIG_BINDS_MAX, \
+      "0.0.0.0:0,[::]:0", "UDP address of the QUIC endpoint; may be repeated") \
     X(COOKIE, cookie, COOKIE, "cookie", NULL, "cookie", NULL, false, 1, 0, "aspen-cookie", \
       "secret that all nodes of a cluster share") \
-    X(COOKIE_FILE, cookie_file, PATH, "cookie-file", NULL, "cookie_file", NULL, false, 1, 0, NULL, \
-      "file that holds the cookie") \
-    X(HTTP_ADDR, http_addr, ADDR, "http-addr", NULL, "http_addr", NULL, false, 0, 0, "127.0.0.1:8080", \
-      "TCP address of the HTTP API; port 0 = any") \
-    X(CONTROL_BACKEND, control_backend, CONTROL, "control-backend", NULL, "control_backend", NULL, false, 0, 0, \
-      "raft", "what decides") \
-    X(HEARTBEAT_INTERVAL_MS, heartbeat_interval_ms, U32, "heartbeat-interval-ms", NULL, "heartbeat_interval_ms", \
-      NULL, false, 1, CONFIG_MS_MAX, "500", "how often a leader shows that it lives") \
+    X(COOKIE_FILE, cookie_file, PATH, "cookie-file", NULL, "cookie_file", NULL, false, 1, 0, \
+      NULL, "file that holds the cookie") \
+    X(HTTP_ADDR, http_addr, ADDR, "http-addr", NULL, "http_addr", NULL, false, 0, 0, \
+      "127.0.0.1:8080", "TCP address of the HTTP API; port 0 = any") \
+    X(CONTROL_BACKEND, control_backend, CONTROL, "control-backend", NULL, "control_backend", \
+      NULL, false, 0, 0, "raft", "what decides") \
+    X(HEARTBEAT_INTERVAL_MS, heartbeat_interval_ms, U32, "heartbeat-interval-ms", NULL, \
+      "heartbeat_interval_ms", NULL, false, 1, CONFIG_MS_MAX, "500", \
+      "how often a leader shows that it lives") \
     X(ELECTION_TIMEOUT_MIN_MS, election_timeout_min_ms, U32, "election-timeout-min-ms", NULL, \
       "election_timeout_min_ms", NULL, false, 1, CONFIG_MS_MAX, "1500", \
       "shortest time without a leader before an election") \
     X(ELECTION_TIMEOUT_MAX_MS, election_timeout_max_ms, U32, "election-timeout-max-ms", NULL, \
       "election_timeout_max_ms", NULL, false, 1, CONFIG_MS_MAX, "3000", \
       "longest time without a leader before an election") \
-    X(SECRET_KEY, secret_key, HEX32, "secret-key", "iroh-secret-key", "secret_key", NULL, true, 0, 0, NULL, \
-      "Ed25519 secret key of the node; generated once when not given") \
-    X(SECRET_KEY_FILE, secret_key_file, PATH, "secret-key-file", NULL, "secret_key_file", NULL, true, 1, 0, NULL, \
-      "file that holds the secret key") \
-    X(RELAY_URL, relay_url, URLS, "relay-url", "iroh-relay-url", "relay_url", NULL, true, 0, CONFIG_RELAYS_MAX, NULL, \
-      "relay server; may be repeated") \
-    X(ENABLE_GOSSIP, enable_gossip, BOOL, "disable-gossip", NULL, "enable_gossip", NULL, true, 0, 0, "true", \
-      "do not look for peers by gossip") \
-    X(GOSSIP_TICKET, gossip_ticket, TEXT, "ticket", NULL, "gossip_ticket", NULL, true, 1, 0, NULL, \
-      "cluster ticket to join with") \
-    X(ENABLE_MDNS, enable_mdns, BOOL, "disable-mdns", NULL, "enable_mdns", NULL, true, 0, 0, "true", \
-      "do not look for peers on the local network") \
-    X(ENABLE_DNS_DISCOVERY, enable_dns_discovery, BOOL, "enable-dns-discovery", NULL, "enable_dns_discovery", NULL, \
-      true, 0, 0, "false", "look for peers in DNS") \
-    X(DNS_DISCOVERY_URL, dns_discovery_url, URL, "dns-discovery-url", NULL, "dns_discovery_url", NULL, true, 1, 0, \
-      NULL, "DNS service to look in") \
-    X(ENABLE_PKARR, enable_pkarr, BOOL, "enable-pkarr", NULL, "enable_pkarr", NULL, true, 0, 0, "false", \
-      "publish and find addresses through pkarr") \
-    X(PKARR_RELAY_URL, pkarr_relay_url, URL, "pkarr-relay-url", NULL, "pkarr_relay_url", NULL, true, 1, 0, NULL, \
-      "pkarr relay to use") \
+    X(SECRET_KEY, secret_key, HEX32, "secret-key", "iroh-secret-key", "secret_key", NULL, \
+      true, 0, 0, NULL, "Ed25519 secret key of the node; generated once when not given") \
+    X(SECRET_KEY_FILE, secret_key_file, PATH, "secret-key-file", NULL, "secret_key_file", \
+      NULL, true, 1, 0, NULL, "file that holds the secret key") \
+    X(RELAY_URL, relay_url, URLS, "relay-url", "iroh-relay-url", "relay_url", NULL, true, 0, \
+      CONFIG_RELAYS_MAX, NULL, "relay server; may be repeated") \
+    X(ENABLE_GOSSIP, enable_gossip, BOOL, "disable-gossip", NULL, "enable_gossip", NULL, \
+      true, 0, 0, "true", "do not look for peers by gossip") \
+    X(GOSSIP_TICKET, gossip_ticket, TEXT, "ticket", NULL, "gossip_ticket", NULL, true, 1, 0, \
+      NULL, "cluster ticket to join with") \
+    X(ENABLE_MDNS, enable_mdns, BOOL, "disable-mdns", NULL, "enable_mdns", NULL, true, 0, 0, \
+      "true", "do not look for peers on the local network") \
+    X(ENABLE_DNS_DISCOVERY, enable_dns_discovery, BOOL, "enable-dns-discovery", NULL, \
+      "enable_dns_discovery", NULL, true, 0, 0, "false", "look for peers in DNS") \
+    X(DNS_DISCOVERY_URL, dns_discovery_url, URL, "dns-discovery-url", NULL, \
+      "dns_discovery_url", NULL, true, 1, 0, NULL, "DNS service to look in") \
+    X(ENABLE_PKARR, enable_pkarr, BOOL, "enable-pkarr", NULL, "enable_pkarr", NULL, true, 0, \
+      0, "false", "publish and find addresses through pkarr") \
+    X(PKARR_RELAY_URL, pkarr_relay_url, URL, "pkarr-relay-url", NULL, "pkarr_relay_url", \
+      NULL, true, 1, 0, NULL, "pkarr relay to use") \
     X(PEERS, peers, PEERS, "peers", NULL, "peers", NULL, false, 0, NET_PEERS_MAX, NULL, \
       "a peer, ID@endpoint-id[@ip:port,...] or ID@{endpoint JSON}; may be repeated") \
     X(LOG_LEVEL, log_level, LEVEL, "log-level", NULL, "log_level", NULL, false, 0, 0, "info", \
       "how much is logged") \
-    X(LOG_FORMAT, log_format, FORMAT, "log-format", NULL, "log_format", NULL, false, 0, 0, "text", \
-      "how lines look")
+    X(LOG_FORMAT, log_format, FORMAT, "log-format", NULL, "log_format", NULL, false, 0, 0, \
+      "text", "how lines look")
 /* clang-format on */
 
 struct config_row {

@@ -1,7 +1,7 @@
 /* node/config_set.c -- from a value as it is typed to the field of struct config, or to a message.
  *
- * Invariants: a mistake leaves the field as it was and marks the key bad; a secret is never repeated
- *             in a message
+ * Invariants: a mistake leaves the field as it was and marks the key bad; a secret is never
+ *             repeated in a message
  * Thread:     any
  */
 #include "node/config_rows.h"

@@ -35,7 +35,8 @@ static bool has_leaf(const char *known, const char *name)
     return leaf != NULL && strcmp(leaf + 1, name) == 0;
 }
 
-/* Row of that full name, or NULL and the nearest name (a key of [iroh] at the top counts as near). */
+/* Row of that full name, or NULL and the nearest name (a key of [iroh] at the top counts as
+ * near). */
 static const struct config_row *row_of_toml(const char *name, char nearest[CONFIG_NAME_BYTES_MAX])
 {
     uint32_t best = UINT32_MAX;

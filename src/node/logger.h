@@ -1,8 +1,8 @@
 /* node/logger.h -- structured log lines: level, event, key=value fields; text or JSON.
  *
  * Shape:      logger_log(logger, LOGGER_WARN, "peer refused", logger_hex("peer", key, 32), ...)
- * Invariants: a line is one write of at most LOGGER_LINE_BYTES_MAX bytes, ends in a newline and holds
- *             no control byte before it; what does not fit is cut and marked `cut=true`
+ * Invariants: a line is one write of at most LOGGER_LINE_BYTES_MAX bytes, ends in a newline and
+ *             holds no control byte before it; what does not fit is cut and marked `cut=true`
  * Order:      warnings and errors of one event pass at most LOGGER_BURST times a second; the next
  *             line of that event, or logger_flush, carries how many were suppressed
  * Owns:       nothing; fields are borrowed for the call
@@ -153,7 +153,8 @@ static inline bool logger_on(const struct logger *l, enum logger_level level)
                     sizeof(struct logger_field))
 #define LOGGER_PICK(e, a, b, c, d, f, g, h, i, j, k, l, m, n, o, p, q, name, ...) name
 
-/* logger_log -- logger_log(l, level, "event", fields...); fields are made only when the level is on. */
+/* logger_log -- logger_log(l, level, "event", fields...); fields are made only when the level is
+ * on. */
 #define logger_log(l, level, ...)                                                                  \
     do {                                                                                           \
         if (logger_on((l), (level))) {                                                             \

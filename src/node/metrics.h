@@ -1,7 +1,8 @@
 /* node/metrics.h -- what a node counts and measures, and the Prometheus text of it.
  *
- * Shape:      METRICS_COUNTERS and METRICS_HISTOGRAMS are the tables of what the node itself counts;
- *             struct metrics holds them; what status and the link know is written from there
+ * Shape:      METRICS_COUNTERS and METRICS_HISTOGRAMS are the tables of what the node itself
+ *             counts; struct metrics holds them; what status and the link know is written from
+ *             there
  * Invariants: a family has HELP and TYPE once; no series appears twice; counters never go back
  * Owns:       nothing outside struct metrics; no allocation
  * Thread:     the loop's

@@ -1,7 +1,7 @@
 /* node/toml.c -- statements of TOML: keys, headers, values, and which table may be opened again.
  *
- * Shape:      toml_parse copies the text and walks it line by line; values nest by bounded recursion
- *             (every level is a node, and nodes know their depth)
+ * Shape:      toml_parse copies the text and walks it line by line; values nest by bounded
+ *             recursion (every level is a node, and nodes know their depth)
  * Invariants: a table is opened by one header at most; what a dotted key made may be extended only
  *             in the same section; inline values are closed for ever
  * Thread:     any, pure

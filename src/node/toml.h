@@ -2,8 +2,8 @@
  *
  * Shape:      struct toml is one value with its key; tables and arrays hold their children in order
  * Invariants: the tree is what Python's tomllib makes of the same text, with these bounds: integers
- *             of 64 bits (the format's own), nesting TOML_DEPTH_MAX, text TOML_TEXT_BYTES_MAX, years
- *             1 to 9999; fractions of a second keep nine digits
+ *             of 64 bits (the format's own), nesting TOML_DEPTH_MAX, text TOML_TEXT_BYTES_MAX,
+ *             years 1 to 9999; fractions of a second keep nine digits
  * Owns:       everything lives in the given block; keys and texts are valid as long as it is
  * Thread:     any, pure, no allocation
  */

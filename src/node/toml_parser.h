@@ -84,11 +84,13 @@ enum err toml_string_read(struct toml_parser *p, bool multi, struct bytes *out);
 MUST_CHECK
 enum err toml_scalar_read(struct toml_parser *p, struct toml *v);
 
-/* toml_time_read -- true when a date or time stood there and v is it; false with the cursor unmoved.
+/* toml_time_read -- true when a date or time stood there and v is it; false with the cursor
+ * unmoved.
  * out_wrong: the digits have the form but name no day. */
 bool toml_time_read(struct toml_parser *p, struct toml *v, bool *out_wrong);
 
-/* toml_node_add -- new last child of parent, type to be set. err ERR_MALFORMED (too deep), ERR_NO_MEMORY. */
+/* toml_node_add -- new last child of parent, type to be set. err ERR_MALFORMED (too deep),
+ * ERR_NO_MEMORY. */
 MUST_CHECK
 enum err toml_node_add(struct toml_parser *p, struct toml *parent, struct bytes key,
                        const struct toml_key *place, struct toml **out);

@@ -74,7 +74,8 @@ static bool based_integer(struct toml_parser *p, struct toml *v, bool *out_wide)
     return true;
 }
 
-/* Text of a float without its underscores, closed up in place, read by strtod (which rounds right). */
+/* Text of a float without its underscores, closed up in place, read by strtod (which rounds
+ * right). */
 static double float_value(struct toml_parser *p, size_t begin, size_t end)
 {
     size_t to = begin;

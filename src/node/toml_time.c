@@ -1,12 +1,14 @@
-/* node/toml_time.c -- the four forms of dates and times in TOML (RFC 3339, the blank allowed for T).
+/* node/toml_time.c -- the four forms of dates and times in TOML (RFC 3339, the blank allowed for
+ * T).
  *
- * Invariants: the cursor moves only past what is whole: a date with a torn time behind it is a date,
- *             and what follows is then refused by the statement's end
+ * Invariants: the cursor moves only past what is whole: a date with a torn time behind it is a
+ *             date, and what follows is then refused by the statement's end
  * Thread:     any, pure
  */
 #include "node/toml_parser.h"
 
-/* Exactly count digits at offset at; -1 when they are not all digits. The NUL at the end stops it. */
+/* Exactly count digits at offset at; -1 when they are not all digits. The NUL at the end stops
+ * it. */
 static int number_at(const struct toml_parser *p, size_t at, uint32_t count)
 {
     int v = 0;

@@ -8,7 +8,8 @@
 
 #include "base/bytes.h"
 
-/* utf8_next -- bytes of the code point at data, 1..4; 0 when these count bytes do not begin with one. */
+/* utf8_next -- bytes of the code point at data, 1..4; 0 when these count bytes do not begin with
+ * one. */
 static inline size_t utf8_next(const uint8_t *data, size_t count, uint32_t *out)
 {
     if (count == 0) {

@@ -1,7 +1,8 @@
 /* tests/unit/node/test_local.c -- the deterministic backend behind struct service.
  *
  * Subject: node/backend_local.c, node/backend_data.c
- * Method:  an os of three functions: a clock that stands still and the end of a turn, run by the test
+ * Method:  an os of three functions: a clock that stands still and the end of a turn, run by the
+ *          test
  */
 #include "node/backend_local.h"
 

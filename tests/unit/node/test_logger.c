@@ -63,12 +63,10 @@ static void test_json(void)
     logger_log(&logger, LOGGER_WARN, "peer \"refused\"",
                logger_text("why", "a\"b\\c\n\x01\xff\xc3\xa9"), logger_hex("key", "\x01", 1),
                logger_bool("ok", false), logger_err(ERR_IO));
-    CHECK(
-        strcmp(
-            sink.text,
-            "{\"time\":\"2025-07-20T08:26:40.123Z\",\"level\":\"warn\",\"event\":"
-            "\"peer \\\"refused\\\"\",\"node_id\":3,\"why\":\"a\\\"b\\\\c\\n\\u0001\\ufffd\xc3\xa9\","
-            "\"key\":\"01\",\"ok\":false,\"error\":\"IO\"}\n") == 0);
+    CHECK(strcmp(sink.text, "{\"time\":\"2025-07-20T08:26:40.123Z\",\"level\":\"warn\",\"event\":"
+                            "\"peer \\\"refused\\\"\",\"node_id\":3,"
+                            "\"why\":\"a\\\"b\\\\c\\n\\u0001\\ufffd\xc3\xa9\","
+                            "\"key\":\"01\",\"ok\":false,\"error\":\"IO\"}\n") == 0);
 }
 
 static void test_bare(void)

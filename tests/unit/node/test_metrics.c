@@ -1,8 +1,8 @@
 /* tests/unit/node/test_metrics.c -- the Prometheus text.
  *
  * Subject: node/metrics.c
- * Method:  a small reader of the text format checks what promtool would: HELP and TYPE once and before
- *          their samples, legal names, no series twice, buckets that only grow
+ * Method:  a small reader of the text format checks what promtool would: HELP and TYPE once and
+ *          before their samples, legal names, no series twice, buckets that only grow
  */
 #include "node/metrics.h"
 
