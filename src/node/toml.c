@@ -177,7 +177,8 @@ static enum err header_read(struct toml_parser *p)
     return ERR_OK;
 }
 
-/* Follow the dotted parts before the last; section 0 inside an inline table. */
+/* Follow the dotted parts before the last; section 0 inside an inline table. What dotted keys of an
+ * earlier section made lies below a table that a header opened, so its flag stops the way there. */
 static enum err dotted_step(struct toml_parser *p, const struct toml_key *key, uint32_t i,
                             uint32_t section, struct toml **cont)
 {
@@ -186,7 +187,7 @@ static enum err dotted_step(struct toml_parser *p, const struct toml_key *key, u
         TRY(toml_node_add(p, *cont, key->part[i], key, &child));
     } else if (child->type != TOML_TABLE) {
         return toml_fail(p, "a part of this key is a value already, not a table");
-    } else if (child->flags != 0 || (child->section != 0 && child->section != section)) {
+    } else if (child->flags != 0) {
         return toml_fail(p, "a table made elsewhere cannot be extended by a dotted key");
     }
     child->section = section;
