@@ -1,0 +1,142 @@
+/* store/identity.c -- the identity record and the secret key file.
+ *
+ * Shape: record = format u16 | node id u64 | key 32 | incarnation 16
+ */
+#include "store/identity.h"
+
+#include "store/slot.h"
+
+enum {
+    IDENTITY_FORMAT = 1,
+    IDENTITY_BYTES = 2 + 8 + NODE_KEY_BYTES + INCARNATION_BYTES
+};
+#define IDENTITY_MAGIC 0x4e4f4441u /* "ADON" */
+enum {
+    SECRET_TEXT_BYTES = 2 * IDENTITY_SECRET_BYTES + 1,
+    SECRET_OTHERS = 077
+};
+
+static enum err record_check(const struct identity *found, uint64_t node_id,
+                             const struct node_key *key, struct diag *diag)
+{
+    if (found->node_id != node_id) {
+        return diag_set(diag, ERR_WRONG_NODE,
+                        "the data directory belongs to node %llu, not %llu: give the right "
+                        "--node-id or another --data-dir",
+                        (unsigned long long)found->node_id, (unsigned long long)node_id);
+    }
+    if (!ids_key_equal(&found->key, key)) {
+        char hex[2 * NODE_KEY_BYTES + 1];
+        ids_hex(found->key.b, NODE_KEY_BYTES, hex);
+        return diag_set(diag, ERR_WRONG_NODE,
+                        "the data directory belongs to the key %s: give its --secret-key or "
+                        "another --data-dir",
+                        hex);
+    }
+    return ERR_OK;
+}
+
+static enum err record_read(struct bytes payload, struct identity *out, struct diag *diag)
+{
+    struct reader r = reader_of(payload);
+    uint16_t format = reader_u16(&r);
+    out->node_id = reader_u64(&r);
+    reader_copy(&r, out->key.b, NODE_KEY_BYTES);
+    reader_copy(&r, out->incarnation.b, INCARNATION_BYTES);
+    if (format > IDENTITY_FORMAT) {
+        return diag_set(diag, ERR_NEWER_FORMAT, "identity: format %u is newer than this program",
+                        format);
+    }
+    return r.bad ? diag_set(diag, ERR_CORRUPT, "identity: the record is too short") : ERR_OK;
+}
+
+/* Both slots, so that there are two copies at rest. */
+static enum err record_make(struct os *os, struct slot_file *s, struct identity *id)
+{
+    uint8_t payload[IDENTITY_BYTES];
+    os_entropy(os, id->incarnation.b, INCARNATION_BYTES);
+    struct writer w = writer_of(payload, sizeof payload);
+    writer_u16(&w, IDENTITY_FORMAT);
+    writer_u64(&w, id->node_id);
+    writer_put(&w, bytes_of(id->key.b, NODE_KEY_BYTES));
+    writer_put(&w, bytes_of(id->incarnation.b, INCARNATION_BYTES));
+    TRY(slot_write(s, writer_bytes(&w)));
+    return slot_write(s, writer_bytes(&w));
+}
+
+enum err identity_open(struct os *os, struct os_dir *dir, uint64_t node_id,
+                       const struct node_key *key, struct identity *out, struct diag *diag)
+{
+    uint8_t payload[SLOT_PAYLOAD_MAX];
+    size_t count = 0;
+    struct slot_file s;
+    struct identity id = { .node_id = node_id, .key = *key };
+    enum err e = slot_open(dir, "identity", IDENTITY_MAGIC, &s, payload, &count);
+    if (e != ERR_OK) {
+        return diag_set(diag, e, "identity: %s", err_text(e));
+    }
+    if (count == 0) {
+        e = record_make(os, &s, &id);
+        id.fresh = true;
+        if (e != ERR_OK) {
+            e = diag_set(diag, e, "identity: %s", err_text(e));
+        }
+    } else {
+        e = record_read(bytes_of(payload, count), &id, diag);
+        e = e == ERR_OK ? record_check(&id, node_id, key, diag) : e;
+    }
+    slot_close(&s);
+    if (e == ERR_OK) {
+        *out = id;
+    }
+    return e;
+}
+
+static enum err secret_read(struct os_dir *dir, uint8_t out[IDENTITY_SECRET_BYTES])
+{
+    uint8_t text[SECRET_TEXT_BYTES + 1];
+    size_t count = 0;
+    struct os_file *file = NULL;
+    TRY(os_file_open(dir, "secret.key", OS_OPEN_READ, &file));
+    enum err e = os_file_read(file, 0, text, sizeof text, &count);
+    os_file_close(file);
+    TRY(e);
+    if (count == SECRET_TEXT_BYTES && text[count - 1] == '\n') {
+        count--;
+    }
+    return ids_unhex(bytes_of(text, count), out, IDENTITY_SECRET_BYTES);
+}
+
+static enum err secret_make(struct os *os, struct os_dir *dir, uint8_t out[IDENTITY_SECRET_BYTES])
+{
+    char text[SECRET_TEXT_BYTES + 1];
+    struct os_file *file = NULL;
+    os_entropy(os, out, IDENTITY_SECRET_BYTES);
+    ids_hex(out, IDENTITY_SECRET_BYTES, text);
+    text[SECRET_TEXT_BYTES - 1] = '\n';
+    TRY(os_file_open(dir, "secret.key.part", OS_OPEN_WRITE | OS_OPEN_CREATE | OS_OPEN_PRIVATE,
+                     &file));
+    enum err e = os_file_write(file, 0, text, SECRET_TEXT_BYTES);
+    e = e == ERR_OK ? os_file_sync(file) : e;
+    os_file_close(file);
+    TRY(e);
+    TRY(os_dir_rename(dir, "secret.key.part", "secret.key"));
+    return os_dir_sync(dir);
+}
+
+enum err identity_secret(struct os *os, struct os_dir *dir, uint8_t out[IDENTITY_SECRET_BYTES],
+                         struct diag *diag)
+{
+    struct os_stat st;
+    enum err e = os_dir_stat(dir, "secret.key", &st);
+    if (e == ERR_NO_FILE) {
+        e = secret_make(os, dir, out);
+    } else if (e == ERR_OK && (st.mode & SECRET_OTHERS) != 0) {
+        return diag_set(diag, ERR_BAD_PERMISSIONS,
+                        "secret.key has mode %03o and may be read by others: chmod 600 it",
+                        st.mode);
+    } else if (e == ERR_OK) {
+        e = secret_read(dir, out);
+    }
+    return e == ERR_OK ? e : diag_set(diag, e, "secret.key: %s", err_text(e));
+}

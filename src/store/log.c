@@ -1,0 +1,607 @@
+/* store/log.c -- group commit: what gathers while one batch is synced becomes the next batch.
+ *
+ * Shape: `queue` holds batches in order; the newest may still grow. One job is in flight at a time.
+ *        When writing has paused, an empty seal batch carries the durable mark forward.
+ */
+#include "store/log.h"
+
+#include "base/panic.h"
+#include "store/log_cache.h"
+#include "store/vote.h"
+#include "store/wal.h"
+
+enum {
+    LOG_BUFFER_BYTES_FIRST = 16 * 1024,
+    LOG_BUFFER_BYTES_KEPT = 256 * 1024, /* larger buffers are given back after use */
+};
+#define LOG_SEAL_NS (50ull * 1000 * 1000) /* of silence before the seal */
+
+struct batch {
+    struct list link;
+    uint64_t ticket; /* newest write that ends in it; 0: none does */
+    struct wal_head head;
+    bool hard;
+    struct vote vote;
+    uint8_t *block; /* as allocated */
+    uint8_t *data;  /* aligned for unbuffered writes */
+    size_t capacity;
+};
+
+struct log {
+    struct os *os;
+    struct os_dir *dir;
+    struct mem *mem;
+    struct log_handler handler;
+    bool in_memory;
+    bool failed;
+    struct log_cache cache;
+    struct log_run *run;
+    uint32_t run_count;
+    uint32_t run_capacity;
+    uint64_t durable; /* index */
+
+    struct list queue;
+    size_t queue_bytes;
+    struct batch *spare;
+    uint64_t told_ticket; /* in memory: newest queued ticket */
+    struct os_job turn;   /* in memory: grants durability */
+
+    struct os_worker *worker;
+    struct os_worker *filler;
+    struct batch *flying;
+    struct os_job write_job;
+    enum err write_err;
+    struct wal_place place;
+    bool rotate;
+    uint64_t write_ns;
+    struct os_job fill_job;
+    bool filling;
+    enum err fill_err;
+    uint64_t fill_segment;
+    uint64_t fill_size;
+    struct os_timer seal_timer;
+    bool sealed;
+
+    struct wal wal;
+    struct slot_file vote_file;
+    struct log_stats stats;
+};
+
+static void submit(struct log *l);
+
+/* ---- terms ---- */
+
+static enum err runs_push(struct log *l, uint64_t index, uint64_t term)
+{
+    if (l->run_count > 0 && l->run[l->run_count - 1].term == term) {
+        return ERR_OK;
+    }
+    if (l->run_count == l->run_capacity) {
+        uint32_t capacity = l->run_capacity == 0 ? 16 : l->run_capacity * 2;
+        struct log_run *moved = mem_resize(l->mem, l->run, capacity * sizeof *moved);
+        if (moved == NULL) {
+            return ERR_NO_MEMORY;
+        }
+        l->run = moved;
+        l->run_capacity = capacity;
+    }
+    l->run[l->run_count].first = index;
+    l->run[l->run_count++].term = term;
+    return ERR_OK;
+}
+
+static void runs_truncate(struct log *l, uint64_t to)
+{
+    while (l->run_count > 0 && l->run[l->run_count - 1].first > to) {
+        l->run_count--;
+    }
+}
+
+/* ---- batches ---- */
+
+static enum err batch_grow(struct log *l, struct batch *b, size_t capacity)
+{
+    uint8_t *block = mem_alloc(l->mem, capacity + WAL_BLOCK_BYTES);
+    if (block == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    uintptr_t at = ((uintptr_t)block + WAL_BLOCK_BYTES - 1) & ~(uintptr_t)(WAL_BLOCK_BYTES - 1);
+    uint8_t *data = (uint8_t *)at;
+    if (b->data != NULL) {
+        memcpy(data, b->data, WAL_HEAD_BYTES + (size_t)b->head.body_bytes);
+    }
+    mem_free(l->mem, b->block);
+    b->block = block;
+    b->data = data;
+    b->capacity = capacity;
+    return ERR_OK;
+}
+
+static void batch_free(struct log *l, struct batch *b)
+{
+    if (l->spare == NULL && b->capacity <= LOG_BUFFER_BYTES_KEPT) {
+        l->spare = b;
+        return;
+    }
+    mem_free(l->mem, b->block);
+    mem_free(l->mem, b);
+}
+
+static struct batch *batch_new(struct log *l)
+{
+    struct batch *b = l->spare;
+    l->spare = NULL;
+    if (b == NULL) {
+        b = mem_alloc(l->mem, sizeof *b);
+        if (b == NULL) {
+            return NULL;
+        }
+        memset(b, 0, sizeof *b);
+        if (batch_grow(l, b, LOG_BUFFER_BYTES_FIRST) != ERR_OK) {
+            mem_free(l->mem, b);
+            return NULL;
+        }
+    }
+    memset(&b->head, 0, sizeof b->head);
+    b->head.first = 1; /* first > last: no entries */
+    b->ticket = 0;
+    b->hard = false;
+    list_push_back(&l->queue, &b->link);
+    return b;
+}
+
+/* The batch that still gathers, when it can take bytes more and, if asked for, a truncation. */
+static struct batch *batch_open(struct log *l, size_t bytes, bool truncates)
+{
+    if (!list_empty(&l->queue)) {
+        struct batch *b = CONTAINER_OF(l->queue.prev, struct batch, link);
+        bool fits = b->head.entries == 0 || b->head.body_bytes + bytes <= WAL_BATCH_BYTES_MAX;
+        bool virgin = b->head.entries == 0 && b->head.flags == 0;
+        if (fits && (!truncates || virgin)) {
+            return b;
+        }
+    }
+    return batch_new(l);
+}
+
+static enum err batch_add(struct log *l, struct batch *b, const struct log_entry *e)
+{
+    size_t need = WAL_HEAD_BYTES + (size_t)b->head.body_bytes + WAL_RECORD_HEAD_BYTES +
+                  e->data.count + WAL_BLOCK_BYTES;
+    size_t capacity = b->capacity;
+    while (capacity < need) {
+        capacity *= 2;
+    }
+    if (capacity != b->capacity) {
+        TRY(batch_grow(l, b, capacity));
+    }
+    struct wal_record rec = { e->term, e->kind, e->data };
+    struct writer w = writer_of(b->data + WAL_HEAD_BYTES + b->head.body_bytes,
+                                WAL_RECORD_HEAD_BYTES + e->data.count);
+    wal_record_encode(&rec, &w);
+    ASSERT(!w.bad);
+    if (b->head.entries == 0) {
+        b->head.first = e->index;
+    }
+    b->head.last = e->index;
+    b->head.last_term = e->term;
+    b->head.entries++;
+    b->head.body_bytes += (uint32_t)w.offset;
+    l->queue_bytes += w.offset;
+    return ERR_OK;
+}
+
+/* ---- the log thread's job ---- */
+
+static void write_run(void *arg)
+{
+    struct log *l = arg;
+    struct batch *b = l->flying;
+    uint64_t began = os_now(l->os);
+    l->write_err = b->hard ? vote_write(&l->vote_file, &b->vote) : ERR_OK;
+    if (l->write_err == ERR_OK && l->rotate) {
+        l->write_err = wal_rotate(&l->wal);
+    }
+    if (l->write_err == ERR_OK && (b->head.entries > 0 || b->head.flags != 0)) {
+        l->write_err = wal_write(&l->wal, &b->head, b->data, &l->place);
+    }
+    l->write_ns = os_now(l->os) - began;
+}
+
+static void fail(struct log *l, enum err e)
+{
+    if (!l->failed) {
+        l->failed = true;
+        os_timer_cancel(l->os, &l->seal_timer);
+        if (l->handler.failed != NULL) {
+            l->handler.failed(l->handler.arg, e);
+        }
+    }
+}
+
+static enum err written(struct log *l, const struct batch *b)
+{
+    const struct wal_head *h = &b->head;
+    l->stats.syncs++;
+    l->stats.sync_ns_total += l->write_ns;
+    l->stats.sync_ns_max = l->write_ns > l->stats.sync_ns_max ? l->write_ns : l->stats.sync_ns_max;
+    if (h->entries == 0 && h->flags == 0) {
+        return ERR_OK; /* hard state only */
+    }
+    l->stats.batches++;
+    l->stats.entries += h->entries;
+    l->stats.bytes_written += wal_batch_bytes(h);
+    if ((h->flags & WAL_FLAG_TRUNCATE) != 0) {
+        wal_index_truncate(&l->wal.index, h->truncate_to);
+        l->durable = l->durable < h->truncate_to ? l->durable : h->truncate_to;
+    }
+    if (h->entries == 0) {
+        return ERR_OK;
+    }
+    l->durable = h->last;
+    return wal_index_add(&l->wal.index, h->first, h->last, l->place, wal_batch_bytes(h));
+}
+
+static void fill_run(void *arg)
+{
+    struct log *l = arg;
+    l->fill_err = wal_fill(&l->wal, l->fill_segment, l->fill_size);
+}
+
+static void fill_done(void *arg)
+{
+    struct log *l = arg;
+    l->filling = false;
+    if (l->fill_err != ERR_OK) {
+        fail(l, l->fill_err);
+        return;
+    }
+    l->wal.fill_bytes = l->fill_size;
+    l->wal.disk_bytes += l->fill_size;
+    submit(l);
+}
+
+static void fill_start(struct log *l)
+{
+    if (l->filling || l->wal.fill_bytes != 0 || l->failed) {
+        return;
+    }
+    l->filling = true;
+    l->fill_segment = l->wal.segment + 1;
+    l->fill_size = wal_fill_size(&l->wal);
+    os_worker_submit(l->filler, &l->fill_job);
+}
+
+static void write_done(void *arg)
+{
+    struct log *l = arg;
+    struct batch *b = l->flying;
+    l->flying = NULL;
+    enum err e = l->write_err == ERR_OK ? written(l, b) : l->write_err;
+    uint64_t ticket = b->ticket;
+    uint64_t index = b->head.entries > 0 ? b->head.last : 0;
+    uint64_t term = b->head.last_term;
+    l->queue_bytes -= b->head.body_bytes;
+    l->sealed = (b->head.flags & WAL_FLAG_SEAL) != 0;
+    batch_free(l, b);
+    if (e != ERR_OK) {
+        fail(l, e);
+        return;
+    }
+    submit(l);
+    if (l->flying == NULL && !l->sealed &&
+        os_timer_set(l->os, &l->seal_timer, os_now(l->os) + LOG_SEAL_NS) != ERR_OK) {
+        l->sealed = false; /* no timer: the next pause tries again */
+    }
+    if (l->wal.offset > l->wal.segment_bytes / 2) {
+        fill_start(l);
+    }
+    if (ticket != 0 && l->handler.durable != NULL) {
+        l->handler.durable(l->handler.arg, ticket, index, term);
+    }
+    log_cache_evict(&l->cache, LOG_CACHE_BYTES_MAX, l->durable);
+}
+
+static void submit(struct log *l)
+{
+    if (l->failed || l->flying != NULL || list_empty(&l->queue)) {
+        return;
+    }
+    struct batch *b = CONTAINER_OF(l->queue.next, struct batch, link);
+    bool writes = b->head.entries > 0 || b->head.flags != 0;
+    l->rotate = writes && !wal_fits(&l->wal, wal_batch_bytes(&b->head));
+    if (l->rotate && l->wal.fill_bytes == 0) {
+        fill_start(l); /* goes on when the segment is there */
+        return;
+    }
+    list_remove(&b->link);
+    l->flying = b;
+    os_timer_cancel(l->os, &l->seal_timer);
+    os_worker_submit(l->worker, &l->write_job);
+}
+
+static void seal(struct log *l)
+{
+    if (l->failed || l->sealed || l->flying != NULL || !list_empty(&l->queue) ||
+        l->wal.next_batch == 1) {
+        return;
+    }
+    struct batch *b = batch_new(l);
+    if (b != NULL) {
+        b->head.flags = WAL_FLAG_SEAL;
+        submit(l);
+    }
+}
+
+static void seal_due(void *arg, uint64_t now_ns)
+{
+    (void)now_ns;
+    seal(arg);
+}
+
+/* ---- in memory ---- */
+
+static void turn_run(void *arg)
+{
+    struct log *l = arg;
+    struct log_entry e = { 0 };
+    uint64_t ticket = l->told_ticket;
+    l->durable = l->cache.last;
+    if (l->durable > 0 && !log_cache_find(&l->cache, l->durable, &e)) {
+        e.index = 0;
+    }
+    l->handler.durable(l->handler.arg, ticket, e.index, e.term);
+}
+
+/* ---- the interface ---- */
+
+static enum err append_entries(struct log *l, const struct log_write *w)
+{
+    for (uint32_t i = 0; i < w->count; i++) {
+        const struct log_entry *e = &w->entries[i];
+        ASSERT(e->index == l->cache.last + 1);
+        if (!l->in_memory) {
+            struct batch *b = batch_open(l, WAL_RECORD_HEAD_BYTES + e->data.count, false);
+            if (b == NULL) {
+                return ERR_NO_MEMORY;
+            }
+            TRY(batch_add(l, b, e));
+        }
+        TRY(runs_push(l, e->index, e->term));
+        TRY(log_cache_push(&l->cache, e));
+    }
+    return ERR_OK;
+}
+
+static enum err queue_write(struct log *l, const struct log_write *w)
+{
+    if (w->hard || w->truncate) {
+        struct batch *b = batch_open(l, 0, w->truncate);
+        if (b == NULL) {
+            return ERR_NO_MEMORY;
+        }
+        if (w->hard) {
+            b->hard = true;
+            b->vote.term = w->term;
+            b->vote.node = w->vote;
+        }
+        if (w->truncate) {
+            b->head.flags |= WAL_FLAG_TRUNCATE;
+            b->head.truncate_to = w->truncate_to;
+        }
+    }
+    TRY(append_entries(l, w));
+    ASSERT(!list_empty(&l->queue));
+    CONTAINER_OF(l->queue.prev, struct batch, link)->ticket = w->ticket;
+    return ERR_OK;
+}
+
+/* What this write will take at most, so that it fails before it begins. */
+static bool memory_left(const struct log *l, const struct log_write *w)
+{
+    size_t need = 4 * WAL_BATCH_BYTES_MAX;
+    for (uint32_t i = 0; i < w->count; i++) {
+        need += 3 * (w->entries[i].data.count + 128);
+    }
+    return l->mem->limit - l->mem->used > need;
+}
+
+enum err log_append(struct log *l, const struct log_write *w)
+{
+    ASSERT(w->ticket > l->told_ticket);
+    if (l->failed) {
+        return ERR_SYNC_FAILED;
+    }
+    if (!memory_left(l, w)) {
+        return ERR_NO_MEMORY;
+    }
+    l->told_ticket = w->ticket;
+    if (w->truncate) {
+        log_cache_truncate(&l->cache, w->truncate_to);
+        runs_truncate(l, w->truncate_to);
+        l->wal.read_head.entries = 0;
+    }
+    if (l->in_memory) {
+        TRY(append_entries(l, w));
+        os_turn_end(l->os, &l->turn);
+        return ERR_OK;
+    }
+    enum err e = queue_write(l, w);
+    if (e != ERR_OK) {
+        fail(l, e); /* half queued: nothing after it may become durable */
+        return e;
+    }
+    submit(l);
+    return ERR_OK;
+}
+
+enum err log_read(struct log *l, uint64_t index, struct log_entry *out)
+{
+    struct wal_record rec;
+    if (index == 0 || index > l->cache.last) {
+        return ERR_NOT_FOUND;
+    }
+    if (log_cache_find(&l->cache, index, out)) {
+        return ERR_OK;
+    }
+    if (l->in_memory) {
+        return ERR_NOT_FOUND;
+    }
+    TRY(wal_read(&l->wal, index, &rec));
+    out->index = index;
+    out->term = rec.term;
+    out->kind = rec.kind;
+    out->data = rec.data;
+    return ERR_OK;
+}
+
+uint64_t log_last(const struct log *l)
+{
+    return l->cache.last;
+}
+
+size_t log_unsynced_bytes(const struct log *l)
+{
+    return l->queue_bytes;
+}
+
+uint32_t log_runs(const struct log *l, const struct log_run **out)
+{
+    *out = l->run;
+    return l->run_count;
+}
+
+void log_stats(const struct log *l, struct log_stats *out)
+{
+    *out = l->stats;
+    out->disk_bytes = l->wal.disk_bytes;
+    out->cache_bytes = l->cache.bytes;
+}
+
+/* ---- opening and closing ---- */
+
+struct opening {
+    struct log *l;
+    uint64_t last;
+    enum err e;
+};
+
+static void on_batch(void *arg, const struct wal_head *h, struct bytes body)
+{
+    struct opening *o = arg;
+    struct log *l = o->l;
+    struct reader r = reader_of(body);
+    if ((h->flags & WAL_FLAG_TRUNCATE) != 0) {
+        runs_truncate(l, h->truncate_to);
+        o->last = h->truncate_to;
+        if (l->handler.truncated != NULL) {
+            l->handler.truncated(l->handler.arg, h->truncate_to);
+        }
+    }
+    for (uint32_t i = 0; i < h->entries && o->e == ERR_OK; i++) {
+        struct wal_record rec;
+        o->e = wal_record_decode(&r, &rec);
+        if (o->e != ERR_OK) {
+            o->e = ERR_CORRUPT;
+            return;
+        }
+        struct log_entry e = { h->first + i, rec.term, rec.kind, rec.data };
+        o->last = e.index;
+        o->e = runs_push(l, e.index, e.term);
+        if (l->handler.found != NULL) {
+            l->handler.found(l->handler.arg, &e);
+        }
+    }
+}
+
+static enum err open_durable(struct log *l, uint64_t salt, struct log_recovered *rec,
+                             struct diag *diag)
+{
+    struct vote v;
+    struct opening o = { .l = l };
+    struct wal_found found = { on_batch, &o };
+    TRY(vote_open(l->dir, &l->vote_file, &v, diag));
+    TRY(wal_open(&l->wal, l->os, l->dir, l->mem, salt, &found, &rec->repaired, diag));
+    if (o.e != ERR_OK) {
+        return diag_set(diag, o.e, "log: a batch holds records that cannot be read");
+    }
+    enum err e = os_worker_open(l->os, "aspen-log", &l->worker);
+    e = e == ERR_OK ? os_worker_open(l->os, "aspen-fill", &l->filler) : e;
+    if (e != ERR_OK) {
+        return diag_set(diag, e, "log: no thread: %s", err_text(e));
+    }
+    rec->term = v.term;
+    rec->vote = v.node;
+    rec->first = 1;
+    rec->last = o.last;
+    l->durable = o.last;
+    log_cache_init(&l->cache, l->mem, o.last);
+    return ERR_OK;
+}
+
+enum err log_open(struct os *os, struct os_dir *dir, const struct log_options *options,
+                  const struct log_handler *handler, struct log_recovered *out_recovered,
+                  struct log **out, struct diag *diag)
+{
+    struct log *l = mem_alloc(options->mem, sizeof *l);
+    if (l == NULL) {
+        return diag_set(diag, ERR_NO_MEMORY, "log: no memory");
+    }
+    memset(l, 0, sizeof *l);
+    l->os = os;
+    l->dir = dir;
+    l->mem = options->mem;
+    l->handler = *handler;
+    l->in_memory = options->in_memory;
+    list_init(&l->queue);
+    os_timer_init(&l->seal_timer, seal_due, l);
+    l->turn = (struct os_job){ .run = turn_run, .arg = l };
+    l->write_job = (struct os_job){ .run = write_run, .done = write_done, .arg = l };
+    l->fill_job = (struct os_job){ .run = fill_run, .done = fill_done, .arg = l };
+    list_init(&l->write_job.link);
+    list_init(&l->fill_job.link);
+    memset(out_recovered, 0, sizeof *out_recovered);
+    log_cache_init(&l->cache, l->mem, 0);
+    if (!l->in_memory) {
+        enum err e = open_durable(l, options->salt, out_recovered, diag);
+        if (e != ERR_OK) {
+            log_close(l);
+            return e;
+        }
+    }
+    *out = l;
+    return ERR_OK;
+}
+
+void log_close(struct log *l)
+{
+    l->handler = (struct log_handler){ 0 };
+    if (l->worker != NULL && l->filler != NULL) {
+        seal(l);
+        os_worker_close(l->worker);
+        os_worker_close(l->filler);
+        if (l->flying != NULL || !list_empty(&l->queue)) {
+            l->failed = true; /* what a late segment held up stays unwritten: nobody was told */
+        }
+    } else if (l->worker != NULL) {
+        os_worker_close(l->worker);
+    }
+    os_timer_cancel(l->os, &l->seal_timer);
+    while (!list_empty(&l->queue)) {
+        struct batch *b = CONTAINER_OF(l->queue.next, struct batch, link);
+        list_remove(&b->link);
+        mem_free(l->mem, b->block);
+        mem_free(l->mem, b);
+    }
+    if (l->spare != NULL) {
+        mem_free(l->mem, l->spare->block);
+        mem_free(l->mem, l->spare);
+    }
+    slot_close(&l->vote_file);
+    if (l->wal.mem != NULL) {
+        wal_close(&l->wal);
+    }
+    log_cache_done(&l->cache);
+    mem_free(l->mem, l->run);
+    mem_free(l->mem, l);
+}

@@ -1,0 +1,115 @@
+/* store/log.h -- the Raft log of one node: appended in batches, read by index, recovered at start.
+ *
+ * Shape:      log_append queues; a worker writes and syncs everything that gathered meanwhile as one
+ *             batch; the handler hears when a ticket is durable. With in_memory nothing is written,
+ *             and durability is granted at the end of the turn.
+ * Invariants: tickets become durable in order; after a failure none does
+ * Order:      an entry can be read as soon as log_append returned
+ * Owns:       copies of all bytes; what log_read gives is valid until the next call of any log function
+ *             or the end of the turn
+ * Thread:     the loop's; the worker sees only the batch that it writes
+ */
+#ifndef STORE_LOG_H
+#define STORE_LOG_H
+
+#include "base/limits.h"
+#include "os/io.h"
+
+struct log_entry {
+    uint64_t index;
+    uint64_t term;
+    uint8_t kind; /* the caller's; kept as it is */
+    struct bytes data;
+};
+
+struct log_run {
+    uint64_t first; /* index of the first entry of this term */
+    uint64_t term;
+};
+
+/* What the log tells its owner; always from the loop. */
+struct log_handler {
+    /* everything up to ticket is durable; (index, term) is the last entry of the newest write among
+     * them that had entries, index 0 when none had */
+    void (*durable)(void *arg, uint64_t ticket, uint64_t index, uint64_t term);
+    /* told once; nothing becomes durable afterwards */
+    void (*failed)(void *arg, enum err e);
+    /* while opening: the entries found, in order; truncated: those after `to` are gone again */
+    void (*found)(void *arg, const struct log_entry *e);
+    void (*truncated)(void *arg, uint64_t to);
+    void *arg;
+};
+
+/* What was on disk. */
+struct log_recovered {
+    uint64_t term; /* hard state */
+    uint64_t vote;
+    uint64_t first; /* of the log, 1 so far */
+    uint64_t last;  /* 0: empty */
+    bool repaired;  /* a torn tail was cut off */
+};
+
+struct log_options {
+    bool in_memory;
+    uint64_t salt;   /* drawn with the data directory */
+    struct mem *mem; /* of the cache and the batches; bounds them */
+};
+
+struct log_write {
+    uint64_t ticket; /* larger than any before */
+    bool truncate;
+    uint64_t truncate_to;
+    const struct log_entry *entries; /* index last+1.. in order; bytes borrowed for the call */
+    uint32_t count;
+    bool hard;
+    uint64_t term;
+    uint64_t vote;
+};
+
+/* Counters since start, and the size of things now. */
+struct log_stats {
+    uint64_t syncs;
+    uint64_t batches;
+    uint64_t entries;
+    uint64_t bytes_written; /* to segments, padding included */
+    uint64_t sync_ns_total;
+    uint64_t sync_ns_max;
+    uint64_t disk_bytes; /* of all segments */
+    uint64_t cache_bytes;
+};
+
+struct log;
+
+/* log_open -- recover what is there, or begin a new log. dir is the log's own and outlives it; NULL
+ * with in_memory.
+ *   err  ERR_CORRUPT       an acknowledged batch cannot be read; diag names segment, batch and index
+ *        ERR_NEWER_FORMAT, ERR_IO, ERR_NO_SPACE, ERR_NO_MEMORY */
+MUST_CHECK
+enum err log_open(struct os *os, struct os_dir *dir, const struct log_options *options,
+                  const struct log_handler *handler, struct log_recovered *out_recovered,
+                  struct log **out, struct diag *diag);
+
+/* log_append -- truncate, then append, then hard state, all under one ticket.
+ *   err  ERR_NO_MEMORY, ERR_SYNC_FAILED (the log has failed before): nothing was queued */
+MUST_CHECK
+enum err log_append(struct log *l, const struct log_write *w);
+
+/* log_read -- one entry. err ERR_NOT_FOUND (not in the log), ERR_CORRUPT, ERR_IO, ERR_NO_MEMORY. */
+MUST_CHECK
+enum err log_read(struct log *l, uint64_t index, struct log_entry *out);
+
+/* log_last -- newest index, durable or not; 0: empty. */
+uint64_t log_last(const struct log *l);
+
+/* log_unsynced_bytes -- queued or being written. */
+size_t log_unsynced_bytes(const struct log *l);
+
+/* log_runs -- terms of all entries; valid until the next append. Returns how many. */
+uint32_t log_runs(const struct log *l, const struct log_run **out);
+
+void log_stats(const struct log *l, struct log_stats *out);
+
+/* log_close -- waits for what is queued, seals, frees. The handler hears nothing more. */
+void log_close(struct log *l);
+
+#endif

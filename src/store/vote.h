@@ -1,0 +1,27 @@
+/* store/vote.h -- Raft's hard state on disk: term and vote, in a file of their own.
+ *
+ * Invariants: what was durable once is never older after a crash
+ * Thread:     vote_open on the loop at start; vote_write inside the log's job
+ * Why:        a vote survives whatever happens to the log
+ */
+#ifndef STORE_VOTE_H
+#define STORE_VOTE_H
+
+#include "store/slot.h"
+
+struct vote {
+    uint64_t term;
+    uint64_t node; /* voted for in that term; 0: nobody */
+};
+
+/* vote_open -- out_vote is zero in a new directory. err ERR_CORRUPT: a forgotten vote must stop the
+ * node; ERR_NEWER_FORMAT; ERR_IO. */
+MUST_CHECK
+enum err vote_open(struct os_dir *dir, struct slot_file *out, struct vote *out_vote,
+                   struct diag *diag);
+
+/* vote_write -- durable on return. err ERR_IO, ERR_SYNC_FAILED. */
+MUST_CHECK
+enum err vote_write(struct slot_file *s, const struct vote *v);
+
+#endif

@@ -1,0 +1,101 @@
+/* store/wal.h -- segments of the write-ahead log: writing batches, reading them back, recovering.
+ *
+ * Shape:      wal/<16 hex>.seg, zero-filled ahead; batches follow each other, one that does not fit
+ *             begins the next segment. <16 hex>.part is a segment that is still being prepared.
+ * Invariants: batch numbers rise by one; each header carries the crc of the one before
+ * Order:      the writer's fields belong to the worker while a job runs, to the loop otherwise
+ * Owns:       the files it opened and the index
+ * Thread:     as each card says
+ */
+#ifndef STORE_WAL_H
+#define STORE_WAL_H
+
+#include "os/io.h"
+#include "store/wal_batch.h"
+#include "store/wal_index.h"
+
+enum {
+    WAL_NAME_BYTES = 24
+};
+
+struct wal {
+    struct os *os;
+    struct os_dir *dir;
+    struct mem *mem;
+    uint64_t salt;
+    struct wal_index index;
+
+    /* writer */
+    struct os_file *file; /* of the current segment */
+    uint64_t segment;
+    uint64_t segment_bytes;
+    uint64_t offset;     /* where the next batch goes */
+    uint64_t next_batch; /* its number, from 1 */
+    uint32_t prev_crc;
+
+    /* preparing the next segment, by a worker of its own */
+    uint64_t fill_bytes; /* size of the prepared segment; 0: none */
+    uint64_t disk_bytes;
+
+    /* reader: the last batch read */
+    struct os_file *read_file;
+    uint64_t read_segment;
+    uint8_t *read_body;
+    size_t read_capacity;
+    struct wal_head read_head; /* entries 0: nothing is held */
+};
+
+/* What recovery finds, in order; truncations before the entries of their batch. */
+struct wal_found {
+    void (*batch)(void *arg, const struct wal_head *h, struct bytes body);
+    void *arg;
+};
+
+/* wal_open -- recover and be ready to write. Loop, at start.
+ *   out  out_repaired  a torn tail was cut off
+ *   err  ERR_CORRUPT, ERR_NEWER_FORMAT, ERR_IO, ERR_NO_SPACE, ERR_NO_MEMORY; diag tells */
+MUST_CHECK
+enum err wal_open(struct wal *w, struct os *os, struct os_dir *dir, struct mem *mem, uint64_t salt,
+                  const struct wal_found *found, bool *out_repaired, struct diag *diag);
+
+/* wal_close -- close the files. Loop, when no job runs. */
+void wal_close(struct wal *w);
+
+/* wal_fits -- the current segment has room for a batch of bytes. Loop, when no job runs. */
+bool wal_fits(const struct wal *w, uint64_t bytes);
+
+/* wal_fill -- prepare the next segment: create and zero-fill its .part. Fill worker. */
+MUST_CHECK
+enum err wal_fill(struct wal *w, uint64_t segment, uint64_t bytes);
+
+/* wal_fill_size -- how large the next segment should be. */
+uint64_t wal_fill_size(const struct wal *w);
+
+/* wal_rotate -- go on in the prepared segment. Log worker. */
+MUST_CHECK
+enum err wal_rotate(struct wal *w);
+
+/* wal_write -- complete the head of the batch in data (head room in front, capacity up to the next
+ * block behind), write it and make it durable. Log worker.
+ *   out  out_place  where it went */
+MUST_CHECK
+enum err wal_write(struct wal *w, struct wal_head *h, uint8_t *data, struct wal_place *out_place);
+
+/* wal_read -- one entry by index; the view is valid until the next call. Loop.
+ *   err  ERR_NOT_FOUND, ERR_CORRUPT, ERR_IO, ERR_NO_MEMORY */
+MUST_CHECK
+enum err wal_read(struct wal *w, uint64_t index, struct wal_record *out);
+
+/* wal_name -- file name of a segment, suffix "seg" or "part". */
+void wal_name(uint64_t segment, const char *suffix, char out[WAL_NAME_BYTES]);
+
+/* wal_zero -- write zeroes over a range, both multiples of WAL_BLOCK_BYTES. Any thread. */
+MUST_CHECK
+enum err wal_zero(struct os_file *file, uint64_t offset, uint64_t bytes);
+
+/* wal_recover -- read all segments; sets the writer's place. Used by wal_open. */
+MUST_CHECK
+enum err wal_recover(struct wal *w, const struct wal_found *found, bool *out_repaired,
+                     struct diag *diag);
+
+#endif

@@ -1,0 +1,267 @@
+/* store/wal_recover.c -- what a log says after a crash: the chain of batches, and why it ends.
+ *
+ * Shape: walk the chain from the oldest segment. Where it breaks at batch b, look at every later
+ *        block: if some valid batch says that b was durable, an acknowledged batch has rotted
+ *        (corruption, refused by name); else b was never acknowledged (a torn tail, zeroed).
+ * Why:   zeroed before anything else is written, so that stale bytes never follow a new batch
+ */
+#include "base/crc32c.h"
+#include "base/panic.h"
+#include "store/wal.h"
+
+#include <stdlib.h>
+
+enum {
+    RECOVER_SEGMENTS_MAX = 65536,
+    RECOVER_SCAN_BYTES = 64 * 1024
+};
+
+struct scan {
+    struct wal *w;
+    const struct wal_found *found;
+    struct mem *mem;
+    uint64_t *segments; /* numbers, sorted */
+    uint32_t segment_count;
+    uint32_t segment_capacity;
+    bool failed; /* out of memory while listing */
+    struct os_file *file;
+    uint64_t file_bytes;
+    uint8_t *body;
+    size_t body_capacity;
+    bool begun;       /* a first batch was found */
+    uint64_t last;    /* newest entry so far */
+    uint64_t witness; /* highest batch that is said to be durable */
+};
+
+static void list_entry(void *arg, const char *name)
+{
+    struct scan *s = arg;
+    char *end = NULL;
+    uint64_t number = strtoull(name, &end, 16);
+    if (end != name + 16 || strcmp(end, ".seg") != 0) {
+        return;
+    }
+    if (s->segment_count == s->segment_capacity) {
+        uint32_t capacity = s->segment_capacity == 0 ? 64 : s->segment_capacity * 2;
+        uint64_t *moved = mem_resize(s->mem, s->segments, capacity * sizeof *moved);
+        if (moved == NULL || capacity > RECOVER_SEGMENTS_MAX) {
+            s->failed = true;
+            return;
+        }
+        s->segments = moved;
+        s->segment_capacity = capacity;
+    }
+    s->segments[s->segment_count++] = number;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static enum err segment_open(struct scan *s, uint64_t segment)
+{
+    char name[WAL_NAME_BYTES];
+    if (s->file != NULL) {
+        os_file_close(s->file);
+        s->file = NULL;
+    }
+    wal_name(segment, "seg", name);
+    TRY(os_file_open(s->w->dir, name, OS_OPEN_READ | OS_OPEN_WRITE | OS_OPEN_DIRECT, &s->file));
+    return os_file_size(s->file, &s->file_bytes);
+}
+
+static enum err read_at(struct scan *s, uint64_t offset, void *out, size_t count, bool *out_whole)
+{
+    size_t have = 0;
+    TRY(os_file_read(s->file, offset, out, count, &have));
+    *out_whole = have == count;
+    return ERR_OK;
+}
+
+static bool head_at(struct scan *s, uint64_t segment, uint64_t offset, struct wal_head *out,
+                    enum err *out_err)
+{
+    uint8_t raw[WAL_HEAD_BYTES];
+    bool whole = false;
+    *out_err = read_at(s, offset, raw, sizeof raw, &whole);
+    return *out_err == ERR_OK && whole && wal_head_decode(raw, out) == ERR_OK &&
+           out->segment == segment && out->salt == s->w->salt;
+}
+
+/* Body of a batch that continues the chain; false: the chain breaks here. */
+static bool body_at(struct scan *s, const struct wal_head *h, uint64_t offset, enum err *out_err)
+{
+    bool whole = false;
+    if (h->body_bytes > s->body_capacity) {
+        uint8_t *moved = mem_resize(s->mem, s->body, h->body_bytes);
+        if (moved == NULL) {
+            *out_err = ERR_NO_MEMORY;
+            return false;
+        }
+        s->body = moved;
+        s->body_capacity = h->body_bytes;
+    }
+    *out_err = read_at(s, offset + WAL_HEAD_BYTES, s->body, h->body_bytes, &whole);
+    return *out_err == ERR_OK && whole && crc32c(0, s->body, h->body_bytes) == h->body_crc;
+}
+
+static bool continues(const struct scan *s, const struct wal_head *h)
+{
+    if (!s->begun) {
+        return true;
+    }
+    uint64_t last = (h->flags & WAL_FLAG_TRUNCATE) != 0 ? h->truncate_to : s->last;
+    return h->batch == s->w->next_batch && h->prev_crc == s->w->prev_crc && last <= s->last &&
+           (h->entries == 0 || h->first == last + 1);
+}
+
+static enum err accept(struct scan *s, const struct wal_head *h, uint64_t offset)
+{
+    struct wal *w = s->w;
+    struct wal_place place = { h->segment, offset };
+    if ((h->flags & WAL_FLAG_TRUNCATE) != 0) {
+        wal_index_truncate(&w->index, h->truncate_to);
+        s->last = h->truncate_to;
+    }
+    if (h->entries > 0) {
+        TRY(wal_index_add(&w->index, h->first, h->last, place, wal_batch_bytes(h)));
+        s->last = h->last;
+    }
+    s->found->batch(s->found->arg, h, bytes_of(s->body, h->body_bytes));
+    s->witness = h->durable > s->witness ? h->durable : s->witness;
+    s->begun = true;
+    w->next_batch = h->batch + 1;
+    w->prev_crc = h->crc;
+    w->segment = h->segment;
+    w->offset = offset + wal_batch_bytes(h);
+    return ERR_OK;
+}
+
+/* Follow the chain through one segment, from its beginning. */
+static enum err walk(struct scan *s, uint64_t segment)
+{
+    uint64_t offset = 0;
+    enum err e = ERR_OK;
+    struct wal_head h;
+    while (offset < s->file_bytes && head_at(s, segment, offset, &h, &e) && continues(s, &h) &&
+           body_at(s, &h, offset, &e)) {
+        TRY(accept(s, &h, offset));
+        offset += wal_batch_bytes(&h);
+    }
+    return e;
+}
+
+/* Every block from an offset on: the highest durable mark that a valid header there carries. */
+static enum err witnesses(struct scan *s, uint64_t segment, uint64_t from)
+{
+    for (uint64_t offset = from; offset < s->file_bytes; offset += WAL_BLOCK_BYTES) {
+        struct wal_head h;
+        enum err e = ERR_OK;
+        if (head_at(s, segment, offset, &h, &e) && h.durable > s->witness) {
+            s->witness = h.durable;
+        }
+        TRY(e);
+    }
+    return ERR_OK;
+}
+
+/* Is anything but zeroes between an offset and the end? Then zero it and say so. */
+static enum err cut_tail(struct scan *s, uint64_t from, bool *out_cut)
+{
+    uint8_t chunk[RECOVER_SCAN_BYTES / 16];
+    for (uint64_t offset = from; offset < s->file_bytes; offset += sizeof chunk) {
+        bool whole = false;
+        bool dirty = false;
+        uint64_t left = s->file_bytes - offset;
+        size_t n = left < sizeof chunk ? (size_t)left : sizeof chunk;
+        TRY(read_at(s, offset, chunk, n, &whole));
+        for (size_t i = 0; i < n && !dirty; i++) {
+            dirty = chunk[i] != 0;
+        }
+        if (dirty) {
+            TRY(wal_zero(s->file, offset,
+                         (n + WAL_BLOCK_BYTES - 1) / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES));
+            *out_cut = true;
+        }
+    }
+    return *out_cut ? os_file_sync(s->file) : ERR_OK;
+}
+
+/* The chain ended in segments[at] (or nothing was found at all): torn, or corrupt? */
+static enum err judge(struct scan *s, uint32_t at, bool *out_repaired, struct diag *diag)
+{
+    struct wal *w = s->w;
+    for (uint32_t i = at; i < s->segment_count; i++) {
+        TRY(segment_open(s, s->segments[i]));
+        TRY(witnesses(s, s->segments[i], i == at ? w->offset : 0));
+    }
+    if (s->witness >= w->next_batch) {
+        return diag_set(diag, ERR_CORRUPT,
+                        "log: segment %016llx: batch %llu at offset %llu cannot be read, and a "
+                        "later one says that it was durable; it begins at entry %llu. Restore "
+                        "this node from a peer; nothing was changed",
+                        (unsigned long long)w->segment, (unsigned long long)w->next_batch,
+                        (unsigned long long)w->offset, (unsigned long long)s->last + 1);
+    }
+    for (uint32_t i = s->segment_count; i > at + 1; i--) {
+        char name[WAL_NAME_BYTES]; /* newer than the end of the chain: never used */
+        wal_name(s->segments[i - 1], "seg", name);
+        TRY(os_dir_unlink(w->dir, name));
+    }
+    TRY(os_dir_sync(w->dir));
+    TRY(segment_open(s, s->segments[at]));
+    TRY(cut_tail(s, w->offset, out_repaired));
+    w->segment = s->segments[at];
+    w->segment_bytes = s->file_bytes;
+    w->file = s->file;
+    s->file = NULL;
+    return ERR_OK;
+}
+
+static enum err chain(struct scan *s, bool *out_repaired, struct diag *diag)
+{
+    struct wal *w = s->w;
+    uint32_t at = 0; /* segment in which the chain ends */
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        uint64_t before = w->next_batch;
+        TRY(segment_open(s, s->segments[i]));
+        w->disk_bytes += s->file_bytes;
+        TRY(walk(s, s->segments[i]));
+        if (i > 0 && w->next_batch == before) {
+            break; /* nothing of the chain here: it ended in the one before */
+        }
+        at = i;
+    }
+    if (!s->begun) {
+        w->next_batch = 1;
+        w->segment = s->segments[0];
+        w->offset = 0;
+    }
+    return judge(s, at, out_repaired, diag);
+}
+
+enum err wal_recover(struct wal *w, const struct wal_found *found, bool *out_repaired,
+                     struct diag *diag)
+{
+    struct scan s = { .w = w, .found = found, .mem = w->mem };
+    enum err e = os_dir_list(w->dir, list_entry, &s);
+    if (e == ERR_OK && s.failed) {
+        e = ERR_NO_MEMORY;
+    }
+    if (e == ERR_OK && s.segment_count > 0) {
+        qsort(s.segments, s.segment_count, sizeof *s.segments, by_number);
+        e = chain(&s, out_repaired, diag);
+    }
+    if (s.file != NULL) {
+        os_file_close(s.file);
+    }
+    mem_free(w->mem, s.body);
+    mem_free(w->mem, s.segments);
+    if (e != ERR_OK && e != ERR_CORRUPT) {
+        return diag_set(diag, e, "log: recovery: %s", err_text(e));
+    }
+    return e;
+}
