@@ -1,0 +1,32 @@
+/* kv/session.h -- request ids that were applied, so that a retry is not applied twice; this folder only.
+ *
+ * Shape:      two rows a client: 'c' client -> sequence, revision, index; 'i' index -> client, which
+ *             orders clients by their last write
+ * Invariants: at most KV_SESSIONS_MAX clients; the one that wrote longest ago is forgotten first, on
+ *             every replica alike
+ */
+#ifndef KV_SESSION_H
+#define KV_SESSION_H
+
+#include "kv/kv.h"
+
+/* kv_session_find -- was this request applied? Then out gets its first result; an older request of
+ * the same client than its last gives ERR_BAD_REQUEST. */
+bool kv_session_find(const struct kv *kv, uint64_t client, uint64_t sequence,
+                     struct kv_result *out);
+
+/* kv_session_note -- remember the result. err ERR_NO_MEMORY. */
+MUST_CHECK
+enum err kv_session_note(struct kv *kv, uint64_t client, uint64_t sequence, uint64_t index,
+                         const struct kv_result *result);
+
+/* kv_row_put, kv_row_del -- change a row and the hash with it. err ERR_NO_MEMORY, ERR_NOT_FOUND. */
+MUST_CHECK
+enum err kv_row_put(struct kv *kv, enum table_id id, struct bytes key, struct bytes value);
+MUST_CHECK
+enum err kv_row_del(struct kv *kv, enum table_id id, struct bytes key);
+
+/* kv_row_hash -- of one row. */
+uint64_t kv_row_hash(enum table_id id, struct bytes key, struct bytes value);
+
+#endif

@@ -1,0 +1,156 @@
+/* tests/unit/kv/test_kv.c -- Subject: commands and what they mean. Method: small histories. */
+#include "tap.h"
+
+#include "kv/kv.h"
+
+static struct mem mem;
+static struct tables tables;
+static struct kv kv;
+
+static void fresh(void)
+{
+    mem_init(&mem, "test", 64u << 20);
+    tables_open(&tables, &mem);
+    CHECK(kv_open(&kv, &tables) == ERR_OK);
+}
+
+static struct command_op put(const char *key, const char *value)
+{
+    return (struct command_op){ COMMAND_PUT, bytes_text(key), bytes_text(value), 0 };
+}
+
+static struct kv_result apply(uint64_t client, uint64_t sequence, const struct command_op *ops,
+                              uint32_t count)
+{
+    static uint8_t room[4096];
+    struct command c = { client, sequence, count, ops };
+    struct writer w = writer_of(room, sizeof room);
+    struct kv_result r = { 0 };
+    command_encode(&c, &w);
+    CHECK(kv_apply(&kv, kv.applied + 1, 1, writer_bytes(&w), &r) == ERR_OK);
+    return r;
+}
+
+static void revisions(void)
+{
+    fresh();
+    struct kv_record rec;
+    CHECK_U64(kv.revision, 1);
+    CHECK(kv_get(&kv, bytes_text("a"), &rec) == ERR_NOT_FOUND);
+    struct command_op a = put("a", "1");
+    CHECK_U64(apply(0, 0, &a, 1).revision, 2);
+    struct command_op both[2] = { put("a", "2"), put("b", "3") };
+    CHECK_U64(apply(0, 0, both, 2).revision, 3);
+    CHECK(kv_get(&kv, bytes_text("a"), &rec) == ERR_OK);
+    CHECK_U64(rec.create_revision, 2);
+    CHECK_U64(rec.mod_revision, 3);
+    CHECK_U64(rec.version, 2);
+    CHECK(bytes_equal(rec.value, bytes_text("2")));
+    struct command_op gone = { COMMAND_DELETE, bytes_text("nothing"), { 0 }, 0 };
+    CHECK_U64(apply(0, 0, &gone, 1).revision, 3);
+    gone.key = bytes_text("a");
+    CHECK_U64(apply(0, 0, &gone, 1).revision, 4);
+    a = put("a", "9");
+    apply(0, 0, &a, 1);
+    CHECK(kv_get(&kv, bytes_text("a"), &rec) == ERR_OK);
+    CHECK_U64(rec.version, 1);
+    CHECK_U64(rec.create_revision, 5);
+    tables_close(&tables);
+    CHECK_U64(mem.used, 0);
+}
+
+static void retries(void)
+{
+    fresh();
+    struct command_op a = put("a", "1");
+    struct kv_result first = apply(77, 1, &a, 1);
+    struct command_op b = put("b", "1");
+    apply(0, 0, &b, 1);
+    struct kv_result again = apply(77, 1, &a, 1);
+    CHECK_U64(again.revision, first.revision);
+    CHECK_U64(kv.revision, 3);
+    CHECK_U64(apply(77, 2, &a, 1).revision, 4);
+    CHECK(apply(77, 1, &a, 1).code == ERR_BAD_REQUEST);
+    tables_close(&tables);
+}
+
+static void sessions_bounded(void)
+{
+    fresh();
+    struct command_op a = put("a", "1");
+    for (uint64_t client = 1; client <= KV_SESSIONS_MAX + 10; client++) {
+        apply(client, 1, &a, 1);
+    }
+    CHECK_U64(kv.sessions, KV_SESSIONS_MAX);
+    CHECK_U64(table_rows(&tables, TABLE_SESSION), 2 * KV_SESSIONS_MAX);
+    int64_t before = kv.revision;
+    apply(KV_SESSIONS_MAX + 10, 1, &a, 1);
+    CHECK_U64(kv.revision, before);
+    apply(1, 1, &a, 1); /* forgotten: applied once more */
+    CHECK_U64(kv.revision, before + 1);
+    tables_close(&tables);
+}
+
+static void refused(void)
+{
+    fresh();
+    struct command_op twice[2] = { put("a", "1"), put("a", "2") };
+    struct command c = { 0, 0, 2, twice };
+    CHECK(command_check(&c) == ERR_BAD_REQUEST);
+    struct kv_result r = apply(0, 0, twice, 2);
+    CHECK(r.code == ERR_BAD_REQUEST);
+    CHECK_U64(kv.revision, 1);
+    CHECK_U64(kv.applied, 1);
+    CHECK(kv_apply(&kv, 2, 1, bytes_text("garbage"), &r) == ERR_OK);
+    CHECK(r.code == ERR_MALFORMED);
+    tables_close(&tables);
+}
+
+static void limits(void)
+{
+    static uint8_t big[KV_VALUE_BYTES_MAX + 1];
+    struct command_op op = put("", "v");
+    struct command c = { 0, 0, 1, &op };
+    CHECK(command_check(&c) == ERR_KEY_EMPTY);
+    op.key = bytes_of(big, KV_KEY_BYTES_MAX);
+    CHECK(command_check(&c) == ERR_OK);
+    op.key = bytes_of(big, KV_KEY_BYTES_MAX + 1);
+    CHECK(command_check(&c) == ERR_KEY_TOO_LARGE);
+    op = put("k", "");
+    op.value = bytes_of(big, KV_VALUE_BYTES_MAX);
+    CHECK(command_check(&c) == ERR_OK);
+    op.value.count++;
+    CHECK(command_check(&c) == ERR_VALUE_TOO_LARGE);
+    c.count = KV_TXN_OPS_MAX + 1;
+    CHECK(command_check(&c) == ERR_TOO_MANY_OPS);
+    c.count = 0;
+    CHECK(command_check(&c) == ERR_BAD_REQUEST);
+}
+
+static void hash_is_order_free(void)
+{
+    fresh();
+    struct command_op a = put("a", "1");
+    struct command_op b = put("b", "2");
+    struct command_op x = put("x", "3");
+    apply(0, 0, &a, 1);
+    uint64_t one = kv_hash(&kv);
+    apply(0, 0, &x, 1);
+    CHECK(kv_hash(&kv) != one);
+    struct command_op gone = { COMMAND_DELETE, bytes_text("x"), { 0 }, 0 };
+    apply(0, 0, &gone, 1);
+    CHECK_U64(kv.hash + 2 * 0x9e3779b97f4a7c15u, one);
+    apply(0, 0, &b, 1);
+    tables_close(&tables);
+}
+
+int main(void)
+{
+    TAP_TEST("kv: revisions, versions and creation follow etcd's rules", revisions);
+    TAP_TEST("kv: a retried request is applied once", retries);
+    TAP_TEST("kv: sessions are bounded, the oldest is forgotten", sessions_bounded);
+    TAP_TEST("kv: what cannot be read is refused and counted as applied", refused);
+    TAP_TEST("command: sizes and counts are bounded", limits);
+    TAP_TEST("kv: the hash depends on the rows alone", hash_is_order_free);
+    return tap_done();
+}
