@@ -1,37 +1,37 @@
-/* store/identity.h -- whose data directory this is, and its secret key.
+/* store/home.h -- whose data directory this is, and its secret key.
  *
  * Invariants: node id, key and incarnation never change in a directory's life
  * Order:      identity is the first thing read at start and the first thing written in a new directory
  * Thread:     the loop's, at start
  */
-#ifndef STORE_IDENTITY_H
-#define STORE_IDENTITY_H
+#ifndef STORE_HOME_H
+#define STORE_HOME_H
 
 #include "base/ids.h"
 #include "os/io.h"
 
 enum {
-    IDENTITY_SECRET_BYTES = 32
+    HOME_SECRET_BYTES = 32
 };
 
-struct identity {
+struct home {
     uint64_t node_id;
     struct node_key key;
     struct incarnation incarnation; /* drawn when the directory was made */
     bool fresh;                     /* made just now */
 };
 
-/* identity_open -- read the directory's identity, or make one for a new directory.
+/* home_open -- read the directory's identity, or make one for a new directory.
  *   err  ERR_WRONG_NODE    it belongs to another node id or key
  *        ERR_NEWER_FORMAT, ERR_CORRUPT, ERR_IO, ERR_NO_SPACE; diag says which and what to do */
 MUST_CHECK
-enum err identity_open(struct os *os, struct os_dir *dir, uint64_t node_id,
-                       const struct node_key *key, struct identity *out, struct diag *diag);
+enum err home_open(struct os *os, struct os_dir *dir, uint64_t node_id, const struct node_key *key,
+                   struct home *out, struct diag *diag);
 
-/* identity_secret -- the seed kept in secret.key, made from the system's entropy when there is none.
+/* home_secret -- the seed kept in secret.key, made from the system's entropy when there is none.
  *   err  ERR_BAD_PERMISSIONS  others may read it;  ERR_MALFORMED, ERR_IO */
 MUST_CHECK
-enum err identity_secret(struct os *os, struct os_dir *dir, uint8_t out[IDENTITY_SECRET_BYTES],
-                         struct diag *diag);
+enum err home_secret(struct os *os, struct os_dir *dir, uint8_t out[HOME_SECRET_BYTES],
+                     struct diag *diag);
 
 #endif

@@ -1,23 +1,23 @@
-/* store/identity.c -- the identity record and the secret key file.
+/* store/home.c -- the identity record and the secret key file.
  *
  * Shape: record = format u16 | node id u64 | key 32 | incarnation 16
  */
-#include "store/identity.h"
+#include "store/home.h"
 
 #include "store/slot.h"
 
 enum {
-    IDENTITY_FORMAT = 1,
-    IDENTITY_BYTES = 2 + 8 + NODE_KEY_BYTES + INCARNATION_BYTES
+    HOME_FORMAT = 1,
+    HOME_BYTES = 2 + 8 + NODE_KEY_BYTES + INCARNATION_BYTES
 };
-#define IDENTITY_MAGIC 0x4e4f4441u /* "ADON" */
+#define HOME_MAGIC 0x4e4f4441u /* "ADON" */
 enum {
-    SECRET_TEXT_BYTES = 2 * IDENTITY_SECRET_BYTES + 1,
+    SECRET_TEXT_BYTES = 2 * HOME_SECRET_BYTES + 1,
     SECRET_OTHERS = 077
 };
 
-static enum err record_check(const struct identity *found, uint64_t node_id,
-                             const struct node_key *key, struct diag *diag)
+static enum err record_check(const struct home *found, uint64_t node_id, const struct node_key *key,
+                             struct diag *diag)
 {
     if (found->node_id != node_id) {
         return diag_set(diag, ERR_WRONG_NODE,
@@ -36,14 +36,14 @@ static enum err record_check(const struct identity *found, uint64_t node_id,
     return ERR_OK;
 }
 
-static enum err record_read(struct bytes payload, struct identity *out, struct diag *diag)
+static enum err record_read(struct bytes payload, struct home *out, struct diag *diag)
 {
     struct reader r = reader_of(payload);
     uint16_t format = reader_u16(&r);
     out->node_id = reader_u64(&r);
     reader_copy(&r, out->key.b, NODE_KEY_BYTES);
     reader_copy(&r, out->incarnation.b, INCARNATION_BYTES);
-    if (format > IDENTITY_FORMAT) {
+    if (format > HOME_FORMAT) {
         return diag_set(diag, ERR_NEWER_FORMAT, "identity: format %u is newer than this program",
                         format);
     }
@@ -51,12 +51,12 @@ static enum err record_read(struct bytes payload, struct identity *out, struct d
 }
 
 /* Both slots, so that there are two copies at rest. */
-static enum err record_make(struct os *os, struct slot_file *s, struct identity *id)
+static enum err record_make(struct os *os, struct slot_file *s, struct home *id)
 {
-    uint8_t payload[IDENTITY_BYTES];
+    uint8_t payload[HOME_BYTES];
     os_entropy(os, id->incarnation.b, INCARNATION_BYTES);
     struct writer w = writer_of(payload, sizeof payload);
-    writer_u16(&w, IDENTITY_FORMAT);
+    writer_u16(&w, HOME_FORMAT);
     writer_u64(&w, id->node_id);
     writer_put(&w, bytes_of(id->key.b, NODE_KEY_BYTES));
     writer_put(&w, bytes_of(id->incarnation.b, INCARNATION_BYTES));
@@ -64,14 +64,14 @@ static enum err record_make(struct os *os, struct slot_file *s, struct identity 
     return slot_write(s, writer_bytes(&w));
 }
 
-enum err identity_open(struct os *os, struct os_dir *dir, uint64_t node_id,
-                       const struct node_key *key, struct identity *out, struct diag *diag)
+enum err home_open(struct os *os, struct os_dir *dir, uint64_t node_id, const struct node_key *key,
+                   struct home *out, struct diag *diag)
 {
     uint8_t payload[SLOT_PAYLOAD_MAX];
     size_t count = 0;
     struct slot_file s;
-    struct identity id = { .node_id = node_id, .key = *key };
-    enum err e = slot_open(dir, "identity", IDENTITY_MAGIC, &s, payload, &count);
+    struct home id = { .node_id = node_id, .key = *key };
+    enum err e = slot_open(dir, "identity", HOME_MAGIC, &s, payload, &count);
     if (e != ERR_OK) {
         return diag_set(diag, e, "identity: %s", err_text(e));
     }
@@ -92,7 +92,7 @@ enum err identity_open(struct os *os, struct os_dir *dir, uint64_t node_id,
     return e;
 }
 
-static enum err secret_read(struct os_dir *dir, uint8_t out[IDENTITY_SECRET_BYTES])
+static enum err secret_read(struct os_dir *dir, uint8_t out[HOME_SECRET_BYTES])
 {
     uint8_t text[SECRET_TEXT_BYTES + 1];
     size_t count = 0;
@@ -104,15 +104,15 @@ static enum err secret_read(struct os_dir *dir, uint8_t out[IDENTITY_SECRET_BYTE
     if (count == SECRET_TEXT_BYTES && text[count - 1] == '\n') {
         count--;
     }
-    return ids_unhex(bytes_of(text, count), out, IDENTITY_SECRET_BYTES);
+    return ids_unhex(bytes_of(text, count), out, HOME_SECRET_BYTES);
 }
 
-static enum err secret_make(struct os *os, struct os_dir *dir, uint8_t out[IDENTITY_SECRET_BYTES])
+static enum err secret_make(struct os *os, struct os_dir *dir, uint8_t out[HOME_SECRET_BYTES])
 {
     char text[SECRET_TEXT_BYTES + 1];
     struct os_file *file = NULL;
-    os_entropy(os, out, IDENTITY_SECRET_BYTES);
-    ids_hex(out, IDENTITY_SECRET_BYTES, text);
+    os_entropy(os, out, HOME_SECRET_BYTES);
+    ids_hex(out, HOME_SECRET_BYTES, text);
     text[SECRET_TEXT_BYTES - 1] = '\n';
     TRY(os_file_open(dir, "secret.key.part", OS_OPEN_WRITE | OS_OPEN_CREATE | OS_OPEN_PRIVATE,
                      &file));
@@ -124,8 +124,8 @@ static enum err secret_make(struct os *os, struct os_dir *dir, uint8_t out[IDENT
     return os_dir_sync(dir);
 }
 
-enum err identity_secret(struct os *os, struct os_dir *dir, uint8_t out[IDENTITY_SECRET_BYTES],
-                         struct diag *diag)
+enum err home_secret(struct os *os, struct os_dir *dir, uint8_t out[HOME_SECRET_BYTES],
+                     struct diag *diag)
 {
     struct os_stat st;
     enum err e = os_dir_stat(dir, "secret.key", &st);

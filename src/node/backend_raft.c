@@ -1,0 +1,208 @@
+/* node/backend_raft.c -- the service over consensus: what the API asks becomes operations. */
+#include "base/panic.h"
+#include "node/impl.h"
+
+#define NS_PER_MS 1000000ull
+
+void backend_answer(struct node *n, struct op *op, enum err code, int64_t revision)
+{
+    struct service_reply reply = { .code = code, .revision = revision };
+    reply.term = n->told_term;
+    reply.node = n->config->node_id;
+    reply.leader_hint = n->told_leader;
+    if (op->kind == OP_WRITE) {
+        metrics_add(&n->metrics, code == ERR_OK ? METRICS_WRITES : METRICS_WRITES_FAILED, 1);
+        metrics_observe(&n->metrics, METRICS_WRITE_LATENCY, os_now(n->os) - op->began_ns);
+    }
+    op_answer(n->ops, op, &reply);
+}
+
+enum err backend_submit(struct node *n, struct op *op)
+{
+    struct actor_msg msg = { .kind = RAFT_ACTOR_OP, .a = op->ticket };
+    enum err e = actor_send(&n->raft_actor, &msg);
+    if (e != ERR_OK) {
+        metrics_add(&n->metrics, METRICS_QUEUE_FULL, 1);
+    }
+    housekeeping_arm(n);
+    return e;
+}
+
+/* An operation that was not taken leaves no trace, and no answer. */
+static enum err withdraw(struct node *n, struct op *op, enum err e)
+{
+    op->call = NULL;
+    op_fail(n->ops, op, e);
+    return e;
+}
+
+static enum err begin(struct node *n, enum op_kind kind, struct bytes data,
+                      struct service_call *call, struct op **out)
+{
+    uint64_t now = os_now(n->os);
+    uint64_t deadline =
+        call->deadline_ns != 0 ? call->deadline_ns : now + CALL_MS_DEFAULT * NS_PER_MS;
+    if (n->stopping || n->dead) {
+        return ERR_SHUTTING_DOWN;
+    }
+    TRY(op_take(n->ops, kind, data, now, deadline, out));
+    (*out)->call = call;
+    call->ticket = (*out)->ticket;
+    return ERR_OK;
+}
+
+static enum err write_encoded(struct node *n, const struct command *c, uint8_t *room, size_t bytes,
+                              struct service_call *call)
+{
+    struct writer w = writer_of(room, bytes);
+    struct op *op = NULL;
+    command_encode(c, &w);
+    ASSERT(!w.bad);
+    TRY(begin(n, OP_WRITE, writer_bytes(&w), call, &op));
+    enum err e = backend_submit(n, op);
+    return e == ERR_OK ? e : withdraw(n, op, e);
+}
+
+static enum err backend_write(struct service *s, const struct service_pair *pairs, uint32_t count,
+                              struct service_call *call)
+{
+    struct node *n = (struct node *)s;
+    struct command_op ops[KV_TXN_OPS_MAX];
+    struct command c = { call->client, call->sequence, count, ops };
+    if (count > KV_TXN_OPS_MAX) {
+        return ERR_TOO_MANY_OPS;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        ops[i] = (struct command_op){ COMMAND_PUT, pairs[i].key, pairs[i].value, 0 };
+    }
+    TRY(command_check(&c));
+    if (n->disk_full) {
+        return ERR_DISK_FULL;
+    }
+    if (log_last(n->log) == 0) {
+        return ERR_NOT_INITIALIZED;
+    }
+    uint8_t small[4096];
+    size_t bytes = command_bytes(&c);
+    if (bytes <= sizeof small) {
+        return write_encoded(n, &c, small, sizeof small, call);
+    }
+    uint8_t *room = mem_alloc(&n->mem, bytes);
+    if (room == NULL) {
+        return ERR_BUSY;
+    }
+    enum err e = write_encoded(n, &c, room, bytes, call);
+    mem_free(&n->mem, room);
+    return e;
+}
+
+static enum err backend_read(struct service *s, struct bytes key, enum service_consistency how,
+                             struct service_call *call)
+{
+    struct node *n = (struct node *)s;
+    struct op *op = NULL;
+    if (key.count == 0) {
+        return ERR_KEY_EMPTY;
+    }
+    if (key.count > KV_KEY_BYTES_MAX) {
+        return ERR_KEY_TOO_LARGE;
+    }
+    if (log_last(n->log) == 0) {
+        return ERR_NOT_INITIALIZED;
+    }
+    TRY(begin(n, OP_READ, key, call, &op));
+    op->how = how;
+    enum err e = ERR_OK;
+    if (how == SERVICE_LINEARIZABLE) {
+        e = backend_submit(n, op);
+    } else {
+        struct actor_msg msg = { .kind = KV_ACTOR_READ, .a = op->ticket };
+        e = actor_send(&n->kv_actor, &msg);
+    }
+    return e == ERR_OK ? e : withdraw(n, op, e);
+}
+
+static enum err backend_add_learner(struct service *s, const struct service_member *member,
+                                    struct service_call *call)
+{
+    (void)s;
+    (void)member;
+    (void)call;
+    return ERR_NOT_BUILT;
+}
+
+static enum err backend_change_membership(struct service *s, const uint64_t *ids, uint32_t count,
+                                          struct service_call *call)
+{
+    (void)s;
+    (void)ids;
+    (void)count;
+    (void)call;
+    return ERR_NOT_BUILT;
+}
+
+static enum err backend_trigger_snapshot(struct service *s, struct service_call *call)
+{
+    (void)s;
+    (void)call;
+    return ERR_NOT_BUILT;
+}
+
+static enum err backend_add_peer(struct service *s, uint64_t id, const struct node_key *key,
+                                 const struct os_addr *addrs, uint32_t count)
+{
+    return id == 0 ? ERR_BAD_REQUEST : mesh_peer((struct node *)s, id, key, addrs, count);
+}
+
+static uint32_t backend_addrs(struct service *s, struct os_addr *out, uint32_t max)
+{
+    return link_addrs(((struct node *)s)->link, out, max);
+}
+
+static void member_add(struct node *n, uint64_t id, bool voter, struct service_members *out)
+{
+    const struct book_entry *e = book_by_id(&n->book, id);
+    out->member[out->count].id = id;
+    out->member[out->count].voter = voter;
+    if (e != NULL) {
+        memcpy(out->member[out->count].addr, e->addr, sizeof e->addr);
+        memcpy(out->member[out->count].raft_addr, e->raft_addr, sizeof e->raft_addr);
+    }
+    out->count++;
+}
+
+uint32_t backend_members(struct service *s, struct service_members *out)
+{
+    struct node *n = (struct node *)s;
+    struct raft_status st;
+    memset(out, 0, sizeof *out);
+    raft_status(n->core, &st);
+    for (uint8_t i = 0; i < st.conf.voter_count; i++) {
+        member_add(n, st.conf.voter[i], true, out);
+    }
+    for (uint8_t i = 0; i < st.conf.learner_count; i++) {
+        member_add(n, st.conf.learner[i], false, out);
+    }
+    return out->count;
+}
+
+static void backend_forget(struct service *s, struct service_call *call)
+{
+    op_forget(((struct node *)s)->ops, call);
+}
+
+const struct service_table backend_raft_table = {
+    .write = backend_write,
+    .read = backend_read,
+    .init = init_begin,
+    .add_learner = backend_add_learner,
+    .change_membership = backend_change_membership,
+    .trigger_snapshot = backend_trigger_snapshot,
+    .add_peer = backend_add_peer,
+    .status = node_status,
+    .addrs = backend_addrs,
+    .metrics = node_metrics_text,
+    .transport_metrics = node_transport_text,
+    .members = backend_members,
+    .forget = backend_forget,
+};

@@ -1,0 +1,428 @@
+/* node/bootstrap.c -- a node from nothing to ready, and back.
+ *
+ * Order: directory, identity, book, log, state machine, core, actors, link; closed in reverse
+ */
+#include "base/panic.h"
+#include "net/identity.h"
+#include "net/quic_link.h"
+#include "node/impl.h"
+#include "raft/raft_codec.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NS_PER_MS 1000000ull
+enum {
+    STORE_MEM_BYTES = 768 * 1024 * 1024,
+    OP_DATA_BYTES_MAX = 64 * 1024 * 1024,
+    FRAME_BYTES_FIRST = 2 * BOOK_BYTES_MAX
+};
+
+void node_fail(struct node *n, enum err why, const char *what)
+{
+    if (n->dead) {
+        return;
+    }
+    n->dead = true;
+    metrics_add(&n->metrics, METRICS_STORAGE_ERRORS, 1);
+    logger_log(n->logger, LOGGER_ERROR, "node failed", logger_text("what", what), logger_err(why));
+    n->failed(n->failed_arg, why);
+}
+
+/* ---- storage ---- */
+
+static void on_durable(void *arg, uint64_t ticket, uint64_t index, uint64_t term)
+{
+    struct node *n = arg;
+    n->durable_ticket = ticket;
+    if (index != 0) {
+        n->durable_index = index;
+        n->durable_term = term;
+    }
+    n->durable_news = true;
+    actor_poke(&n->raft_actor);
+}
+
+static void on_failed(void *arg, enum err e)
+{
+    struct node *n = arg;
+    struct raft_event ev = { .type = RAFT_EV_DISK };
+    struct node_step step = { 0 };
+    if (n->core != NULL && !n->dead) {
+        raft_actor_step(n, &ev, &step); /* a leader steps down before it goes */
+    }
+    node_fail(n, e, "the log failed");
+}
+
+/* While the log is read, for the core to begin with. */
+static void on_found(void *arg, const struct log_entry *e)
+{
+    struct node *n = arg;
+    struct boot_log *b = n->boot;
+    b->sizes[e->index % RAFT_SIZE_RING] = (uint32_t)e->data.count;
+    if (e->kind != RAFT_ENTRY_CONF) {
+        return;
+    }
+    struct raft_conf c;
+    if (raft_conf_decode(e->data, &c, NULL) == ERR_OK) {
+        b->older = b->newest;
+        b->newest = c;
+        b->newest.index = e->index;
+    }
+    raft_effects_conf_seen(n, e->index, e->data);
+}
+
+static void on_truncated(void *arg, uint64_t to)
+{
+    struct boot_log *b = ((struct node *)arg)->boot;
+    if (b->newest.index > to) {
+        b->newest = b->older;
+        b->older = (struct raft_conf){ 0 };
+    }
+}
+
+static enum err open_log(struct node *n, struct log_recovered *rec, struct diag *diag)
+{
+    bool in_memory = n->config->storage_backend == CONFIG_STORAGE_INMEMORY;
+    struct log_options o = { .in_memory = in_memory, .mem = &n->store_mem };
+    struct log_handler h = { on_durable, on_failed, on_found, on_truncated, n };
+    memcpy(&o.salt, n->home.incarnation.b, sizeof o.salt);
+    if (!in_memory) {
+        const char *path = n->config->log_path;
+        char inside[CONFIG_PATH_BYTES_MAX + 8];
+        if (path[0] == '\0') {
+            snprintf(inside, sizeof inside, "%s/wal", n->config->data_dir);
+            path = inside;
+        }
+        enum err e = os_dir_open(n->os, path, true, &n->log_dir);
+        if (e != ERR_OK) {
+            return diag_set(diag, e, "log directory %s: %s", path, err_text(e));
+        }
+    }
+    return log_open(n->os, n->log_dir, &o, &h, rec, &n->log, diag);
+}
+
+static enum err open_dir(struct node *n, struct diag *diag)
+{
+    const char *path = n->config->data_dir;
+    uint64_t pid = 0;
+    if (n->config->layer[CONFIG_DATA_DIR] == CONFIG_LAYER_DEFAULT) {
+        struct os_dir *parent = NULL;
+        TRY(os_dir_open(n->os, "./data", true, &parent)); /* the default's own parent */
+        os_dir_close(parent);
+    }
+    enum err e = os_dir_open(n->os, path, true, &n->dir);
+    if (e != ERR_OK) {
+        return diag_set(diag, e, "data directory %s: %s", path, err_text(e));
+    }
+    e = os_dir_lock(n->dir, "LOCK", &pid);
+    if (e != ERR_OK) {
+        return diag_set(diag, e, "data directory %s is in use by process %llu", path,
+                        (unsigned long long)pid);
+    }
+    return ERR_OK;
+}
+
+static enum err open_home(struct node *n, struct diag *diag)
+{
+    struct identity id;
+    if (n->config->secret_key_set) {
+        memcpy(n->secret, n->config->secret_key, sizeof n->secret);
+    } else {
+        TRY(home_secret(n->os, n->dir, n->secret, diag));
+    }
+    identity_from_seed(n->secret, &id);
+    enum err e = home_open(n->os, n->dir, n->config->node_id, &id.key, &n->home, diag);
+    identity_done(&id);
+    return e;
+}
+
+/* ---- the core ---- */
+
+static void boot_sizes(const struct boot_log *b, const struct log_recovered *rec, uint32_t *out,
+                       uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        out[i] = b->sizes[(rec->last - count + 1 + i) % RAFT_SIZE_RING];
+    }
+}
+
+static enum err open_core(struct node *n, const struct log_recovered *rec, struct diag *diag)
+{
+    const struct log_run *runs = NULL;
+    uint32_t run_count = log_runs(n->log, &runs);
+    uint32_t size_count = rec->last < RAFT_SIZE_RING ? (uint32_t)rec->last : RAFT_SIZE_RING - 1;
+    struct raft_run *raft_runs = mem_alloc(&n->mem, (run_count + 1) * sizeof *raft_runs);
+    uint32_t *sizes = mem_alloc(&n->mem, (size_count + 1) * sizeof *sizes);
+    struct raft_boot boot = { .now_ns = os_now(n->os), .term = rec->term, .vote = rec->vote };
+    struct raft_config config = { .id = n->config->node_id };
+    if (raft_runs == NULL || sizes == NULL) {
+        mem_free(&n->mem, raft_runs);
+        mem_free(&n->mem, sizes);
+        return diag_set(diag, ERR_NO_MEMORY, "no memory to start consensus");
+    }
+    for (uint32_t i = 0; i < run_count; i++) {
+        raft_runs[i] = (struct raft_run){ runs[i].first, runs[i].term };
+    }
+    boot_sizes(n->boot, rec, sizes, size_count);
+    boot.restarted = rec->term > 0;
+    boot.last = rec->last;
+    boot.run_count = run_count;
+    boot.runs = raft_runs;
+    boot.size_count = size_count;
+    boot.sizes = sizes;
+    boot.committed = n->boot->older;
+    boot.effective = n->boot->newest;
+    config.election_ns_min = n->config->election_timeout_min_ms * NS_PER_MS;
+    config.election_ns_max = n->config->election_timeout_max_ms * NS_PER_MS;
+    config.heartbeat_ns = n->config->heartbeat_interval_ms * NS_PER_MS;
+    os_entropy(n->os, &config.seed, sizeof config.seed);
+    n->out = mem_take(&n->mem, sizeof *n->out);
+    enum err e = raft_init(mem_take(&n->mem, raft_size()), &config, &boot, &n->core);
+    mem_free(&n->mem, raft_runs);
+    mem_free(&n->mem, sizes);
+    return e == ERR_OK ? e : diag_set(diag, e, "the log and the vote contradict each other");
+}
+
+static void open_actors(struct node *n)
+{
+    static const uint32_t budget = 1024;
+    struct actor_spec raft_spec = { "raft", raft_actor_receive, raft_actor_turn,
+                                    n,      MAILBOX_MESSAGES,   budget };
+    struct actor_spec kv_spec = {
+        "kv", kv_actor_receive, kv_actor_turn, n, MAILBOX_MESSAGES, budget
+    };
+    actor_sched_init(&n->sched, n->os, &n->mem);
+    actor_spawn(&n->sched, &n->raft_actor, &raft_spec);
+    actor_spawn(&n->sched, &n->kv_actor, &kv_spec);
+}
+
+static void open_lists(struct node *n)
+{
+    struct list *lists[] = { &n->writes, &n->reads, &n->waiting, &n->inits, &n->read_waits };
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        list_init(lists[i]);
+    }
+    n->batch = mem_take(&n->mem, NODE_BATCH_MAX * sizeof *n->batch);
+    n->batch_sizes = mem_take(&n->mem, NODE_BATCH_MAX * sizeof *n->batch_sizes);
+    n->entries = mem_take(&n->mem, RAFT_APPEND_ENTRIES_MAX * sizeof *n->entries);
+    n->received = mem_take(&n->mem, RAFT_APPEND_ENTRIES_MAX * sizeof *n->received);
+    n->results = mem_take(&n->mem, NODE_RESULTS * sizeof *n->results);
+    n->gated = mem_take(&n->mem, NODE_GATED_MAX * sizeof *n->gated);
+    ring_init(&n->gated_ring, NODE_GATED_MAX);
+    n->frame = mem_take(&n->mem, FRAME_BYTES_FIRST);
+    n->frame_capacity = FRAME_BYTES_FIRST;
+    n->book_bytes = mem_take(&n->mem, BOOK_BYTES_MAX);
+    n->next_ticket = 1;
+    map_init(&n->by_ticket, &n->mem, CALLS_MAX);
+    n->ops = op_pool_open(&n->mem, OP_DATA_BYTES_MAX, forward_remote, n);
+    os_timer_init(&n->raft_timer, raft_actor_due, n);
+    os_timer_init(&n->expire_timer, housekeeping_expire, n);
+    os_timer_init(&n->second_timer, housekeeping_second, n);
+}
+
+/* ---- the link ---- */
+
+static void on_notice(void *arg, const struct quic_link_notice *notice)
+{
+    struct node *n = arg;
+    char text[OS_ADDR_TEXT_MAX] = "";
+    if (notice->remote.family != 0) {
+        os_addr_format(&notice->remote, text);
+    }
+    logger_log(n->logger, LOGGER_WARN, "peer refused",
+               logger_text("why", quic_link_refusal_name(notice->what)),
+               logger_text("remote", text), logger_u64("count", notice->count));
+}
+
+/* The port used before is asked for again, so that peers find the node where it was. */
+static void bind_addrs(struct node *n, struct quic_link_options *o)
+{
+    for (uint32_t i = 0; i < n->config->bind.count && i < QUIC_LINK_BINDS_MAX; i++) {
+        struct os_addr a = n->config->bind.addr[i];
+        uint16_t before = n->book.udp_port[a.family == 6 ? 1 : 0];
+        if (a.port == 0 && before != 0) {
+            a.port = before;
+        }
+        o->bind[o->bind_count++] = a;
+    }
+}
+
+static void note_ports(struct node *n)
+{
+    struct os_addr addrs[NODE_ADDRS_MAX];
+    uint32_t count = link_addrs(n->link, addrs, NODE_ADDRS_MAX);
+    struct book_entry *self = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        uint16_t *kept = &n->book.udp_port[addrs[i].family == 6 ? 1 : 0];
+        n->book.dirty = n->book.dirty || *kept != addrs[i].port;
+        *kept = addrs[i].port;
+    }
+    if (book_learn(&n->book, n->config->node_id, &n->home.key, os_wall(n->os), &self) == ERR_OK) {
+        book_addrs_set(&n->book, self, addrs, count, os_wall(n->os));
+    }
+}
+
+static enum err dial_known(struct node *n, struct diag *diag)
+{
+    for (uint32_t i = 0; i < n->config->peers.count; i++) {
+        const struct peers_entry *p = &n->config->peers.entry[i];
+        enum err e = p->id == n->config->node_id
+                         ? ERR_OK
+                         : mesh_peer(n, p->id, &p->key, p->addr, p->addr_count);
+        if (e != ERR_OK) {
+            return diag_set(diag, e, "peer %llu: %s", (unsigned long long)p->id, err_text(e));
+        }
+    }
+    for (uint32_t i = 0; i < n->book.count; i++) {
+        const struct book_entry *b = &n->book.entry[i];
+        if (b->addr_count > 0 && !ids_key_equal(&b->key, &n->home.key)) {
+            TRY(link_peer_set(n->link, &b->key, b->addrs, b->addr_count));
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err open_link(struct node *n, struct diag *diag)
+{
+    struct quic_link_options o = { .cookie = bytes_text(n->config->cookie),
+                                   .notice = on_notice,
+                                   .notice_arg = n };
+    memcpy(o.seed, n->secret, sizeof o.seed);
+    bind_addrs(n, &o);
+    enum err e = quic_link_open(n->os, &n->mem, &o, &mesh_handler, n, &n->link, diag);
+    if (e == ERR_ADDRESS_IN_USE) { /* the port used before may be taken by now: any will do */
+        for (uint32_t i = 0; i < o.bind_count; i++) {
+            o.bind[i] = n->config->bind.addr[i];
+        }
+        e = quic_link_open(n->os, &n->mem, &o, &mesh_handler, n, &n->link, diag);
+    }
+    memset(o.seed, 0, sizeof o.seed);
+    if (e != ERR_OK) {
+        return e;
+    }
+    note_ports(n);
+    e = os_worker_open(n->os, "aspen-keep", &n->keeper);
+    return e == ERR_OK ? dial_known(n, diag) : diag_set(diag, e, "no thread: %s", err_text(e));
+}
+
+/* ---- the whole ---- */
+
+static enum err open_all(struct node *n, struct diag *diag)
+{
+    struct log_recovered rec;
+    open_lists(n);
+    book_init(&n->book);
+    TRY(open_dir(n, diag));
+    TRY(open_home(n, diag));
+    TRY(mesh_load(n, diag));
+    n->boot = mem_take(&n->mem, sizeof *n->boot);
+    TRY(open_log(n, &rec, diag));
+    if (rec.repaired) {
+        logger_log(n->logger, LOGGER_WARN, "a torn tail of the log was cut off",
+                   logger_u64("last_index", rec.last));
+    }
+    tables_open(&n->tables, &n->store_mem);
+    TRY(kv_open(&n->kv, &n->tables));
+    TRY(open_core(n, &rec, diag));
+    mem_free(&n->mem, n->boot);
+    n->boot = NULL;
+    open_actors(n);
+    TRY(open_link(n, diag));
+    actor_poke(&n->raft_actor);
+    housekeeping_second(n, os_now(n->os));
+    return ERR_OK;
+}
+
+enum err node_open(struct os *os, const struct node_options *options, struct node **out,
+                   struct diag *diag)
+{
+    struct node *n = calloc(1, sizeof *n);
+    if (n == NULL) {
+        return diag_set(diag, ERR_NO_MEMORY, "no memory for a node");
+    }
+    n->service.table = &backend_raft_table;
+    n->os = os;
+    n->config = options->config;
+    n->logger = options->logger;
+    n->failed = options->failed;
+    n->failed_arg = options->arg;
+    mem_init(&n->mem, "node", NODE_MEM_BYTES);
+    mem_init(&n->store_mem, "store", STORE_MEM_BYTES);
+    metrics_init(&n->metrics);
+    trace_init(&n->trace);
+    enum err e = open_all(n, diag);
+    if (e != ERR_OK) {
+        node_close(n);
+        return e;
+    }
+    *out = n;
+    return ERR_OK;
+}
+
+struct service *node_service(struct node *n)
+{
+    return &n->service;
+}
+
+const struct node_key *node_key(const struct node *n)
+{
+    return &n->home.key;
+}
+
+struct os_dir *node_dir(struct node *n)
+{
+    return n->dir;
+}
+
+void node_stop(struct node *n)
+{
+    n->stopping = true;
+    if (n->ops != NULL) {
+        op_fail_all(n->ops, ERR_SHUTTING_DOWN);
+    }
+}
+
+static void close_storage(struct node *n)
+{
+    if (n->log != NULL) {
+        log_close(n->log);
+    }
+    tables_close(&n->tables);
+    if (n->keeper != NULL) {
+        os_worker_close(n->keeper);
+    }
+    if (n->log_dir != NULL) {
+        os_dir_close(n->log_dir);
+    }
+    if (n->dir != NULL) {
+        os_dir_close(n->dir);
+    }
+}
+
+void node_close(struct node *n)
+{
+    struct os_timer *timers[] = { &n->raft_timer, &n->expire_timer, &n->second_timer };
+    node_stop(n);
+    n->dead = true; /* whatever is still to come changes nothing */
+    for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
+        os_timer_cancel(n->os, timers[i]);
+    }
+    if (n->link != NULL) {
+        link_close(n->link);
+    }
+    actor_stop(&n->kv_actor);
+    actor_stop(&n->raft_actor);
+    close_storage(n);
+    op_pool_close(n->ops);
+    void *blocks[] = { n->batch, n->batch_sizes, n->entries, n->received, n->results, n->gated,
+                       n->frame, n->book_bytes,  n->out,     n->core,     n->boot };
+    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
+        mem_free(&n->mem, blocks[i]);
+    }
+    if (n->by_ticket.mem != NULL) {
+        map_done(&n->by_ticket);
+    }
+    memset(n->secret, 0, sizeof n->secret);
+    free(n);
+}

@@ -1,0 +1,109 @@
+/* node/forward.c -- a follower hands a write to the leader, the leader answers it. */
+#include "base/panic.h"
+#include "node/impl.h"
+
+#define NS_PER_MS 1000000ull
+enum {
+    FORWARD_MS_MAX = 60000
+};
+
+/* Leader unknown or unreachable: false, the operation is as it was. */
+bool forward_out(struct node *n, struct op *op, uint64_t leader)
+{
+    uint8_t head[CALL_HEAD_BYTES_MAX];
+    struct writer w = writer_of(head, sizeof head);
+    uint64_t now = os_now(n->os);
+    const struct book_entry *peer = book_by_id(&n->book, leader);
+    if (peer == NULL || !peer->up || op->remote) {
+        return false; /* what was forwarded once is not forwarded again */
+    }
+    struct call_write c = { .ticket = op->ticket, .command = { op->data, op->data_bytes } };
+    c.timeout_ms = op->deadline_ns > now ? (op->deadline_ns - now) / NS_PER_MS : 0;
+    call_write_encode(&c, &w);
+    ASSERT(!w.bad);
+    if (link_send(n->link, &peer->key, LINK_CALL, writer_bytes(&w), c.command) != ERR_OK) {
+        return false;
+    }
+    op->state = OP_FORWARDED;
+    op->forwarded_to = peer->key;
+    op_drop_data(n->ops, op);
+    metrics_add(&n->metrics, METRICS_FORWARDS_OUT, 1);
+    return true;
+}
+
+static void answer(struct node *n, const struct node_key *peer, uint64_t ticket,
+                   const struct service_reply *reply)
+{
+    uint8_t frame[CALL_HEAD_BYTES_MAX];
+    struct writer w = writer_of(frame, sizeof frame);
+    struct call_answer a = { .ticket = ticket,
+                             .code = reply->code,
+                             .revision = reply->revision,
+                             .term = reply->term,
+                             .node = reply->node,
+                             .leader_hint = reply->leader_hint };
+    call_answer_encode(&a, &w);
+    ASSERT(!w.bad);
+    if (link_send(n->link, peer, LINK_CALL, writer_bytes(&w), bytes_of(NULL, 0)) != ERR_OK) {
+        metrics_add(&n->metrics, METRICS_RPC_ERRORS, 1); /* the asker's deadline takes care */
+    }
+}
+
+void forward_remote(void *arg, const struct op *op, const struct service_reply *reply)
+{
+    struct node *n = arg;
+    const struct book_entry *peer = book_by_key(&n->book, &op->remote_key);
+    if (peer != NULL && peer->up && peer->epoch == op->remote_epoch) {
+        answer(n, &op->remote_key, op->remote_ticket, reply);
+    }
+}
+
+void forward_in(struct node *n, const struct node_key *peer, uint64_t epoch, struct bytes frame)
+{
+    struct call_write c;
+    struct op *op = NULL;
+    if (call_write_decode(frame, &c) != ERR_OK) {
+        metrics_add(&n->metrics, METRICS_RPC_ERRORS, 1);
+        return;
+    }
+    metrics_add(&n->metrics, METRICS_FORWARDS_IN, 1);
+    uint64_t now = os_now(n->os);
+    uint64_t wait_ms = c.timeout_ms < FORWARD_MS_MAX ? c.timeout_ms : FORWARD_MS_MAX;
+    enum err e = n->stopping
+                     ? ERR_SHUTTING_DOWN
+                     : op_take(n->ops, OP_WRITE, c.command, now, now + wait_ms * NS_PER_MS, &op);
+    if (e == ERR_OK) {
+        op->remote = true;
+        op->remote_key = *peer;
+        op->remote_epoch = epoch;
+        op->remote_ticket = c.ticket;
+        e = n->told_role == RAFT_LEADER ? backend_submit(n, op) : ERR_NOT_LEADER;
+        if (e != ERR_OK) {
+            backend_answer(n, op, e, 0);
+        }
+        return;
+    }
+    struct service_reply reply = { .code = e, .node = n->config->node_id };
+    answer(n, peer, c.ticket, &reply);
+}
+
+void forward_answer_in(struct node *n, const struct node_key *peer, struct bytes frame)
+{
+    struct call_answer a;
+    if (call_answer_decode(frame, &a) != ERR_OK) {
+        metrics_add(&n->metrics, METRICS_RPC_ERRORS, 1);
+        return;
+    }
+    struct op *op = op_find(n->ops, a.ticket);
+    if (op == NULL || op->state != OP_FORWARDED || !ids_key_equal(&op->forwarded_to, peer)) {
+        return; /* its deadline came first */
+    }
+    struct service_reply reply = { .code = a.code == ERR_NOT_LEADER ? ERR_NO_LEADER : a.code,
+                                   .revision = a.revision,
+                                   .term = a.term,
+                                   .node = a.node,
+                                   .leader_hint = a.leader_hint };
+    metrics_add(&n->metrics, a.code == ERR_OK ? METRICS_WRITES : METRICS_WRITES_FAILED, 1);
+    metrics_observe(&n->metrics, METRICS_WRITE_LATENCY, os_now(n->os) - op->began_ns);
+    op_answer(n->ops, op, &reply);
+}

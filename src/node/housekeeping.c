@@ -1,0 +1,61 @@
+/* node/housekeeping.c -- what the clock asks of a node: deadlines of operations, disk space, log lines. */
+#include "node/impl.h"
+
+#define NS_PER_S 1000000000ull
+enum {
+    DISK_WARN_PERCENT = 80,
+    DISK_FULL_PERCENT = 95,
+    DISK_CLEAR_PERCENT = 93
+};
+
+void housekeeping_arm(struct node *n)
+{
+    if (n->expire_timer.item.slot == 0 && op_count(n->ops) > 0 &&
+        os_timer_set(n->os, &n->expire_timer, os_now(n->os) + NS_PER_S / 10) != ERR_OK) {
+        logger_log(n->logger, LOGGER_WARN, "no timer is left for deadlines");
+    }
+}
+
+void housekeeping_expire(void *arg, uint64_t now_ns)
+{
+    struct node *n = arg;
+    op_expire(n->ops, now_ns);
+    housekeeping_arm(n);
+}
+
+static unsigned used_percent(const struct os_space *s)
+{
+    if (s->total_bytes == 0) {
+        return 0;
+    }
+    uint64_t used = s->total_bytes - (s->free_bytes < s->total_bytes ? s->free_bytes : 0);
+    return (unsigned)(used / (s->total_bytes / 100 + 1));
+}
+
+static void watch_disk(struct node *n)
+{
+    if (n->dir == NULL || os_dir_space(n->dir, &n->space) != ERR_OK) {
+        return;
+    }
+    unsigned used = used_percent(&n->space);
+    bool full = n->disk_full ? used >= DISK_CLEAR_PERCENT : used >= DISK_FULL_PERCENT;
+    if (full != n->disk_full) {
+        logger_log(n->logger, full ? LOGGER_ERROR : LOGGER_INFO,
+                   full ? "disk full, writes are refused" : "disk space is back",
+                   logger_u64("used_percent", used));
+    }
+    bool warn = used >= DISK_WARN_PERCENT;
+    if (warn && !n->disk_warned) {
+        logger_log(n->logger, LOGGER_WARN, "disk is filling up", logger_u64("used_percent", used));
+    }
+    n->disk_full = full;
+    n->disk_warned = warn;
+}
+
+void housekeeping_second(void *arg, uint64_t now_ns)
+{
+    struct node *n = arg;
+    watch_disk(n);
+    logger_flush(n->logger);
+    IGNORE(os_timer_set(n->os, &n->second_timer, now_ns + NS_PER_S)); /* none left: no watch */
+}

@@ -1,0 +1,101 @@
+/* node/kv_actor.c -- applies committed entries in order and answers reads. */
+#include "base/panic.h"
+#include "node/impl.h"
+
+/* One committed entry. */
+static enum err apply_one(struct node *n, uint64_t index)
+{
+    struct log_entry e;
+    struct kv_result *result = &n->results[index & (NODE_RESULTS - 1)];
+    TRY(log_read(n->log, index, &e));
+    result->code = ERR_OK;
+    result->revision = n->kv.revision;
+    if (e.kind != RAFT_ENTRY_COMMAND) {
+        kv_skip(&n->kv, index, e.term);
+        return ERR_OK;
+    }
+    return kv_apply(&n->kv, index, e.term, e.data, result);
+}
+
+static void apply_some(struct node *n)
+{
+    uint32_t budget = NODE_APPLY_MAX;
+    uint64_t began = n->kv.applied;
+    uint64_t at = n->kv.applied < n->apply_target ? os_now(n->os) : 0;
+    while (n->kv.applied < n->apply_target && budget-- > 0) {
+        enum err e = apply_one(n, n->kv.applied + 1);
+        if (e != ERR_OK) {
+            node_fail(n, e, "a committed entry cannot be applied");
+            return;
+        }
+    }
+    if (n->kv.applied > began) {
+        metrics_add(&n->metrics, METRICS_APPLIED_ENTRIES, n->kv.applied - began);
+        metrics_observe(&n->metrics, METRICS_APPLY_LATENCY, os_now(n->os) - at);
+        actor_poke(&n->raft_actor);
+    }
+    if (n->kv.applied < n->apply_target) {
+        actor_poke(&n->kv_actor);
+    }
+}
+
+static void answer_read(struct node *n, struct op *op)
+{
+    struct service_reply reply = { .revision = n->kv.revision };
+    struct kv_record rec = { 0 };
+    reply.code = kv_get(&n->kv, bytes_of(op->data, op->data_bytes), &rec);
+    reply.term = n->told_term;
+    reply.node = n->config->node_id;
+    reply.leader_hint = n->told_leader;
+    reply.record.value = rec.value;
+    reply.record.create_revision = rec.create_revision;
+    reply.record.mod_revision = rec.mod_revision;
+    reply.record.version = rec.version;
+    reply.record.lease = rec.lease;
+    bool good = reply.code == ERR_OK || reply.code == ERR_NOT_FOUND;
+    metrics_add(&n->metrics, good ? METRICS_READS : METRICS_READS_FAILED, 1);
+    metrics_observe(&n->metrics, METRICS_READ_LATENCY, os_now(n->os) - op->began_ns);
+    op_answer(n->ops, op, &reply);
+}
+
+static void answer_reads(struct node *n)
+{
+    struct list *node = n->read_waits.next;
+    while (node != &n->read_waits) {
+        struct op *op = CONTAINER_OF(node, struct op, wait);
+        node = node->next;
+        if (op->read_index <= n->kv.applied) {
+            answer_read(n, op);
+            node =
+                n->read_waits.next; /* answering may change the list: look again from the front */
+        }
+    }
+}
+
+void kv_actor_read(struct node *n, struct op *op)
+{
+    op->state = OP_READING;
+    list_remove(&op->wait);
+    list_push_back(&n->read_waits, &op->wait);
+    actor_poke(&n->kv_actor);
+}
+
+void kv_actor_receive(void *self, const struct actor_msg *msg)
+{
+    struct node *n = self;
+    ASSERT(msg->kind == KV_ACTOR_READ);
+    struct op *op = op_find(n->ops, msg->a);
+    if (op != NULL) {
+        kv_actor_read(n, op);
+    }
+}
+
+void kv_actor_turn(void *self)
+{
+    struct node *n = self;
+    if (n->dead) {
+        return;
+    }
+    apply_some(n);
+    answer_reads(n);
+}

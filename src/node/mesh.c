@@ -1,0 +1,219 @@
+/* node/mesh.c -- the link's news and the book of members; who is who, and where.
+ *
+ * Why: a peer is known by its key (proved by TLS); the number it claims in messages is believed once,
+ *      and afterwards must stay with that key
+ */
+#include "base/panic.h"
+#include "node/impl.h"
+#include "raft/raft_codec.h"
+
+static const char book_name[] = "nodes";
+
+static void tell_raft(struct node *n, const struct book_entry *e)
+{
+    struct actor_msg msg = { .kind = RAFT_ACTOR_PEER, .a = e->id, .b = e->up ? 1 : 0 };
+    if (e->id != 0 && e->id != n->config->node_id && actor_send(&n->raft_actor, &msg) != ERR_OK) {
+        metrics_add(&n->metrics, METRICS_QUEUE_FULL, 1); /* the next heartbeat finds out */
+    }
+}
+
+static void peer_up(void *arg, const struct node_key *peer, uint64_t epoch)
+{
+    struct node *n = arg;
+    struct book_entry *e = NULL;
+    if (book_learn(&n->book, 0, peer, os_wall(n->os), &e) != ERR_OK) {
+        return;
+    }
+    e->up = true;
+    e->epoch = epoch;
+    logger_log(n->logger, LOGGER_INFO, "peer up", logger_hex("peer", peer->b, NODE_KEY_BYTES),
+               logger_u64("id", e->id));
+    tell_raft(n, e);
+    if (!list_empty(&n->waiting)) {
+        raft_actor_redispatch(n);
+    }
+}
+
+static void peer_down(void *arg, const struct node_key *peer, uint64_t epoch)
+{
+    struct node *n = arg;
+    struct book_entry *e = book_by_key(&n->book, peer);
+    if (e == NULL || e->epoch != epoch) {
+        return;
+    }
+    e->up = false;
+    logger_log(n->logger, LOGGER_INFO, "peer down", logger_hex("peer", peer->b, NODE_KEY_BYTES),
+               logger_u64("id", e->id));
+    op_fail_forwarded(n->ops, peer);
+    tell_raft(n, e);
+}
+
+/* The message's sender is who the connection proved: learn the number, or refuse another's. */
+static bool sender_good(struct node *n, const struct node_key *peer, uint64_t id)
+{
+    struct book_entry *owner = book_by_id(&n->book, id);
+    if (owner != NULL) {
+        return ids_key_equal(&owner->key, peer);
+    }
+    struct book_entry *e = book_by_key(&n->book, peer);
+    if (e == NULL || e->id != 0 || id == n->config->node_id ||
+        book_learn(&n->book, id, peer, os_wall(n->os), &e) != ERR_OK) {
+        return false;
+    }
+    tell_raft(n, e);
+    mesh_save(n);
+    return true;
+}
+
+static void raft_frame(struct node *n, const struct node_key *peer, struct bytes body)
+{
+    struct raft_msg m;
+    enum err e = raft_msg_decode(body, &m, n->received, RAFT_APPEND_ENTRIES_MAX);
+    if (e != ERR_OK || !sender_good(n, peer, m.from)) {
+        metrics_add(&n->metrics, METRICS_RAFT_MESSAGES_BAD, 1);
+        logger_log(n->logger, LOGGER_WARN, "raft message refused",
+                   logger_hex("peer", peer->b, NODE_KEY_BYTES), logger_err(e));
+        return;
+    }
+    metrics_add(&n->metrics, METRICS_RAFT_MESSAGES_IN, 1);
+    raft_actor_message(n, &m);
+}
+
+static void frame_in(void *arg, const struct node_key *peer, uint64_t epoch, enum link_class class,
+                     struct bytes frame)
+{
+    struct node *n = arg;
+    uint8_t kind = frame.count > 0 ? frame.data[0] : 0;
+    (void)class;
+    if (n->dead) {
+        return;
+    }
+    switch (kind) {
+    case FRAME_RAFT:
+        raft_frame(n, peer, bytes_of(frame.data + 1, frame.count - 1));
+        break;
+    case FRAME_WRITE:
+        forward_in(n, peer, epoch, frame);
+        break;
+    case FRAME_ANSWER:
+        forward_answer_in(n, peer, frame);
+        break;
+    default:
+        metrics_add(&n->metrics, METRICS_RAFT_MESSAGES_BAD, 1);
+        break;
+    }
+}
+
+const struct link_handler mesh_handler = { peer_up, peer_down, frame_in };
+
+enum err mesh_peer(struct node *n, uint64_t id, const struct node_key *key,
+                   const struct os_addr *addrs, uint32_t count)
+{
+    struct book_entry *e = NULL;
+    if (ids_key_equal(key, &n->home.key)) {
+        return id == n->config->node_id ? ERR_OK : ERR_BAD_REQUEST;
+    }
+    if (id == n->config->node_id) {
+        return ERR_BAD_REQUEST;
+    }
+    uint64_t before = book_by_key(&n->book, key) != NULL ? book_by_key(&n->book, key)->id : 0;
+    TRY(book_learn(&n->book, id, key, os_wall(n->os), &e));
+    if (count > 0) {
+        book_addrs_set(&n->book, e, addrs, count, os_wall(n->os));
+    }
+    if (e->addr_count > 0) {
+        TRY(link_peer_set(n->link, key, e->addrs, e->addr_count));
+    }
+    if (before != e->id && e->up) {
+        tell_raft(n, e);
+    }
+    mesh_save(n);
+    actor_poke(&n->raft_actor); /* an init may have waited for it */
+    return ERR_OK;
+}
+
+void mesh_members(struct node *n, struct bytes tail)
+{
+    enum err e = book_tail_learn(&n->book, tail, os_wall(n->os));
+    if (e != ERR_OK) {
+        logger_log(n->logger, LOGGER_WARN, "members of a configuration unreadable", logger_err(e));
+    }
+    for (uint32_t i = 0; n->link != NULL && i < n->book.count; i++) {
+        struct book_entry *m = &n->book.entry[i];
+        if (m->id != 0 && m->addr_count > 0 && m->id != n->config->node_id) {
+            IGNORE(link_peer_set(n->link, &m->key, m->addrs, m->addr_count)); /* full: as before */
+        }
+        if (m->up) {
+            tell_raft(n, m);
+        }
+    }
+    mesh_save(n);
+}
+
+/* ---- the book on disk: metadata written by a worker, whole, and renamed into place ---- */
+
+static void save_run(void *arg)
+{
+    struct node *n = arg;
+    struct os_file *file = NULL;
+    enum err e = os_file_open(n->dir, "nodes.part", OS_OPEN_WRITE | OS_OPEN_CREATE, &file);
+    if (e == ERR_OK) {
+        e = os_file_truncate(file, 0);
+        e = e == ERR_OK ? os_file_write(file, 0, n->book_bytes, n->book_count) : e;
+        e = e == ERR_OK ? os_file_sync(file) : e;
+        os_file_close(file);
+    }
+    e = e == ERR_OK ? os_dir_rename(n->dir, "nodes.part", book_name) : e;
+    n->book_err = e == ERR_OK ? os_dir_sync(n->dir) : e;
+}
+
+static void save_done(void *arg)
+{
+    struct node *n = arg;
+    n->book_saving = false;
+    if (n->book_err != ERR_OK) {
+        metrics_add(&n->metrics, METRICS_STORAGE_ERRORS, 1);
+        logger_log(n->logger, LOGGER_WARN, "the book of nodes cannot be kept",
+                   logger_err(n->book_err));
+        return;
+    }
+    mesh_save(n);
+}
+
+void mesh_save(struct node *n)
+{
+    if (!n->book.dirty || n->book_saving || n->keeper == NULL) {
+        return;
+    }
+    struct writer w = writer_of(n->book_bytes, BOOK_BYTES_MAX);
+    book_encode(&n->book, &w);
+    ASSERT(!w.bad);
+    n->book_count = w.offset;
+    n->book.dirty = false;
+    n->book_saving = true;
+    n->book_job = (struct os_job){ .run = save_run, .done = save_done, .arg = n };
+    list_init(&n->book_job.link);
+    os_worker_submit(n->keeper, &n->book_job);
+}
+
+enum err mesh_load(struct node *n, struct diag *diag)
+{
+    struct os_file *file = NULL;
+    size_t count = 0;
+    enum err e = os_file_open(n->dir, book_name, OS_OPEN_READ, &file);
+    if (e == ERR_NO_FILE) {
+        return ERR_OK;
+    }
+    if (e == ERR_OK) {
+        e = os_file_read(file, 0, n->book_bytes, BOOK_BYTES_MAX, &count);
+        os_file_close(file);
+    }
+    e = e == ERR_OK ? book_decode(&n->book, bytes_of(n->book_bytes, count)) : e;
+    if (e == ERR_CORRUPT) {
+        /* addresses decide nothing: go on without them, they will be learnt again */
+        logger_log(n->logger, LOGGER_WARN, "the book of nodes is damaged and begins anew");
+        book_init(&n->book);
+        return ERR_OK;
+    }
+    return e == ERR_OK ? e : diag_set(diag, e, "nodes: %s", err_text(e));
+}

@@ -1,0 +1,182 @@
+/* node/raft_actor.c -- the single writer of consensus: gathers a turn's events, steps the core.
+ *
+ * Shape: operations are collected while the mailbox is emptied and go to the core at the end of the
+ *        turn, all writes as one event and all reads as one, so that they share a sync and a round
+ */
+#include "base/panic.h"
+#include "node/impl.h"
+
+void raft_actor_step(struct node *n, struct raft_event *ev, const struct node_step *step)
+{
+    ev->now_ns = os_now(n->os);
+    raft_step(n->core, ev, n->out);
+    raft_effects_run(n, step);
+}
+
+void raft_actor_message(struct node *n, const struct raft_msg *msg)
+{
+    struct raft_event ev = { .type = RAFT_EV_MSG, .msg = msg };
+    struct node_step step = { .msg = msg };
+    raft_actor_step(n, &ev, &step);
+    actor_poke(&n->raft_actor);
+}
+
+static void take_op(struct node *n, struct op *op)
+{
+    list_remove(&op->wait);
+    list_push_back(op->kind == OP_WRITE ? &n->writes : &n->reads, &op->wait);
+}
+
+void raft_actor_receive(void *self, const struct actor_msg *msg)
+{
+    struct node *n = self;
+    if (msg->kind == RAFT_ACTOR_OP) {
+        struct op *op = op_find(n->ops, msg->a);
+        if (op != NULL) { /* else its deadline came first */
+            take_op(n, op);
+        }
+        return;
+    }
+    ASSERT(msg->kind == RAFT_ACTOR_PEER);
+    struct raft_event ev = { .type = msg->b != 0 ? RAFT_EV_PEER_UP : RAFT_EV_PEER_DOWN,
+                             .peer = msg->a };
+    struct node_step step = { 0 };
+    raft_actor_step(n, &ev, &step);
+}
+
+/* Number the operations of a list for the core; returns how many. */
+static uint32_t number_batch(struct node *n, struct list *from, uint64_t *out_ticket)
+{
+    uint32_t count = 0;
+    *out_ticket = n->next_ticket;
+    while (!list_empty(from) && count < NODE_BATCH_MAX) {
+        struct op *op = CONTAINER_OF(from->next, struct op, wait);
+        if (map_put(&n->by_ticket, n->next_ticket, op->ticket) != ERR_OK) {
+            break;
+        }
+        list_remove(&op->wait);
+        n->next_ticket++;
+        n->batch[count] = op;
+        n->batch_sizes[count] = (uint32_t)op->data_bytes;
+        count++;
+    }
+    return count;
+}
+
+static void propose_batch(struct node *n)
+{
+    struct raft_event ev = { .type = RAFT_EV_PROPOSE, .sizes = n->batch_sizes };
+    ev.count = number_batch(n, &n->writes, &ev.ticket);
+    struct node_step step = { .ops = n->batch, .op_count = ev.count };
+    if (ev.count > 0) {
+        raft_actor_step(n, &ev, &step);
+    }
+}
+
+static void read_batch(struct node *n)
+{
+    struct raft_event ev = { .type = RAFT_EV_READ };
+    ev.count = number_batch(n, &n->reads, &ev.ticket);
+    struct node_step step = { 0 };
+    for (uint32_t i = 0; i < ev.count; i++) {
+        n->batch[i]->state = OP_READING;
+    }
+    if (ev.count > 0) {
+        raft_actor_step(n, &ev, &step);
+    }
+}
+
+/* Follower: writes go to the leader; nobody known to lead: they wait for one. */
+static void route_away(struct node *n, uint64_t leader)
+{
+    while (!list_empty(&n->writes)) {
+        struct op *op = CONTAINER_OF(n->writes.next, struct op, wait);
+        list_remove(&op->wait);
+        if (leader == 0 || !forward_out(n, op, leader)) {
+            list_push_back(&n->waiting, &op->wait);
+        }
+    }
+    while (leader == 0 && !list_empty(&n->reads)) {
+        struct op *op = CONTAINER_OF(n->reads.next, struct op, wait);
+        list_remove(&op->wait);
+        list_push_back(&n->waiting, &op->wait);
+    }
+}
+
+void raft_actor_redispatch(struct node *n)
+{
+    while (!list_empty(&n->waiting)) {
+        struct op *op = CONTAINER_OF(n->waiting.next, struct op, wait);
+        take_op(n, op);
+    }
+    actor_poke(&n->raft_actor);
+}
+
+static void tell_durable(struct node *n)
+{
+    struct raft_event ev = { .type = RAFT_EV_PERSISTED,
+                             .ticket = n->durable_ticket,
+                             .index = n->durable_index,
+                             .term = n->durable_term };
+    struct node_step step = { 0 };
+    n->durable_news = false;
+    raft_send_release(n);
+    raft_actor_step(n, &ev, &step);
+}
+
+static void tell_applied(struct node *n)
+{
+    struct raft_event ev = { .type = RAFT_EV_APPLIED, .index = n->kv.applied };
+    struct node_step step = { 0 };
+    n->applied_told = n->kv.applied;
+    raft_actor_step(n, &ev, &step);
+}
+
+static void arm(struct node *n)
+{
+    uint64_t at = raft_deadline(n->core);
+    if (at == UINT64_MAX) {
+        os_timer_cancel(n->os, &n->raft_timer);
+    } else if (n->raft_timer.item.slot == 0 || n->raft_timer.item.key != at) {
+        if (os_timer_set(n->os, &n->raft_timer, at) != ERR_OK) {
+            node_fail(n, ERR_NO_MEMORY, "no timer is left for consensus");
+        }
+    }
+}
+
+void raft_actor_turn(void *self)
+{
+    struct node *n = self;
+    struct raft_status s;
+    if (n->durable_news) {
+        tell_durable(n);
+    }
+    if (n->applied_told < n->kv.applied) {
+        tell_applied(n);
+    }
+    if (!list_empty(&n->writes) || !list_empty(&n->reads)) {
+        raft_status(n->core, &s);
+        if (s.role != RAFT_LEADER && s.last > 0) {
+            route_away(n, s.leader);
+        }
+        propose_batch(n);
+        read_batch(n);
+        if (!list_empty(&n->writes) || !list_empty(&n->reads)) {
+            actor_poke(&n->raft_actor);
+        }
+    }
+    if (!list_empty(&n->inits)) {
+        init_advance(n);
+    }
+    arm(n);
+}
+
+void raft_actor_due(void *arg, uint64_t now_ns)
+{
+    struct node *n = arg;
+    struct raft_event ev = { .type = RAFT_EV_TIME };
+    struct node_step step = { 0 };
+    (void)now_ns;
+    raft_actor_step(n, &ev, &step);
+    actor_poke(&n->raft_actor);
+}

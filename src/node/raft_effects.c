@@ -1,0 +1,199 @@
+/* node/raft_effects.c -- carrying out what the core asks for, strictly downward.
+ *
+ * Order: effects are run in the order in which they came; none of them steps the core again
+ */
+#include "base/blake3.h"
+#include "base/panic.h"
+#include "node/impl.h"
+#include "raft/raft_codec.h"
+
+/* A configuration entry entered the log: its tail tells who the members are. */
+void raft_effects_conf_seen(struct node *n, uint64_t index, struct bytes data)
+{
+    struct raft_conf c;
+    struct bytes tail;
+    if (raft_conf_decode(data, &c, &tail) == ERR_OK) {
+        mesh_members(n, tail);
+    }
+    if (index == 1) {
+        uint8_t hash[BLAKE3_OUT];
+        blake3_hash(data.data, data.count, hash);
+        memcpy(n->cluster.b, hash, CLUSTER_ID_BYTES);
+    }
+}
+
+static uint32_t entries_of_core(struct node *n, const struct raft_effect *e,
+                                const struct node_step *step)
+{
+    struct log_entry *x = &n->entries[0];
+    *x = (struct log_entry){ e->first, e->term, e->kind, bytes_of(e->payload, e->payload_count) };
+    if (step->tail.count == 0) {
+        return 1;
+    }
+    size_t total = e->payload_count + step->tail.count;
+    ASSERT(total <= n->frame_capacity);
+    memcpy(n->frame, e->payload, e->payload_count);
+    memcpy(n->frame + e->payload_count, step->tail.data, step->tail.count);
+    x->data = bytes_of(n->frame, total);
+    return 1;
+}
+
+static uint32_t entries_of(struct node *n, const struct raft_effect *e,
+                           const struct node_step *step)
+{
+    uint32_t count = e->last >= e->first ? (uint32_t)(e->last - e->first + 1) : 0;
+    if (e->source == RAFT_FROM_CORE) {
+        return entries_of_core(n, e, step);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct log_entry *x = &n->entries[i];
+        if (e->source == RAFT_FROM_PROPOSE) {
+            const struct op *op = step->ops[i];
+            *x = (struct log_entry){ e->first + i, e->term, e->kind,
+                                     bytes_of(op->data, op->data_bytes) };
+        } else {
+            const struct raft_entry *m = &step->msg->entries[e->skip + i];
+            *x = (struct log_entry){ e->first + i, m->term, m->kind, bytes_of(m->data, m->size) };
+        }
+    }
+    return count;
+}
+
+static void run_write(struct node *n, const struct raft_effect *e, const struct node_step *step)
+{
+    struct log_write w = { .ticket = e->ticket,
+                           .truncate = e->truncate,
+                           .truncate_to = e->truncate_to,
+                           .entries = n->entries,
+                           .hard = e->hard,
+                           .term = e->hard_term,
+                           .vote = e->hard_vote };
+    if (e->source != RAFT_FROM_NONE) {
+        w.count = entries_of(n, e, step);
+    }
+    enum err err = log_append(n->log, &w);
+    if (err != ERR_OK) {
+        node_fail(n, err, "the log cannot be written");
+        return;
+    }
+    metrics_add(&n->metrics, METRICS_LOG_ENTRIES, w.count);
+    for (uint32_t i = 0; i < w.count; i++) {
+        if (n->entries[i].kind == RAFT_ENTRY_CONF) {
+            raft_effects_conf_seen(n, n->entries[i].index, n->entries[i].data);
+        }
+    }
+    for (uint32_t i = 0; e->source == RAFT_FROM_PROPOSE && i < w.count; i++) {
+        step->ops[i]->state = OP_PROPOSED;
+        op_drop_data(n->ops, step->ops[i]); /* the log has its copy */
+    }
+}
+
+static struct op *op_of(struct node *n, uint64_t ticket)
+{
+    uint64_t op_ticket = 0;
+    if (!map_find(&n->by_ticket, ticket, &op_ticket)) {
+        return NULL;
+    }
+    map_remove(&n->by_ticket, ticket);
+    return op_find(n->ops, op_ticket); /* NULL: its deadline came first */
+}
+
+static void reply_one(struct node *n, struct op *op, const struct raft_effect *e, uint64_t index)
+{
+    if (e->code == ERR_OK) {
+        const struct kv_result *r = &n->results[index & (NODE_RESULTS - 1)];
+        backend_answer(n, op, r->code, r->revision);
+        return;
+    }
+    bool routable = e->code == ERR_NOT_LEADER || e->code == ERR_NO_LEADER;
+    if (routable && !op->remote && op->data != NULL) {
+        list_push_back(&n->waiting, &op->wait); /* certainly not done: wait for a leader */
+        op->state = OP_QUEUED;
+        return;
+    }
+    backend_answer(n, op, e->code, 0);
+}
+
+static void run_reply(struct node *n, const struct raft_effect *e)
+{
+    for (uint32_t i = 0; i < e->count; i++) {
+        struct op *op = op_of(n, e->ticket + i);
+        if (op != NULL) {
+            reply_one(n, op, e, e->index + i);
+        }
+    }
+}
+
+static void run_read_ok(struct node *n, const struct raft_effect *e)
+{
+    for (uint32_t i = 0; i < e->count; i++) {
+        struct op *op = op_of(n, e->ticket + i);
+        if (op != NULL) {
+            op->read_index = e->index;
+            kv_actor_read(n, op);
+        }
+    }
+}
+
+static const char *role_name(enum raft_role role)
+{
+    static const char *const names[] = { "follower", "candidate", "candidate", "leader",
+                                         "stopped" };
+    return names[role];
+}
+
+static void run_role(struct node *n)
+{
+    struct raft_status s;
+    raft_status(n->core, &s);
+    if (s.role == RAFT_CANDIDATE && s.term != n->told_term) {
+        metrics_add(&n->metrics, METRICS_ELECTIONS, 1);
+    }
+    if (s.leader != n->told_leader || s.role != n->told_role || s.term != n->told_term) {
+        bool quiet = s.leader == n->told_leader && s.role != RAFT_LEADER;
+        logger_log(n->logger, quiet ? LOGGER_DEBUG : LOGGER_INFO, "raft role",
+                   logger_text("role", role_name(s.role)), logger_u64("term", s.term),
+                   logger_u64("leader", s.leader));
+    }
+    if (s.leader != 0 && s.leader != n->told_leader) {
+        metrics_add(&n->metrics, METRICS_LEADER_CHANGES, 1);
+    }
+    n->told_role = s.role;
+    n->told_leader = s.leader;
+    n->told_term = s.term;
+    if (s.leader != 0) {
+        raft_actor_redispatch(n);
+    }
+}
+
+void raft_effects_run(struct node *n, const struct node_step *step)
+{
+    for (uint32_t i = 0; i < n->out->count && !n->dead; i++) {
+        const struct raft_effect *e = &n->out->effect[i];
+        switch (e->type) {
+        case RAFT_DO_WRITE:
+            run_write(n, e, step);
+            break;
+        case RAFT_DO_SEND:
+            raft_send_gate(n, e);
+            break;
+        case RAFT_DO_APPLY:
+            ASSERT(e->first == n->apply_target + 1);
+            n->apply_target = e->last;
+            actor_poke(&n->kv_actor);
+            break;
+        case RAFT_DO_REPLY:
+            run_reply(n, e);
+            break;
+        case RAFT_DO_READ_OK:
+            run_read_ok(n, e);
+            break;
+        case RAFT_DO_ROLE:
+            run_role(n);
+            break;
+        case RAFT_DO_FATAL:
+            node_fail(n, e->code, "consensus has stopped");
+            break;
+        }
+    }
+}

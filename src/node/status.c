@@ -1,0 +1,93 @@
+/* node/status.c -- pictures of the node for the API: status and metrics text. */
+#include "node/impl.h"
+
+#define NS_PER_MS 1000000
+
+static enum service_role role_of(const struct raft_status *r)
+{
+    switch (r->role) {
+    case RAFT_LEADER:
+        return SERVICE_LEADER;
+    case RAFT_CANDIDATE:
+    case RAFT_PRECANDIDATE:
+        return SERVICE_CANDIDATE;
+    case RAFT_STOPPED:
+        return SERVICE_SHUTDOWN;
+    default:
+        return raft_conf_is_learner(&r->conf, r->id) ? SERVICE_LEARNER : SERVICE_FOLLOWER;
+    }
+}
+
+static void peers_of(struct node *n, const struct raft_status *r, struct service_status *out)
+{
+    out->peer_count = 0;
+    for (uint32_t i = 0; i < r->peer_count && i < SERVICE_MEMBERS_MAX; i++) {
+        struct service_peer_status *p = &out->peer[out->peer_count++];
+        p->id = r->peer[i].id;
+        p->match_index = r->peer[i].match;
+        p->match_term = raft_term_at(n->core, r->peer[i].match);
+    }
+    for (uint8_t i = 0; i < r->conf.voter_count; i++) {
+        out->voter[out->voter_count++] = r->conf.voter[i];
+    }
+    for (uint8_t i = 0; i < r->conf.learner_count; i++) {
+        out->learner[out->learner_count++] = r->conf.learner[i];
+    }
+}
+
+void node_status(struct service *s, struct service_status *out)
+{
+    struct node *n = (struct node *)s;
+    struct raft_status r;
+    raft_status(n->core, &r);
+    memset(out, 0, sizeof *out);
+    out->node_id = n->config->node_id;
+    out->role = n->stopping ? SERVICE_SHUTDOWN : role_of(&r);
+    out->initialized = r.last > 0;
+    out->leader = r.leader;
+    out->term = r.term;
+    out->vote = r.vote;
+    out->last_index = r.last;
+    out->last_term = r.last_term;
+    out->committed_index = r.commit;
+    out->committed_term = raft_term_at(n->core, r.commit);
+    out->applied_index = n->kv.applied;
+    out->applied_term = n->kv.applied_term;
+    out->snapshot_index = r.snap_index;
+    out->snapshot_term = r.snap_term;
+    out->purged_index = r.snap_index;
+    out->purged_term = r.snap_term;
+    out->quorum_ack_ms = -1;
+    if (r.role == RAFT_LEADER) {
+        out->quorum_ack_ms = (int64_t)(os_now(n->os) - r.quorum_ack_ns) / NS_PER_MS;
+    }
+    peers_of(n, &r, out);
+    out->revision = n->kv.revision;
+    out->state_hash = kv_hash(&n->kv);
+    out->node_port = (uint16_t)n->config->port;
+    out->backend = "raft";
+    out->key = n->home.key;
+    out->cluster = n->cluster;
+    out->disk_total_bytes = n->space.total_bytes;
+    out->disk_free_bytes = n->space.free_bytes;
+    out->disk_full = n->disk_full;
+    out->storage_failed = n->dead;
+}
+
+void node_metrics_text(struct service *s, struct writer *out)
+{
+    struct node *n = (struct node *)s;
+    struct service_status st;
+    node_status(s, &st);
+    n->metrics.counter[METRICS_LOG_LINES_SUPPRESSED] = n->logger->suppressed_total;
+    metrics_status_write(&st, out);
+    metrics_counters_write(&n->metrics, n->config->node_id, out);
+}
+
+void node_transport_text(struct service *s, struct writer *out)
+{
+    struct node *n = (struct node *)s;
+    struct link_stats st;
+    link_stats(n->link, &st);
+    metrics_transport_write(&st, n->config->node_id, out);
+}
