@@ -99,7 +99,7 @@ static void write_entry(struct node *n, struct op *op, const uint64_t *ids, uint
     struct raft_conf c = { 0 };
     struct writer tail =
         writer_of(n->frame + RAFT_CONF_BYTES_MAX, n->frame_capacity - RAFT_CONF_BYTES_MAX);
-    static_assert(RAFT_CONF_BYTES_MAX < BOOK_BYTES_MAX, "the frame has room for both");
+    static_assert((int)RAFT_CONF_BYTES_MAX < (int)BOOK_BYTES_MAX, "the frame has room for both");
     enum err e = book_tail_encode(&n->book, ids, count, &tail);
     for (uint32_t i = 0; i < count; i++) {
         c.voter[c.voter_count++] = ids[i];

@@ -1,0 +1,393 @@
+/* api/http_conn.c -- the life of a connection. */
+#include "api/http_conn.h"
+
+#include "api/router.h"
+#include "api/server.h"
+#include "base/panic.h"
+
+enum {
+    CONN_IN_FIRST = 2048,
+    CONN_OUT_FIRST = 1024,
+    CONN_KEPT_BYTES = 16 * 1024, /* larger buffers are given back when empty */
+    CONN_LINGER_MS = 1000,
+    CONN_HEADERS_BYTES_MAX = 512,
+};
+#define NS_PER_MS 1000000ull
+
+static void arm(struct http_conn *c, uint64_t ms)
+{
+    struct os *os = c->api->os;
+    if (os_timer_set(os, &c->timer, os_now(os) + ms * NS_PER_MS) != ERR_OK) {
+        http_conn_close(c); /* without a deadline a connection may not live */
+    }
+}
+
+static bool room(struct http_conn *c, uint8_t **buffer, size_t *capacity, size_t need, size_t first)
+{
+    size_t size = *capacity == 0 ? first : *capacity;
+    while (size < need) {
+        size *= 2;
+    }
+    if (size == *capacity) {
+        return true;
+    }
+    uint8_t *moved = mem_resize(c->api->mem, *buffer, size);
+    if (moved == NULL) {
+        return false;
+    }
+    *buffer = moved;
+    *capacity = size;
+    return true;
+}
+
+/* A buffer that holds nothing is kept only when it is small and the connection is at work. */
+static void give_back(struct http_conn *c, uint8_t **buffer, size_t *capacity, bool idle)
+{
+    if (*buffer != NULL && (idle || *capacity > CONN_KEPT_BYTES)) {
+        mem_free(c->api->mem, *buffer);
+        *buffer = NULL;
+        *capacity = 0;
+    }
+}
+
+static void conn_free(struct http_conn *c)
+{
+    give_back(c, &c->in, &c->in_capacity, true);
+    give_back(c, &c->out, &c->out_capacity, true);
+    server_conn_gone(c->api, c);
+}
+
+void http_conn_close(struct http_conn *c)
+{
+    if (c->state == HTTP_CONN_CLOSED) {
+        return;
+    }
+    c->state = HTTP_CONN_CLOSED;
+    os_timer_cancel(c->api->os, &c->timer);
+    if (c->calling) {
+        c->api->service->table->forget(c->api->service, &c->call);
+        c->calling = false;
+    }
+    if (c->request != NULL) {
+        c->request_free(c->request);
+        c->request = NULL;
+    }
+    os_conn_close(c->conn);
+    conn_free(c);
+}
+
+/* Say the end, then swallow what still comes: closing at once could destroy the answer on its way. */
+static void linger(struct http_conn *c)
+{
+    os_conn_shutdown(c->conn);
+    if (c->ended) {
+        http_conn_close(c);
+        return;
+    }
+    c->state = HTTP_CONN_LINGERING;
+    c->in_used = 0;
+    arm(c, CONN_LINGER_MS);
+    if (c->state == HTTP_CONN_LINGERING) {
+        os_conn_start(c->conn);
+    }
+}
+
+/* True when everything is out. */
+static bool flush(struct http_conn *c)
+{
+    while (c->out_sent < c->out_used) {
+        size_t n =
+            os_conn_write(c->conn, bytes_of(c->out + c->out_sent, c->out_used - c->out_sent));
+        c->out_sent += n;
+        if (n == 0) {
+            arm(c, HTTP_WRITE_MS_MAX);
+            return false;
+        }
+    }
+    c->out_sent = 0;
+    c->out_used = 0;
+    return true;
+}
+
+static const char *reason_of(int status)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } rows[] = {
+        { 200, "OK" },
+        { 400, "Bad Request" },
+        { 403, "Forbidden" },
+        { 404, "Not Found" },
+        { 405, "Method Not Allowed" },
+        { 408, "Request Timeout" },
+        { 409, "Conflict" },
+        { 412, "Precondition Failed" },
+        { 413, "Content Too Large" },
+        { 414, "URI Too Long" },
+        { 417, "Expectation Failed" },
+        { 429, "Too Many Requests" },
+        { 431, "Request Header Fields Too Large" },
+        { 500, "Internal Server Error" },
+        { 501, "Not Implemented" },
+        { 502, "Bad Gateway" },
+        { 503, "Service Unavailable" },
+        { 505, "HTTP Version Not Supported" },
+        { 507, "Insufficient Storage" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].status == status) {
+            return rows[i].text;
+        }
+    }
+    return "Error";
+}
+
+static void request_over(struct http_conn *c)
+{
+    size_t used = c->head.chunked ? c->chunks.in : c->head.bytes + (size_t)c->head.length;
+    if (c->request != NULL) {
+        c->request_free(c->request);
+        c->request = NULL;
+    }
+    c->calling = false;
+    c->continued = false;
+    if (c->head_known && used <= c->in_used) {
+        memmove(c->in, c->in + used, c->in_used - used);
+        c->in_used -= used;
+    }
+    c->head_known = false;
+    c->state = HTTP_CONN_READING;
+}
+
+void http_conn_answer(struct http_conn *c, int status, const char *type, struct bytes headers,
+                      struct bytes body)
+{
+    size_t need = c->out_used + CONN_HEADERS_BYTES_MAX + headers.count + body.count;
+    if (c->state == HTTP_CONN_CLOSED) {
+        return;
+    }
+    c->close_after = c->close_after || (c->head_known && !c->head.keep_alive);
+    if (!room(c, &c->out, &c->out_capacity, need, CONN_OUT_FIRST)) {
+        http_conn_close(c);
+        return;
+    }
+    struct writer w = writer_of(c->out + c->out_used, c->out_capacity - c->out_used);
+    writer_text(&w, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n", status,
+                reason_of(status), type, body.count);
+    writer_put(&w, headers);
+    if (c->close_after) {
+        writer_put(&w, bytes_text("Connection: close\r\n"));
+    }
+    writer_put(&w, bytes_text("\r\n"));
+    if (!c->head_known || c->head.method != HTTP_HEAD) {
+        writer_put(&w, body);
+    }
+    ASSERT(!w.bad);
+    c->out_used += w.offset;
+    request_over(c);
+    os_turn_end(c->api->os, &c->api->hook); /* answers of one turn leave together */
+    server_conn_ready(c->api, c);
+}
+
+/* The request cannot be understood: say so and close. */
+static void refuse(struct http_conn *c, int status)
+{
+    c->close_after = true;
+    c->state = HTTP_CONN_BUSY;
+    router_refuse(c, status);
+}
+
+static bool body_whole(struct http_conn *c)
+{
+    int status = 0;
+    if (!c->head.chunked) {
+        return c->in_used - c->head.bytes >= c->head.length;
+    }
+    http_chunks_feed(&c->chunks, c->in, c->in_used, c->head.bytes, &status);
+    if (status != 0 && status != 200) {
+        refuse(c, status);
+        return false;
+    }
+    return status == 200;
+}
+
+static void send_continue(struct http_conn *c)
+{
+    static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    if (!c->head.expect_continue || c->continued || c->out_used > 0) {
+        return;
+    }
+    c->continued = true;
+    if (room(c, &c->out, &c->out_capacity, sizeof line, CONN_OUT_FIRST)) {
+        memcpy(c->out, line, sizeof line - 1);
+        c->out_used = sizeof line - 1;
+        flush(c);
+    }
+}
+
+/* Head and body as far as they are here; true when a request was handed to its route. */
+static bool take_request(struct http_conn *c)
+{
+    int status = 0;
+    if (!c->head_known) {
+        http_head_parse(bytes_of(c->in, c->in_used), &c->head, &status);
+        if (status == 0) {
+            return false;
+        }
+        if (status != 200) {
+            refuse(c, status);
+            return false;
+        }
+        c->head_known = true;
+        http_chunks_init(&c->chunks, c->head.bytes);
+        if (c->head.length > HTTP_BODY_BYTES_MAX) {
+            refuse(c, 413);
+            return false;
+        }
+        arm(c, HTTP_BODY_MS_MAX);
+    }
+    if (c->state != HTTP_CONN_READING) {
+        return false;
+    }
+    if (!body_whole(c)) {
+        if (c->state == HTTP_CONN_READING) {
+            send_continue(c);
+        }
+        return false;
+    }
+    os_timer_cancel(c->api->os, &c->timer);
+    c->state = HTTP_CONN_BUSY;
+    os_conn_pause(c->conn);
+    router_route(c);
+    return true;
+}
+
+void http_conn_go(struct http_conn *c)
+{
+    if (c->state == HTTP_CONN_CLOSED || !flush(c)) {
+        return;
+    }
+    if (c->close_after && c->state == HTTP_CONN_READING) {
+        linger(c);
+        return;
+    }
+    if (c->state != HTTP_CONN_READING) {
+        return;
+    }
+    if (c->in_used > 0 && take_request(c)) {
+        return;
+    }
+    if (c->state != HTTP_CONN_READING) {
+        return;
+    }
+    if (c->ended) {
+        http_conn_close(c); /* what is left is no whole request */
+        return;
+    }
+    give_back(c, &c->in, &c->in_capacity, c->in_used == 0);
+    give_back(c, &c->out, &c->out_capacity, c->in_used == 0);
+    if (c->in_used == 0) {
+        os_timer_cancel(c->api->os, &c->timer);
+        if (c->api->stopping) {
+            http_conn_close(c);
+            return;
+        }
+    }
+    os_conn_start(c->conn);
+}
+
+struct bytes http_conn_path(const struct http_conn *c)
+{
+    return bytes_of(c->in + c->head.path_offset, c->head.path_bytes);
+}
+
+struct bytes http_conn_body(const struct http_conn *c)
+{
+    size_t count = c->head.chunked ? c->chunks.out - c->head.bytes : (size_t)c->head.length;
+    return bytes_of(c->in + c->head.bytes, count);
+}
+
+void http_conn_stop(struct http_conn *c)
+{
+    if (c->state == HTTP_CONN_READING && c->out_used == 0) {
+        http_conn_close(c);
+    } else {
+        c->close_after = true;
+    }
+}
+
+/* ---- what the loop tells ---- */
+
+static void on_data(void *context, struct bytes data)
+{
+    struct http_conn *c = context;
+    size_t limit = HTTP_HEAD_BYTES_MAX + 2 * HTTP_BODY_BYTES_MAX;
+    if (c->state == HTTP_CONN_LINGERING || c->state == HTTP_CONN_CLOSED) {
+        return;
+    }
+    if (c->in_used + data.count > limit ||
+        !room(c, &c->in, &c->in_capacity, c->in_used + data.count, CONN_IN_FIRST)) {
+        http_conn_close(c);
+        return;
+    }
+    if (c->in_used == 0 && c->state == HTTP_CONN_READING) {
+        arm(c, HTTP_HEAD_MS_MAX); /* for the whole head, from its first byte */
+        if (c->state == HTTP_CONN_CLOSED) {
+            return;
+        }
+    }
+    memcpy(c->in + c->in_used, data.data, data.count);
+    c->in_used += data.count;
+    if (c->state == HTTP_CONN_READING) {
+        http_conn_go(c);
+    }
+}
+
+static void on_end(void *context)
+{
+    struct http_conn *c = context;
+    c->ended = true;
+    if (c->state == HTTP_CONN_LINGERING) {
+        http_conn_close(c);
+    } else if (c->state == HTTP_CONN_READING) {
+        http_conn_go(c);
+    }
+}
+
+static void on_writable(void *context)
+{
+    http_conn_go(context);
+}
+
+static void on_failed(void *context)
+{
+    http_conn_close(context);
+}
+
+static void on_timer(void *arg, uint64_t now_ns)
+{
+    struct http_conn *c = arg;
+    (void)now_ns;
+    if (c->state == HTTP_CONN_READING && c->in_used > 0 && c->out_used == 0) {
+        refuse(c, 408);
+    } else {
+        http_conn_close(c);
+    }
+}
+
+static void *on_accepted(void *arg, struct os_conn *conn, const struct os_addr *remote)
+{
+    struct http_conn *c = server_conn_new(arg);
+    if (c == NULL) {
+        return NULL;
+    }
+    c->conn = conn;
+    c->remote = *remote;
+    os_timer_init(&c->timer, on_timer, c);
+    os_conn_start(conn);
+    return c;
+}
+
+const struct os_tcp_handler http_conn_handler = { on_accepted, on_data, on_end, on_writable,
+                                                  on_failed };

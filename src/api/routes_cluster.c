@@ -1,0 +1,211 @@
+/* api/routes_cluster.c -- /init, membership, /add-peer, /trigger-snapshot. */
+#include "api/json_in.h"
+#include "api/router.h"
+#include "api/server.h"
+
+static json_t *text_or_null(const char *text)
+{
+    return text[0] != '\0' ? json_string(text) : json_null();
+}
+
+/* ClusterState of the interface. */
+static json_t *members_json(const struct service_members *m)
+{
+    json_t *nodes = json_array();
+    json_t *voters = json_array();
+    json_t *learners = json_array();
+    for (uint32_t i = 0; i < m->count; i++) {
+        json_int_t id = (json_int_t)m->member[i].id;
+        json_t *node = json_pack("{s:I,s:s,s:o}", "id", id, "addr", m->member[i].addr, "raft_addr",
+                                 text_or_null(m->member[i].raft_addr));
+        json_array_append_new(nodes, node);
+        if (m->member[i].voter) {
+            json_array_append_new(voters, json_integer(id));
+        } else {
+            json_array_append(learners, node);
+        }
+    }
+    return json_pack("{s:o,s:o,s:o}", "nodes", nodes, "members", voters, "learners", learners);
+}
+
+static void cluster_done(struct service_call *call, const struct service_reply *r)
+{
+    struct http_conn *c = CONTAINER_OF(call, struct http_conn, call);
+    c->calling = false;
+    if (r->code != ERR_OK) {
+        router_error(c, r->code, r->detail, r->leader_hint);
+        return;
+    }
+    json_in_answer(c, r->members != NULL ? members_json(r->members) : json_object());
+}
+
+static bool member_of(const json_t *object, struct service_member *out)
+{
+    const json_t *raft_addr = json_object_get(object, "raft_addr");
+    memset(out, 0, sizeof *out);
+    if (!json_in_u64(object, "id", &out->id) || !json_in_text(object, "addr", &out->addr)) {
+        return false;
+    }
+    return raft_addr == NULL || json_is_null(raft_addr) ||
+           json_in_text(object, "raft_addr", &out->raft_addr);
+}
+
+static void begin_call(struct http_conn *c)
+{
+    memset(&c->call, 0, sizeof c->call);
+    c->call.done = cluster_done;
+    c->calling = true;
+}
+
+static void call_result(struct http_conn *c, enum err e, const char *detail)
+{
+    if (e != ERR_OK) {
+        c->calling = false;
+        router_error(c, e, e == ERR_BAD_REQUEST ? detail : NULL, 0);
+    }
+}
+
+void route_init(struct http_conn *c)
+{
+    struct service_member members[SERVICE_MEMBERS_MAX];
+    json_t *body = json_in_body(c, false);
+    if (body == NULL) {
+        return;
+    }
+    const json_t *list = json_object_get(body, "initial_members");
+    size_t count = json_array_size(list);
+    bool good = json_is_array(list) && count > 0 && count <= SERVICE_MEMBERS_MAX;
+    for (size_t i = 0; good && i < count; i++) {
+        good = member_of(json_array_get(list, i), &members[i]);
+    }
+    if (!good) {
+        router_error(c, ERR_BAD_REQUEST,
+                     "expected {\"initial_members\":[{\"id\":1,\"addr\":\"host:port\"},...]}", 0);
+        return;
+    }
+    begin_call(c);
+    struct service *s = c->api->service;
+    call_result(c, s->table->init(s, members, (uint32_t)count, &c->call),
+                "the members must be distinct, numbered from 1, at most 16, and name this node");
+}
+
+void route_add_learner(struct http_conn *c)
+{
+    struct service_member member;
+    json_t *body = json_in_body(c, false);
+    if (body == NULL) {
+        return;
+    }
+    if (!member_of(json_object_get(body, "learner"), &member)) {
+        router_error(c, ERR_BAD_REQUEST, "expected {\"learner\":{\"id\":4,\"addr\":\"host:port\"}}",
+                     0);
+        return;
+    }
+    begin_call(c);
+    struct service *s = c->api->service;
+    call_result(c, s->table->add_learner(s, &member, &c->call), NULL);
+}
+
+void route_change_membership(struct http_conn *c)
+{
+    uint64_t ids[SERVICE_MEMBERS_MAX];
+    json_t *body = json_in_body(c, false);
+    if (body == NULL) {
+        return;
+    }
+    const json_t *list = json_object_get(body, "members");
+    size_t count = json_array_size(list);
+    bool good = json_is_array(list) && count > 0 && count <= SERVICE_MEMBERS_MAX;
+    for (size_t i = 0; good && i < count; i++) {
+        const json_t *id = json_array_get(list, i);
+        good = json_is_integer(id) && json_integer_value(id) > 0;
+        ids[i] = good ? (uint64_t)json_integer_value(id) : 0;
+    }
+    if (!good) {
+        router_error(c, ERR_BAD_REQUEST, "expected {\"members\":[1,2,3]}", 0);
+        return;
+    }
+    begin_call(c);
+    struct service *s = c->api->service;
+    call_result(c, s->table->change_membership(s, ids, (uint32_t)count, &c->call), NULL);
+}
+
+/* Addresses of an endpoint: {"Ip":"1.2.3.4:5"}; relays are taken note of by others. */
+static bool endpoint_of(const json_t *object, struct node_key *key, struct os_addr *addrs,
+                        uint32_t *out_count)
+{
+    struct bytes text;
+    const json_t *list = json_object_get(object, "addrs");
+    *out_count = 0;
+    if (!json_in_text(object, "id", &text) || ids_unhex(text, key->b, NODE_KEY_BYTES) != ERR_OK) {
+        return false;
+    }
+    if (list != NULL && !json_is_array(list)) {
+        return false;
+    }
+    for (size_t i = 0; i < json_array_size(list) && *out_count < NODE_ADDRS_MAX; i++) {
+        const json_t *a = json_array_get(list, i);
+        if (json_in_text(a, "Ip", &text)) {
+            if (os_addr_parse(text, &addrs[*out_count]) != ERR_OK) {
+                return false;
+            }
+            (*out_count)++;
+        } else if (!json_in_text(a, "Relay", &text)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void route_add_peer(struct http_conn *c)
+{
+    struct node_key key;
+    struct os_addr addrs[NODE_ADDRS_MAX];
+    uint32_t count = 0;
+    uint64_t id = 0;
+    json_t *body = json_in_body(c, false);
+    if (body == NULL) {
+        return;
+    }
+    if (!json_in_u64(body, "node_id", &id) || id == 0 ||
+        !endpoint_of(json_object_get(body, "endpoint_addr"), &key, addrs, &count)) {
+        router_error(c, ERR_BAD_REQUEST,
+                     "expected {\"node_id\":2,\"endpoint_addr\":{\"id\":\"64 hex digits\","
+                     "\"addrs\":[{\"Ip\":\"127.0.0.1:4545\"}]}}",
+                     0);
+        return;
+    }
+    struct service *s = c->api->service;
+    enum err e = s->table->add_peer(s, id, &key, addrs, count);
+    if (e != ERR_OK) {
+        router_error(c, e, e == ERR_BAD_REQUEST ? "this is the node's own id or key" : NULL, 0);
+        return;
+    }
+    json_in_answer(c, json_object());
+}
+
+static void snapshot_done(struct service_call *call, const struct service_reply *r)
+{
+    struct http_conn *c = CONTAINER_OF(call, struct http_conn, call);
+    c->calling = false;
+    if (r->code != ERR_OK) {
+        router_error(c, r->code, r->detail, r->leader_hint);
+    } else if (r->snapshot_index == 0) {
+        json_in_answer(c, json_pack("{s:n}", "snapshot"));
+    } else {
+        json_in_answer(c,
+                       json_pack("{s:{s:I,s:I}}", "snapshot", "term", (json_int_t)r->snapshot_term,
+                                 "index", (json_int_t)r->snapshot_index));
+    }
+}
+
+void route_trigger_snapshot(struct http_conn *c)
+{
+    if (json_in_body(c, true) == NULL) {
+        return;
+    }
+    begin_call(c);
+    c->call.done = snapshot_done;
+    struct service *s = c->api->service;
+    call_result(c, s->table->trigger_snapshot(s, &c->call), NULL);
+}

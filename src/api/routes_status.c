@@ -1,0 +1,166 @@
+/* api/routes_status.c -- what a node says of itself: health, metrics, leader, endpoint. */
+#include "api/json_in.h"
+#include "api/router.h"
+#include "api/server.h"
+
+#include <stdio.h>
+
+enum {
+    STATUS_TEXT_BYTES_MAX = 64 * 1024
+};
+
+static const struct service_status *status_of(struct http_conn *c)
+{
+    struct service *s = c->api->service;
+    s->table->status(s, &c->api->status);
+    return &c->api->status;
+}
+
+static json_t *check(bool good, const char *detail)
+{
+    return json_pack("{s:s,s:s}", "status", good ? "healthy" : "unhealthy", "detail", detail);
+}
+
+void route_health(struct http_conn *c)
+{
+    const struct service_status *st = status_of(c);
+    bool leader = st->leader != 0;
+    bool storage = !st->storage_failed;
+    bool space = !st->disk_full;
+    bool raft = st->role != SERVICE_SHUTDOWN;
+    bool all = leader && storage && space && raft;
+    const char *leader_text = leader            ? "a leader is known"
+                              : st->initialized ? "no leader is known"
+                                                : "the cluster is not initialised";
+    json_t *tree = json_pack(
+        "{s:s,s:I,s:I,s:I,s:{s:o,s:o,s:o,s:o}}", "status", all ? "healthy" : "unhealthy", "node_id",
+        (json_int_t)st->node_id, "raft_node_id", (json_int_t)st->node_id, "ractor_port",
+        (json_int_t)st->node_port, "checks", "raft",
+        check(raft, raft ? "consensus answers" : "stopped"), "leader", check(leader, leader_text),
+        "storage", check(storage, storage ? "writable" : "a write or sync failed"), "disk",
+        check(space, space ? "enough space" : "less than 5 % is free"));
+    char *text = tree != NULL ? json_dumps(tree, JSON_COMPACT) : NULL;
+    json_decref(tree);
+    if (text == NULL) {
+        router_error(c, ERR_NO_MEMORY, NULL, 0);
+        return;
+    }
+    http_conn_answer(c, all ? 200 : 503, "application/json", bytes_of(NULL, 0), bytes_text(text));
+    free(text);
+}
+
+static json_t *log_id(uint64_t term, uint64_t index)
+{
+    return index == 0
+               ? json_null()
+               : json_pack("{s:I,s:I}", "term", (json_int_t)term, "index", (json_int_t)index);
+}
+
+static json_t *replication(const struct service_status *st)
+{
+    if (st->role != SERVICE_LEADER) {
+        return json_null();
+    }
+    json_t *tree = json_object();
+    for (uint32_t i = 0; i < st->peer_count; i++) {
+        char id[24];
+        snprintf(id, sizeof id, "%llu", (unsigned long long)st->peer[i].id);
+        json_object_set_new(tree, id, log_id(st->peer[i].match_term, st->peer[i].match_index));
+    }
+    return tree;
+}
+
+static json_t *ids(const uint64_t *list, uint32_t count)
+{
+    json_t *tree = json_array();
+    for (uint32_t i = 0; i < count; i++) {
+        json_array_append_new(tree, json_integer((json_int_t)list[i]));
+    }
+    return tree;
+}
+
+static json_t *id_or_null(uint64_t id)
+{
+    return id != 0 ? json_integer((json_int_t)id) : json_null();
+}
+
+static const char *role_text(enum service_role role)
+{
+    static const char *const names[] = { "Learner", "Follower", "Candidate", "Leader", "Shutdown" };
+    return names[role];
+}
+
+void route_raft_metrics(struct http_conn *c)
+{
+    const struct service_status *st = status_of(c);
+    char hash[24];
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)st->state_hash);
+    json_t *tree =
+        json_pack("{s:I,s:s,s:o,s:I,s:I,s:o}", "node_id", (json_int_t)st->node_id, "state",
+                  role_text(st->role), "current_leader", id_or_null(st->leader), "current_term",
+                  (json_int_t)st->term, "last_log_index", (json_int_t)st->last_index,
+                  "last_applied", log_id(st->applied_term, st->applied_index));
+    json_object_set_new(tree, "committed", log_id(st->committed_term, st->committed_index));
+    json_object_set_new(tree, "snapshot", log_id(st->snapshot_term, st->snapshot_index));
+    json_object_set_new(tree, "purged", log_id(st->purged_term, st->purged_index));
+    json_object_set_new(tree, "replication", replication(st));
+    json_object_set_new(tree, "millis_since_quorum_ack",
+                        st->quorum_ack_ms >= 0 ? json_integer(st->quorum_ack_ms) : json_null());
+    json_object_set_new(tree, "members", ids(st->voter, st->voter_count));
+    json_object_set_new(tree, "learners", ids(st->learner, st->learner_count));
+    json_object_set_new(tree, "vote", id_or_null(st->vote));
+    json_object_set_new(tree, "revision", json_integer(st->revision));
+    json_object_set_new(tree, "state_hash", json_string(hash));
+    json_in_answer(c, tree);
+}
+
+void route_leader(struct http_conn *c)
+{
+    json_in_answer(c, json_pack("{s:o}", "leader", id_or_null(status_of(c)->leader)));
+}
+
+void route_node_info(struct http_conn *c)
+{
+    const struct service_status *st = status_of(c);
+    struct os_addr addrs[NODE_ADDRS_MAX];
+    char hex[2 * NODE_KEY_BYTES + 1];
+    json_t *list = json_array();
+    struct service *s = c->api->service;
+    uint32_t count = s->table->addrs(s, addrs, NODE_ADDRS_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        char text[OS_ADDR_TEXT_MAX];
+        os_addr_format(&addrs[i], text);
+        json_array_append_new(list, json_pack("{s:s}", "Ip", text));
+    }
+    ids_hex(st->key.b, NODE_KEY_BYTES, hex);
+    json_in_answer(c, json_pack("{s:I,s:{s:s,s:o}}", "node_id", (json_int_t)st->node_id,
+                                "endpoint_addr", "id", hex, "addrs", list));
+}
+
+void route_cluster_ticket(struct http_conn *c)
+{
+    router_error(c, ERR_NOT_BUILT, "tickets are not available in this version", 0);
+}
+
+static void answer_text(struct http_conn *c, void (*fill)(struct service *s, struct writer *out))
+{
+    uint8_t *room = mem_alloc(c->api->mem, STATUS_TEXT_BYTES_MAX);
+    if (room == NULL) {
+        router_error(c, ERR_NO_MEMORY, NULL, 0);
+        return;
+    }
+    struct writer w = writer_of(room, STATUS_TEXT_BYTES_MAX);
+    fill(c->api->service, &w);
+    http_conn_answer(c, 200, "text/plain; version=0.0.4", bytes_of(NULL, 0), writer_bytes(&w));
+    mem_free(c->api->mem, room);
+}
+
+void route_metrics(struct http_conn *c)
+{
+    answer_text(c, c->api->service->table->metrics);
+}
+
+void route_iroh_metrics(struct http_conn *c)
+{
+    answer_text(c, c->api->service->table->transport_metrics);
+}

@@ -1,0 +1,126 @@
+/* api/server.c -- opening, accepting within bounds, draining.
+ *
+ * Why: a closed connection is freed at the end of the turn, so that a callback further up the stack may
+ *      still look at it
+ */
+#include "api/server.h"
+
+#include "base/panic.h"
+
+/* Every connection is in `conns`, `ready` or `dead` by its one link. */
+static void turn_end(void *arg)
+{
+    struct api *a = arg;
+    struct list batch;
+    list_init(&batch);
+    while (!list_empty(&a->ready)) {
+        struct list *node = a->ready.next;
+        list_remove(node);
+        list_push_back(&batch, node);
+    }
+    while (!list_empty(&batch)) {
+        struct http_conn *c = CONTAINER_OF(batch.next, struct http_conn, link);
+        list_remove(&c->link);
+        if (c->state == HTTP_CONN_CLOSED) {
+            mem_free(a->mem, c);
+            continue;
+        }
+        list_push_back(&a->conns, &c->link);
+        http_conn_go(c);
+    }
+}
+
+struct http_conn *server_conn_new(struct api *a)
+{
+    if (a->count >= HTTP_CONNS_MAX || a->stopping) {
+        return NULL;
+    }
+    struct http_conn *c = mem_alloc(a->mem, sizeof *c);
+    if (c == NULL) {
+        return NULL;
+    }
+    memset(c, 0, sizeof *c);
+    c->api = a;
+    list_push_back(&a->conns, &c->link);
+    a->count++;
+    return c;
+}
+
+void server_conn_ready(struct api *a, struct http_conn *c)
+{
+    list_remove(&c->link);
+    list_push_back(&a->ready, &c->link);
+    os_turn_end(a->os, &a->hook);
+}
+
+void server_conn_gone(struct api *a, struct http_conn *c)
+{
+    ASSERT(a->count > 0);
+    a->count--;
+    server_conn_ready(a, c); /* freed there */
+}
+
+enum err api_open(struct os *os, struct mem *mem, struct service *service,
+                  const struct api_options *options, struct api **out, struct diag *diag)
+{
+    struct api *a = mem_take(mem, sizeof *a);
+    a->os = os;
+    a->mem = mem;
+    a->service = service;
+    list_init(&a->conns);
+    list_init(&a->ready);
+    list_init(&a->hook.link);
+    a->hook.run = turn_end;
+    a->hook.arg = a;
+    enum err e = os_tcp_listen(os, &options->addr, &http_conn_handler, a, &a->listener);
+    if (e != ERR_OK) {
+        char text[OS_ADDR_TEXT_MAX];
+        os_addr_format(&options->addr, text);
+        mem_free(mem, a);
+        return diag_set(diag, e, "http address %s: %s", text, err_text(e));
+    }
+    os_listener_addr(a->listener, &a->addr);
+    *out = a;
+    return ERR_OK;
+}
+
+void api_addr(const struct api *a, struct os_addr *out)
+{
+    *out = a->addr;
+}
+
+static void each(struct api *a, void (*fn)(struct http_conn *c))
+{
+    struct list *node = a->conns.next;
+    while (node != &a->conns) {
+        struct http_conn *c = CONTAINER_OF(node, struct http_conn, link);
+        node = node->next;
+        fn(c);
+    }
+}
+
+void api_stop(struct api *a)
+{
+    if (a->stopping) {
+        return;
+    }
+    a->stopping = true;
+    os_listener_close(a->listener);
+    each(a, http_conn_stop);
+}
+
+bool api_idle(const struct api *a)
+{
+    return a->count == 0;
+}
+
+void api_close(struct api *a)
+{
+    api_stop(a);
+    each(a, http_conn_close);
+    turn_end(a);
+    each(a, http_conn_close);
+    turn_end(a);
+    list_remove(&a->hook.link);
+    mem_free(a->mem, a);
+}

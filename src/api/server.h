@@ -1,0 +1,32 @@
+/* api/server.h -- the listener and its connections; included from this folder only. */
+#ifndef API_SERVER_H
+#define API_SERVER_H
+
+#include "api/api.h"
+#include "api/http_conn.h"
+
+struct api {
+    struct os *os;
+    struct mem *mem;
+    struct service *service;
+    struct os_listener *listener;
+    struct os_addr addr;
+    struct list conns;
+    struct list ready; /* connections with an answer to send, by http_conn.link of `ready` */
+    uint32_t count;
+    bool stopping;
+    struct os_job hook;             /* sends what is ready at the end of the turn */
+    struct service_status status;   /* scratch of routes */
+    struct service_members members; /* scratch of routes */
+};
+
+/* server_conn_new -- a zeroed connection in the list; NULL: as many as there may be. */
+struct http_conn *server_conn_new(struct api *a);
+
+/* server_conn_gone -- take it out and free it when the turn is over. */
+void server_conn_gone(struct api *a, struct http_conn *c);
+
+/* server_conn_ready -- it has something to send. */
+void server_conn_ready(struct api *a, struct http_conn *c);
+
+#endif

@@ -1,0 +1,141 @@
+/* cmd/aspen.c -- the command line client: arguments, tables and exit codes. */
+#include "cmd/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct command {
+    const char *name;
+    int (*run)(struct cli *cli);
+    const char *usage;
+    const char *help;
+};
+
+static const struct command commands[] = {
+    { "status", cli_status, "status", "every endpoint: role, leader, term, indexes" },
+    { "init", cli_init, "init [ID=ADDR ...]",
+      "start a cluster: introduce the endpoints to each other, or the members named" },
+    { "put", cli_put, "put KEY VALUE", "write one key" },
+    { "get", cli_get, "get KEY [--serializable]", "read one key" },
+    { "leader", cli_leader, "leader", "who leads" },
+    { "health", cli_health, "health", "is the first reachable endpoint healthy" },
+};
+
+static void usage(FILE *to)
+{
+    fprintf(to, "usage: aspen [options] command [arguments]\n\ncommands\n");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        fprintf(to, "  %-26s %s\n", commands[i].usage, commands[i].help);
+    }
+    fprintf(to, "\noptions\n"
+                "  --endpoints URL[,URL...]   also ASPEN_ENDPOINTS; http://127.0.0.1:8080\n"
+                "  -o table|json|raw          how results are printed\n"
+                "  --timeout SECONDS          for each request; 5\n"
+                "  --version, --help\n\n"
+                "exit codes: 0 done, 1 failed or refused, 2 usage, 3 not found, 4 outcome unknown,"
+                " 5 unreachable\n");
+}
+
+/* Value of an option given as `--name value` or `--name=value`; NULL when it is another. */
+static const char *option(int argc, char **argv, int *i, const char *name)
+{
+    size_t n = strlen(name);
+    if (strcmp(argv[*i], name) == 0 && *i + 1 < argc) {
+        return argv[++*i];
+    }
+    return strncmp(argv[*i], name, n) == 0 && argv[*i][n] == '=' ? argv[*i] + n + 1 : NULL;
+}
+
+static bool output_of(const char *text, enum cli_output *out)
+{
+    static const char *const names[] = { "table", "json", "raw" };
+    for (size_t i = 0; i < 3; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = (enum cli_output)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool seconds_of(const char *text, uint64_t *out_ms)
+{
+    char *end = NULL;
+    double v = strtod(text, &end);
+    if (end == text || *end != '\0' || !(v > 0) || v > 3600) {
+        return false;
+    }
+    *out_ms = (uint64_t)(v * 1000) + 1;
+    return true;
+}
+
+/* One argument that begins with a dash; false: not understood. */
+static bool take_option(struct cli *cli, int argc, char **argv, int *i)
+{
+    const char *v = option(argc, argv, i, "--endpoints");
+    if (v != NULL) {
+        return cli_endpoints(cli, v);
+    }
+    v = option(argc, argv, i, "--timeout");
+    if (v != NULL) {
+        return seconds_of(v, &cli->timeout_ms);
+    }
+    v = option(argc, argv, i, "-o");
+    if (v != NULL) {
+        return output_of(v, &cli->output);
+    }
+    if (strcmp(argv[*i], "--serializable") == 0) {
+        cli->serializable = true;
+        return true;
+    }
+    return false;
+}
+
+static int parse(struct cli *cli, int argc, char **argv)
+{
+    bool literal = false; /* after --, everything is an argument */
+    for (int i = 1; i < argc; i++) {
+        if (literal || argv[i][0] != '-' || argv[i][1] == '\0') {
+            if (cli->argc == CLI_ARGS_MAX) {
+                fprintf(stderr, "aspen: too many arguments\n");
+                return CLI_USAGE;
+            }
+            cli->argv[cli->argc++] = argv[i];
+        } else if (strcmp(argv[i], "--") == 0) {
+            literal = true;
+        } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            usage(stdout);
+            exit(CLI_OK);
+        } else if (strcmp(argv[i], "--version") == 0) {
+            printf("aspen %s\n", ASPEN_VERSION);
+            exit(CLI_OK);
+        } else if (!take_option(cli, argc, argv, &i)) {
+            fprintf(stderr, "aspen: option %s is not understood; see aspen --help\n", argv[i]);
+            return CLI_USAGE;
+        }
+    }
+    return CLI_OK;
+}
+
+int main(int argc, char **argv)
+{
+    static struct cli cli;
+    const char *env = getenv("ASPEN_ENDPOINTS");
+    cli.timeout_ms = 5000;
+    cli_endpoints(&cli, env != NULL && env[0] != '\0' ? env : "http://127.0.0.1:8080");
+    int rc = parse(&cli, argc, argv);
+    if (rc != CLI_OK) {
+        return rc;
+    }
+    if (cli.argc == 0) {
+        usage(stderr);
+        return CLI_USAGE;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(cli.argv[0], commands[i].name) == 0) {
+            return commands[i].run(&cli);
+        }
+    }
+    fprintf(stderr, "aspen: no command %s; see aspen --help\n", cli.argv[0]);
+    return CLI_USAGE;
+}
