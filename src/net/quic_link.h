@@ -55,6 +55,8 @@ struct quic_link_options {
     uint64_t admission_ns;  /* from connecting to the proof of the cookie; default 3 s */
     uint64_t dial_ns_min; /* pause after the first failed dial, doubled each time; default 50 ms */
     uint64_t dial_ns_max; /* longest pause; default 2 s */
+    uint32_t
+        unproved_max; /* that many dial in unproved before addresses must be proved; default 48 */
     quic_link_notice_fn notice; /* NULL: counted only */
     void *notice_arg;
 };

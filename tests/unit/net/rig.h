@@ -1,0 +1,239 @@
+/* tests/unit/net/rig.h -- several links in one process, and what each of their owners saw.
+ *
+ * Shape:  struct rig is a loop; struct side is one link with a record of its callbacks
+ * Method: RIG_UNTIL turns the loop until a condition holds, and fails when it does not in RIG_MS_MAX
+ */
+#ifndef TESTS_NET_RIG_H
+#define TESTS_NET_RIG_H
+
+#include "net/identity.h"
+#include "net/quic_link.h"
+#include "os/linux/linux.h"
+
+#include "tap.h"
+
+enum {
+    RIG_SIDES_MAX = 8,
+    RIG_EVENTS_MAX = 64,
+    RIG_MS_MAX = 8000
+};
+
+/* What an owner saw, in order: 'u' up, 'd' down, 'f' frame. */
+struct side {
+    struct rig *rig;
+    struct link *link;
+    struct mem mem;
+    struct node_key key;
+    uint8_t seed;
+    char events[RIG_EVENTS_MAX + 1];
+    uint32_t event_count;
+    uint32_t ups;
+    uint32_t downs;
+    uint64_t epoch; /* of the newest connection */
+    uint64_t frames[LINK_CLASS_COUNT];
+    uint64_t bytes[LINK_CLASS_COUNT];
+    uint32_t wrong; /* callbacks that break the contract */
+    struct node_key from;
+    uint8_t last[64]; /* beginning of the newest frame */
+    size_t last_count;
+    uint64_t sum;   /* of all bytes of all frames */
+    bool echo;      /* send every frame back on its class */
+    bool ghost_up;  /* between up and down */
+    uint64_t notices[QUIC_LINK_REFUSAL_COUNT];
+    struct quic_link_notice notice;
+};
+
+struct rig {
+    struct mem mem;
+    struct os_linux *loop;
+    struct os *os;
+    uint32_t count;
+    struct side sides[RIG_SIDES_MAX];
+};
+
+static void side_event(struct side *s, char what)
+{
+    if (s->event_count < RIG_EVENTS_MAX) {
+        s->events[s->event_count++] = what;
+    }
+}
+
+static void side_up(void *arg, const struct node_key *peer, uint64_t epoch)
+{
+    struct side *s = arg;
+    side_event(s, 'u');
+    s->wrong += epoch <= s->epoch ? 1 : 0;
+    s->epoch = epoch;
+    s->from = *peer;
+    s->ups++;
+}
+
+static void side_down(void *arg, const struct node_key *peer, uint64_t epoch)
+{
+    struct side *s = arg;
+    (void)peer;
+    side_event(s, 'd');
+    s->wrong += epoch > s->epoch ? 1 : 0;
+    s->downs++;
+}
+
+static void side_frame(void *arg, const struct node_key *peer, uint64_t epoch,
+                       enum link_class class, struct bytes frame)
+{
+    struct side *s = arg;
+    side_event(s, 'f');
+    s->wrong += s->ups == 0 || epoch > s->epoch ? 1 : 0;
+    s->frames[class]++;
+    s->bytes[class] += frame.count;
+    s->last_count = frame.count;
+    memcpy(s->last, frame.data, frame.count < sizeof s->last ? frame.count : sizeof s->last);
+    for (size_t i = 0; i < frame.count; i++) {
+        s->sum = s->sum * 31 + frame.data[i];
+    }
+    if (s->echo) {
+        IGNORE(link_send(s->link, peer, class, frame, bytes_of(NULL, 0)));
+    }
+}
+
+static void side_notice(void *arg, const struct quic_link_notice *notice)
+{
+    struct side *s = arg;
+    s->notices[notice->what]++;
+    s->notice = *notice;
+}
+
+static const struct link_handler side_handler = { side_up, side_down, side_frame };
+
+static void rig_open(struct rig *r)
+{
+    struct diag diag;
+    memset(r, 0, sizeof *r);
+    mem_init(&r->mem, "loop", OS_LINUX_MEM_BYTES);
+    CHECK(os_linux_open(&r->mem, &r->loop, &diag) == ERR_OK);
+    r->os = os_linux_os(r->loop);
+}
+
+static struct os_addr loopback(uint16_t port)
+{
+    struct os_addr a = { .family = 4, .ip = { 127, 0, 0, 1 }, .port = port };
+    return a;
+}
+
+static struct quic_link_options side_options(struct side *s)
+{
+    struct quic_link_options o = { .cookie = bytes_text("a cookie"),
+                                   .bind = { loopback(0) },
+                                   .bind_count = 1,
+                                   .notice = side_notice,
+                                   .notice_arg = s };
+    memset(o.seed, s->seed, sizeof o.seed);
+    return o;
+}
+
+/* A side that is not open yet. */
+__attribute__((unused)) static struct side *side_new(struct rig *r, uint8_t seed)
+{
+    struct side *s = &r->sides[r->count++];
+    struct identity id;
+    uint8_t bytes[IDENTITY_SEED_BYTES];
+    CHECK(r->count <= RIG_SIDES_MAX);
+    memset(s, 0, sizeof *s);
+    s->rig = r;
+    s->seed = seed;
+    memset(bytes, seed, sizeof bytes);
+    identity_from_seed(bytes, &id);
+    s->key = id.key;
+    mem_init(&s->mem, "link", QUIC_LINK_MEM_BYTES);
+    return s;
+}
+
+__attribute__((unused)) static void side_open_with(struct side *s,
+                                                   const struct quic_link_options *o)
+{
+    struct diag diag;
+    enum err e = quic_link_open(s->rig->os, &s->mem, o, &side_handler, s, &s->link, &diag);
+    if (e != ERR_OK) {
+        printf("# %s\n", diag.text);
+    }
+    CHECK(e == ERR_OK);
+}
+
+/* An open side on 127.0.0.1 and any port. */
+__attribute__((unused)) static struct side *side_open(struct rig *r, uint8_t seed)
+{
+    struct side *s = side_new(r, seed);
+    struct quic_link_options o = side_options(s);
+    side_open_with(s, &o);
+    return s;
+}
+
+__attribute__((unused)) static struct os_addr side_addr(struct side *s)
+{
+    struct os_addr a;
+    CHECK(link_addrs(s->link, &a, 1) == 1);
+    return a;
+}
+
+__attribute__((unused)) static void side_dial(struct side *from, struct side *to)
+{
+    struct os_addr a = side_addr(to);
+    CHECK(link_peer_set(from->link, &to->key, &a, 1) == ERR_OK);
+}
+
+__attribute__((unused)) static void side_close(struct side *s)
+{
+    if (s->link != NULL) {
+        link_close(s->link);
+        s->link = NULL;
+    }
+}
+
+__attribute__((unused)) static struct link_stats side_stats(struct side *s)
+{
+    struct link_stats stats;
+    link_stats(s->link, &stats);
+    return stats;
+}
+
+__attribute__((unused)) static enum err side_send(struct side *from, struct side *to,
+                                                  enum link_class class, const char *text)
+{
+    return link_send(from->link, &to->key, class, bytes_text(text), bytes_of(NULL, 0));
+}
+
+/* Close everything; all memory must have come back. */
+__attribute__((unused)) static void rig_close(struct rig *r)
+{
+    size_t left = 0;
+    uint32_t wrong = 0;
+    for (uint32_t i = 0; i < r->count; i++) {
+        side_close(&r->sides[i]);
+        left += r->sides[i].mem.used;
+        wrong += r->sides[i].wrong;
+    }
+    os_linux_turn(r->loop, 0);
+    os_linux_close(r->loop);
+    CHECK_U64(left, 0);
+    CHECK_U64(wrong, 0);
+}
+
+/* Turn the loop for so long. */
+__attribute__((unused)) static void rig_run_ms(struct rig *r, uint64_t ms)
+{
+    uint64_t until = os_now(r->os) + ms * 1000000;
+    while (os_now(r->os) < until) {
+        os_linux_turn(r->loop, until - os_now(r->os));
+    }
+}
+
+/* RIG_UNTIL -- turn the loop until cond holds. */
+#define RIG_UNTIL(r, cond)                                                                         \
+    do {                                                                                           \
+        uint64_t rig_end_ = os_now((r)->os) + RIG_MS_MAX * 1000000ull;                             \
+        while (!(cond) && os_now((r)->os) < rig_end_) {                                            \
+            os_linux_turn((r)->loop, 10 * 1000000ull);                                             \
+        }                                                                                          \
+        CHECK(cond);                                                                               \
+    } while (0)
+
+#endif
