@@ -48,6 +48,7 @@ static void on_failed(void *arg, enum err e)
     struct node *n = arg;
     struct raft_event ev = { .type = RAFT_EV_DISK };
     struct node_step step = { 0 };
+    logger_log(n->logger, LOGGER_ERROR, "the log failed", logger_err(e));
     if (n->core != NULL && !n->dead) {
         raft_actor_step(n, &ev, &step); /* a leader steps down before it goes */
     }

@@ -288,13 +288,13 @@ static void write_done(void *arg)
         fail(l, e);
         return;
     }
+    if (l->wal.offset > l->wal.segment_bytes / 2) {
+        fill_start(l); /* before the next job: from then on the writer's fields are the worker's */
+    }
     submit(l);
     if (l->flying == NULL && !l->sealed &&
         os_timer_set(l->os, &l->seal_timer, os_now(l->os) + LOG_SEAL_NS) != ERR_OK) {
         l->sealed = false; /* no timer: the next pause tries again */
-    }
-    if (l->wal.offset > l->wal.segment_bytes / 2) {
-        fill_start(l);
     }
     if (ticket != 0 && l->handler.durable != NULL) {
         l->handler.durable(l->handler.arg, ticket, index, term);
