@@ -87,6 +87,9 @@ enum err frames_feed(struct frames *f, struct mem *mem, struct bytes in, frames_
             TRY(finish(f, mem, piece, fn, arg));
             continue;
         }
+        if (n == 0) {
+            return ERR_OK; /* the head ended this piece */
+        }
         TRY(grow(f, mem, n));
         memcpy(f->body + f->count, piece.data, n);
         f->count += n;

@@ -1,12 +1,14 @@
 /* tests/unit/net/rig.h -- several links in one process, and what each of their owners saw.
  *
- * Shape:  struct rig is a loop; struct side is one link with a record of its callbacks
+ * Shape:  struct rig is a loop or a hub; struct side is one link with a record of its callbacks
  * Method: RIG_UNTIL turns the loop until a condition holds, and fails when it does not in RIG_MS_MAX
  */
 #ifndef TESTS_NET_RIG_H
 #define TESTS_NET_RIG_H
 
+#include "base/prng.h"
 #include "net/identity.h"
+#include "net/mem_link.h"
 #include "net/quic_link.h"
 #include "os/linux/linux.h"
 
@@ -15,10 +17,19 @@
 enum {
     RIG_SIDES_MAX = 8,
     RIG_EVENTS_MAX = 64,
-    RIG_MS_MAX = 8000
+    RIG_MS_MAX = 8000,
+    RIG_STEPS_MAX = 200000
 };
 
-/* What an owner saw, in order: 'u' up, 'd' down, 'f' frame. */
+/* What an owner does when a frame arrives. */
+enum answer {
+    ANSWER_NOTHING,
+    ANSWER_ECHO,
+    ANSWER_FORGET,
+    ANSWER_CLOSE,
+};
+
+/* What an owner saw, in order: 'u' up, 'd' down, a digit for a frame of that class. */
 struct side {
     struct rig *rig;
     struct link *link;
@@ -36,17 +47,20 @@ struct side {
     struct node_key from;
     uint8_t last[64]; /* beginning of the newest frame */
     size_t last_count;
-    uint64_t sum;   /* of all bytes of all frames */
-    bool echo;      /* send every frame back on its class */
-    bool ghost_up;  /* between up and down */
+    uint64_t sum; /* of all bytes of all frames */
+    enum answer answer;
+    uint64_t next[LINK_CLASS_COUNT]; /* number that the next numbered frame must carry */
+    uint64_t out_of_order;
     uint64_t notices[QUIC_LINK_REFUSAL_COUNT];
     struct quic_link_notice notice;
 };
 
 struct rig {
     struct mem mem;
-    struct os_linux *loop;
+    struct os_linux *loop; /* NULL: links in memory */
     struct os *os;
+    struct mem_hub *hub;
+    struct prng prng;
     uint32_t count;
     struct side sides[RIG_SIDES_MAX];
 };
@@ -81,7 +95,7 @@ static void side_frame(void *arg, const struct node_key *peer, uint64_t epoch,
                        enum link_class class, struct bytes frame)
 {
     struct side *s = arg;
-    side_event(s, 'f');
+    side_event(s, (char)('0' + (int)class));
     s->wrong += s->ups == 0 || epoch > s->epoch ? 1 : 0;
     s->frames[class]++;
     s->bytes[class] += frame.count;
@@ -90,8 +104,17 @@ static void side_frame(void *arg, const struct node_key *peer, uint64_t epoch,
     for (size_t i = 0; i < frame.count; i++) {
         s->sum = s->sum * 31 + frame.data[i];
     }
-    if (s->echo) {
+    if (frame.count >= 8) {
+        struct reader r = reader_of(frame);
+        s->out_of_order += reader_u64(&r) == s->next[class]++ ? 0 : 1;
+    }
+    if (s->answer == ANSWER_ECHO) {
         IGNORE(link_send(s->link, peer, class, frame, bytes_of(NULL, 0)));
+    } else if (s->answer == ANSWER_FORGET) {
+        link_peer_forget(s->link, peer);
+    } else if (s->answer == ANSWER_CLOSE && s->link != NULL) {
+        link_close(s->link);
+        s->link = NULL;
     }
 }
 
@@ -103,6 +126,14 @@ static void side_notice(void *arg, const struct quic_link_notice *notice)
 }
 
 static const struct link_handler side_handler = { side_up, side_down, side_frame };
+
+__attribute__((unused)) static void rig_open_memory(struct rig *r)
+{
+    memset(r, 0, sizeof *r);
+    prng_seed(&r->prng, 1);
+    mem_init(&r->mem, "hub", 256u << 20);
+    CHECK(mem_hub_open(&r->mem, &r->hub) == ERR_OK);
+}
 
 static void rig_open(struct rig *r)
 {
@@ -158,12 +189,22 @@ __attribute__((unused)) static void side_open_with(struct side *s,
     CHECK(e == ERR_OK);
 }
 
+/* Open it, for the first time or again. */
+__attribute__((unused)) static void side_start(struct side *s)
+{
+    if (s->rig->hub != NULL) {
+        CHECK(mem_link_open(s->rig->hub, &s->key, &side_handler, s, &s->link) == ERR_OK);
+        return;
+    }
+    struct quic_link_options o = side_options(s);
+    side_open_with(s, &o);
+}
+
 /* An open side on 127.0.0.1 and any port. */
 __attribute__((unused)) static struct side *side_open(struct rig *r, uint8_t seed)
 {
     struct side *s = side_new(r, seed);
-    struct quic_link_options o = side_options(s);
-    side_open_with(s, &o);
+    side_start(s);
     return s;
 }
 
@@ -211,27 +252,47 @@ __attribute__((unused)) static void rig_close(struct rig *r)
         left += r->sides[i].mem.used;
         wrong += r->sides[i].wrong;
     }
-    os_linux_turn(r->loop, 0);
-    os_linux_close(r->loop);
+    if (r->hub != NULL) {
+        mem_hub_close(r->hub);
+        left += r->mem.used;
+    } else {
+        os_linux_turn(r->loop, 0);
+        os_linux_close(r->loop);
+    }
     CHECK_U64(left, 0);
     CHECK_U64(wrong, 0);
 }
 
-/* Turn the loop for so long. */
+/* One turn of the loop, or one step of the hub. */
+__attribute__((unused)) static void rig_turn(struct rig *r, uint64_t wait_ns)
+{
+    if (r->hub != NULL) {
+        mem_hub_step(r->hub, (uint32_t)prng_next(&r->prng));
+    } else {
+        os_linux_turn(r->loop, wait_ns);
+    }
+}
+
+/* Turn the loop for so long, or the hub until nothing moves. */
 __attribute__((unused)) static void rig_run_ms(struct rig *r, uint64_t ms)
 {
+    if (r->hub != NULL) {
+        CHECK(mem_hub_run(r->hub, RIG_STEPS_MAX));
+        return;
+    }
     uint64_t until = os_now(r->os) + ms * 1000000;
     while (os_now(r->os) < until) {
         os_linux_turn(r->loop, until - os_now(r->os));
     }
 }
 
-/* RIG_UNTIL -- turn the loop until cond holds. */
+/* RIG_UNTIL -- turn until cond holds. */
 #define RIG_UNTIL(r, cond)                                                                         \
     do {                                                                                           \
-        uint64_t rig_end_ = os_now((r)->os) + RIG_MS_MAX * 1000000ull;                             \
-        while (!(cond) && os_now((r)->os) < rig_end_) {                                            \
-            os_linux_turn((r)->loop, 10 * 1000000ull);                                             \
+        uint64_t rig_left_ = RIG_STEPS_MAX;                                                        \
+        uint64_t rig_end_ = (r)->hub != NULL ? 0 : os_now((r)->os) + RIG_MS_MAX * 1000000ull;      \
+        while (!(cond) && ((r)->hub != NULL ? rig_left_-- > 0 : os_now((r)->os) < rig_end_)) {     \
+            rig_turn((r), 10 * 1000000ull);                                                        \
         }                                                                                          \
         CHECK(cond);                                                                               \
     } while (0)
