@@ -170,12 +170,34 @@ static void knock(struct quic_socket *s, const struct os_datagram *d, const ngtc
     quic_conn_read(c, s, d);
 }
 
+/* A stateless reset looks like noise, but for the token at its end, which only a connection with that
+ * remote address can know (RFC 9000 section 10.3). True when it was one. */
+static bool was_reset(struct quic_socket *s, const struct os_datagram *d)
+{
+    if (d->payload.count < RESET_BYTES_MIN) {
+        return false;
+    }
+    LIST_EACH(node, &s->q->conns) {
+        struct quic_conn *c = CONTAINER_OF(node, struct quic_conn, link);
+        if (c->fault == QUIC_FAULT_NONE && os_addr_equal(&c->remote, &d->remote)) {
+            quic_conn_read(c, s, d);
+            if (c->fault != QUIC_FAULT_NONE) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* No connection has this id. */
 static void stranger(struct quic_socket *s, const struct os_datagram *d,
                      const ngtcp2_version_cid *vc)
 {
     ngtcp2_pkt_hd hd;
     bool long_header = (d->payload.data[0] & 0x80u) != 0;
+    if (!long_header && was_reset(s, d)) {
+        return;
+    }
     if (!long_header) {
         reply_reset(s, d, vc);
     } else if (vc->version == NGTCP2_PROTO_VER_V1 &&

@@ -1,0 +1,322 @@
+/* tests/unit/net/test_life.c -- connections over time: restarts, ghosts, duplicates, silence, load.
+ *
+ * Subject: net/quic_peer.c, net/quic_conn.c, net/quic_write.c
+ * Method:  links in one loop; a peer that dies without a word is a child process that is killed
+ */
+#include "rig.h"
+
+#include <signal.h>
+
+enum {
+    MS = 1000000,
+    RESTART_MS_MAX = 1000, /* usually below 100; sanitizers and busy machines take longer */
+    LARGE = 10 * 1000 * 1000
+};
+
+static uint8_t large[LARGE];
+
+/* A port that is free now. */
+static uint16_t free_port(struct rig *r)
+{
+    struct os_udp *udp;
+    struct os_addr any = loopback(0);
+    CHECK(os_udp_open(r->os, &any, NULL, NULL, &udp) == ERR_OK);
+    os_udp_addr(udp, &any);
+    os_udp_close(udp);
+    return any.port;
+}
+
+/* A node of its own process on a port: dials peer when that has an address, echoes, until killed. */
+static pid_t child_start(uint8_t seed, uint16_t port, const struct node_key *peer,
+                         const struct os_addr *addr)
+{
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid != 0) {
+        return pid;
+    }
+    static struct rig r;
+    rig_open(&r);
+    struct side *s = side_new(&r, seed);
+    struct quic_link_options o = side_options(s);
+    o.bind[0].port = port;
+    side_open_with(s, &o);
+    s->answer = ANSWER_ECHO;
+    if (addr != NULL && link_peer_set(s->link, peer, addr, 1) != ERR_OK) {
+        _exit(1);
+    }
+    uint64_t end = os_now(r.os) + 20000ull * MS;
+    while (os_now(r.os) < end && getppid() != 1) {
+        os_linux_turn(r.loop, 100ull * MS);
+    }
+    _exit(0);
+}
+
+static void child_kill(pid_t pid)
+{
+    int status;
+    CHECK(kill(pid, SIGKILL) == 0);
+    CHECK(waitpid(pid, &status, 0) == pid);
+}
+
+/* Kill the peer while frames flow, start it again on its port: how soon is it back? */
+static void restart(uint8_t own, uint8_t other, bool child_dials)
+{
+    struct rig r;
+    rig_open(&r);
+    struct side *a = side_open(&r, own);
+    struct side *b = side_new(&r, other); /* for its key */
+    uint16_t port = free_port(&r);
+    struct os_addr there = loopback(port);
+    struct os_addr here = side_addr(a);
+    pid_t pid = child_start(other, port, &a->key, child_dials ? &here : NULL);
+    CHECK(link_peer_set(a->link, &b->key, &there, 1) == ERR_OK);
+    RIG_UNTIL(&r, a->ups == 1);
+    CHECK(side_send(a, b, LINK_LOG, "one") == ERR_OK);
+    RIG_UNTIL(&r, a->frames[LINK_LOG] == 1);
+    uint64_t epoch = a->epoch;
+    child_kill(pid);
+    pid = child_start(other, port, &a->key, child_dials ? &here : NULL);
+    uint64_t begin = os_now(r.os);
+    uint32_t ups = a->ups;
+    while (a->ups == ups && os_now(r.os) < begin + RESTART_MS_MAX * (uint64_t)MS) {
+        IGNORE(side_send(a, b, LINK_CONTROL, "tick")); /* as a heartbeat does */
+        os_linux_turn(r.loop, 10ull * MS);
+    }
+    uint64_t took = (os_now(r.os) - begin) / MS;
+    CHECK(a->epoch > epoch);
+    CHECK(memcmp(a->events, "u1", 2) == 0 && a->downs == 1);
+    printf("# back after %llu ms\n", (unsigned long long)took);
+    child_kill(pid);
+    rig_close(&r);
+}
+
+static void test_restart_dialler(void)
+{
+    restart(1, 2, true);
+    restart(2, 1, true);
+}
+
+static void test_restart_reset(void)
+{
+    restart(1, 2, false);
+    restart(2, 1, false);
+}
+
+static void test_silence(void)
+{
+    struct rig r;
+    rig_open(&r);
+    struct side *a = side_new(&r, 1);
+    struct quic_link_options o = side_options(a);
+    o.idle_ns = 400ull * MS;
+    o.keep_alive_ns = 100ull * MS;
+    side_open_with(a, &o);
+    struct side *b = side_new(&r, 2);
+    uint16_t port = free_port(&r);
+    struct os_addr there = loopback(port);
+    pid_t pid = child_start(2, port, NULL, NULL);
+    CHECK(link_peer_set(a->link, &b->key, &there, 1) == ERR_OK);
+    RIG_UNTIL(&r, a->ups == 1);
+    rig_run_ms(&r, 700); /* longer than the silence that ends it: tries keep it alive */
+    CHECK_U64(a->downs, 0);
+    CHECK(kill(pid, SIGSTOP) == 0);
+    RIG_UNTIL(&r, a->downs == 1);
+    CHECK(kill(pid, SIGCONT) == 0);
+    RIG_UNTIL(&r, a->ups == 2);
+    child_kill(pid);
+    rig_close(&r);
+}
+
+/* Both dial in the same turn; whatever crosses on the way, one connection is left on both. */
+static void test_duplicates(void)
+{
+    for (int round = 0; round < 20; round++) {
+        struct rig r;
+        rig_open(&r);
+        struct side *a = side_open(&r, (uint8_t)(10 + round));
+        struct side *b = side_open(&r, (uint8_t)(100 + round));
+        side_dial(a, b);
+        side_dial(b, a);
+        for (int i = 0; i < round % 5; i++) {
+            rig_turn(&r, 0);
+        }
+        side_dial(a, b); /* again: changes nothing */
+        RIG_UNTIL(&r, a->ups > 0 && b->ups > 0);
+        rig_run_ms(&r, 60);
+        CHECK_U64(side_stats(a).connections, 1);
+        CHECK_U64(side_stats(b).connections, 1);
+        uint32_t ups = a->ups + b->ups;
+        rig_run_ms(&r, 60);
+        CHECK_U64(a->ups + b->ups, ups); /* no flapping */
+        CHECK_U64(a->ups, a->downs + 1);
+        CHECK(side_send(a, b, LINK_CALL, "x") == ERR_OK);
+        RIG_UNTIL(&r, b->frames[LINK_CALL] == 1);
+        rig_close(&r);
+    }
+}
+
+/* Without the pause that the larger key makes, so that two connections really come about. */
+static void test_both_at_once(void)
+{
+    for (int round = 0; round < 20; round++) {
+        struct rig r;
+        rig_open(&r);
+        struct side *a = side_open(&r, (uint8_t)(10 + round));
+        struct side *b = side_open(&r, (uint8_t)(100 + round));
+        struct side *late = memcmp(a->key.b, b->key.b, NODE_KEY_BYTES) < 0 ? b : a;
+        struct side *early = late == a ? b : a;
+        side_dial(late, early);
+        rig_run_ms(&r, 38);
+        side_dial(early, late);
+        RIG_UNTIL(&r, a->ups > 0 && b->ups > 0);
+        rig_run_ms(&r, 60);
+        CHECK_U64(side_stats(a).connections, 1);
+        CHECK_U64(side_stats(b).connections, 1);
+        CHECK(link_peer_is_up(a->link, &b->key) && link_peer_is_up(b->link, &a->key));
+        rig_close(&r);
+    }
+}
+
+static void test_moved(void)
+{
+    struct rig r;
+    rig_open(&r);
+    struct side *a = side_open(&r, 1);
+    struct side *b = side_new(&r, 2);
+    struct os_addr nowhere = loopback(free_port(&r));
+    CHECK(link_peer_set(a->link, &b->key, &nowhere, 1) == ERR_OK);
+    rig_run_ms(&r, 30);
+    side_start(b);
+    side_dial(a, b);
+    RIG_UNTIL(&r, a->ups == 1);
+    rig_close(&r);
+}
+
+static void test_second_address(void)
+{
+    struct rig r;
+    rig_open(&r);
+    struct side *a = side_open(&r, 1);
+    struct side *b = side_open(&r, 2);
+    struct os_addr addrs[3] = { { .family = 6, .ip = { [15] = 1 }, .port = 1 },
+                                loopback(free_port(&r)),
+                                side_addr(b) };
+    CHECK(link_peer_set(a->link, &b->key, addrs, 3) == ERR_OK);
+    RIG_UNTIL(&r, a->ups == 1);
+    rig_close(&r);
+}
+
+static void test_control_first(void)
+{
+    struct rig r;
+    rig_open(&r);
+    struct side *a = side_open(&r, 1);
+    struct side *b = side_open(&r, 2);
+    side_dial(a, b);
+    RIG_UNTIL(&r, a->ups == 1 && b->ups == 1);
+    CHECK(link_send(a->link, &b->key, LINK_LOG, bytes_of(large, LARGE), bytes_of(NULL, 0)) ==
+          ERR_OK);
+    rig_turn(&r, 0);
+    CHECK(side_send(a, b, LINK_CONTROL, "heartbeat") == ERR_OK);
+    CHECK(side_send(a, b, LINK_CALL, "call") == ERR_OK);
+    RIG_UNTIL(&r, b->frames[LINK_LOG] == 1);
+    CHECK(strcmp(b->events, "u021") == 0);
+    rig_close(&r);
+}
+
+static void test_coalesced(void)
+{
+    struct rig r;
+    rig_open(&r);
+    struct side *a = side_open(&r, 1);
+    struct side *b = side_open(&r, 2);
+    side_dial(a, b);
+    RIG_UNTIL(&r, a->ups == 1 && b->ups == 1);
+    rig_run_ms(&r, 300); /* until the path is known and settled */
+    uint64_t before = side_stats(a).datagrams_out;
+    for (int i = 0; i < 100; i++) {
+        CHECK(side_send(a, b, LINK_CONTROL, "0123456789") == ERR_OK);
+    }
+    RIG_UNTIL(&r, b->frames[LINK_CONTROL] == 100);
+    CHECK(side_stats(a).datagrams_out - before <= 3); /* 1,400 bytes: one packet or two */
+    rig_close(&r);
+}
+
+static void test_idle_memory(void)
+{
+    struct rig r;
+    rig_open(&r);
+    struct side *a = side_open(&r, 1);
+    struct side *b = side_open(&r, 2);
+    struct side *c = side_open(&r, 3);
+    side_dial(a, b);
+    side_dial(a, c);
+    RIG_UNTIL(&r, a->ups == 2 && b->ups == 1 && c->ups == 1);
+    b->answer = ANSWER_ECHO;
+    for (int i = 0; i < 20; i++) {
+        CHECK(link_send(a->link, &b->key, LINK_LOG, bytes_of(large, 700 * 1000),
+                        bytes_of(NULL, 0)) == ERR_OK);
+    }
+    RIG_UNTIL(&r, a->frames[LINK_LOG] == 20);
+    rig_run_ms(&r, 200);
+    printf("# %zu KiB with two peers\n", a->mem.used / 1024);
+    CHECK(a->mem.used < 512 * 1024);
+    rig_close(&r);
+}
+
+static void test_no_ipv6(void)
+{
+    struct rig r;
+    struct os_addr addrs[8];
+    rig_open(&r);
+    struct side *a = side_new(&r, 1);
+    struct quic_link_options o = side_options(a);
+    o.bind_count = 0; /* both families, IPv6 only where the machine has it */
+    side_open_with(a, &o);
+    uint32_t count = link_addrs(a->link, addrs, 8);
+    CHECK(count > 0);
+    for (uint32_t i = 0; i < count; i++) {
+        static const uint8_t zero[16];
+        CHECK(memcmp(addrs[i].ip, zero, 16) != 0);
+        CHECK(addrs[i].port != 0);
+    }
+    rig_close(&r);
+}
+
+static void test_wildcard(void)
+{
+    struct rig r;
+    rig_open(&r);
+    struct side *a = side_new(&r, 1);
+    struct side *b = side_new(&r, 2);
+    struct quic_link_options o = side_options(a);
+    memset(o.bind[0].ip, 0, sizeof o.bind[0].ip);
+    side_open_with(a, &o);
+    o = side_options(b);
+    memset(o.bind[0].ip, 0, sizeof o.bind[0].ip);
+    side_open_with(b, &o);
+    side_dial(a, b); /* whatever address it names */
+    RIG_UNTIL(&r, a->ups == 1 && b->ups == 1);
+    CHECK(side_send(b, a, LINK_CALL, "back") == ERR_OK);
+    RIG_UNTIL(&r, a->frames[LINK_CALL] == 1);
+    rig_close(&r);
+}
+
+int main(void)
+{
+    TAP_TEST("life: a peer killed and started again is back when it dials", test_restart_dialler);
+    TAP_TEST("life: a peer killed and started again is back when it knows nobody",
+             test_restart_reset);
+    TAP_TEST("life: keep-alive holds a silent peer, a frozen one is given up", test_silence);
+    TAP_TEST("life: two that dial each other end with one connection", test_duplicates);
+    TAP_TEST("life: two connections that are both up become one", test_both_at_once);
+    TAP_TEST("life: a peer that moved is found at its new address", test_moved);
+    TAP_TEST("life: addresses are tried in turn", test_second_address);
+    TAP_TEST("life: a heartbeat overtakes 10 MB of log", test_control_first);
+    TAP_TEST("life: the frames of a turn share packets", test_coalesced);
+    TAP_TEST("life: memory comes back after load", test_idle_memory);
+    TAP_TEST("life: without addresses it binds to all and names real ones", test_no_ipv6);
+    TAP_TEST("life: bound to all, two still find each other", test_wildcard);
+    return tap_done();
+}

@@ -1,0 +1,400 @@
+/* tests/unit/net/test_refuse.c -- whoever does not belong here is refused, counted and told.
+ *
+ * Subject: net/quic_*.c, net/tls.c, net/admit.c
+ * Method:  wrong links, a hostile client (villain.h) and raw datagrams against one link; in the end a
+ *          good peer must still be served
+ */
+#include "villain.h"
+
+enum {
+    CODE_COOKIE = 1,
+    CODE_FRAME = 2,
+    TLS_NO_PROTOCOL = 0x178,
+    TLS_NO_CERTIFICATE = 0x174
+};
+
+/* A good peer connects and is answered. */
+static void served(struct rig *r, struct side *target)
+{
+    struct side *good = side_open(r, 200);
+    uint64_t before = good->frames[LINK_CONTROL];
+    target->answer = ANSWER_ECHO;
+    side_dial(good, target);
+    RIG_UNTIL(r, good->ups == 1);
+    CHECK(side_send(good, target, LINK_CONTROL, "still there?") == ERR_OK);
+    RIG_UNTIL(r, good->frames[LINK_CONTROL] == before + 1);
+}
+
+static void test_wrong_key(void)
+{
+    struct rig r;
+    rig_open(&r);
+    struct side *a = side_open(&r, 1);
+    struct side *b = side_open(&r, 2);
+    struct side *other = side_new(&r, 3); /* never opened: only its key */
+    struct os_addr addr = side_addr(b);
+    CHECK(link_peer_set(a->link, &other->key, &addr, 1) == ERR_OK);
+    RIG_UNTIL(&r, side_stats(a).refused_key > 0);
+    CHECK(a->notices[QUIC_LINK_REFUSED_KEY] > 0);
+    CHECK_U64(a->ups + b->ups, 0);
+    link_peer_forget(a->link, &other->key);
+    served(&r, b);
+    rig_close(&r);
+}
+
+static void test_wrong_cookie(void)
+{
+    struct rig r;
+    rig_open(&r);
+    struct side *b = side_open(&r, 2);
+    struct side *a = side_new(&r, 1);
+    struct quic_link_options o = side_options(a);
+    o.cookie = bytes_text("another cookie");
+    side_open_with(a, &o);
+    side_dial(a, b);
+    RIG_UNTIL(&r, side_stats(b).refused_cookie > 0 && side_stats(a).refused_cookie > 0);
+    CHECK(b->notice.what == QUIC_LINK_REFUSED_COOKIE && b->notice.key_known);
+    CHECK(ids_key_equal(&b->notice.key, &a->key));
+    CHECK_U64(a->ups + b->ups, 0);
+    side_close(a);
+    served(&r, b);
+    rig_close(&r);
+}
+
+static void test_wrong_cookie_server(void)
+{
+    struct rig r;
+    rig_open(&r);
+    struct side *a = side_open(&r, 2);
+    struct side *b = side_new(&r, 1);
+    struct quic_link_options o = side_options(b);
+    o.cookie = bytes_text("a cookie ");
+    side_open_with(b, &o);
+    side_dial(a, b);
+    RIG_UNTIL(&r, side_stats(a).refused_cookie > 0);
+    CHECK_U64(a->ups + b->ups, 0);
+    rig_close(&r);
+}
+
+static void test_villain_good(void)
+{
+    struct rig r;
+    struct villain v;
+    rig_open(&r);
+    struct side *b = side_open(&r, 2);
+    villain_new(&v, &r, b);
+    villain_go(&v);
+    RIG_UNTIL(&r, b->ups == 1);
+    CHECK(!v.closed);
+    villain_done(&v);
+    rig_close(&r);
+}
+
+static void test_alpn(void)
+{
+    struct rig r;
+    struct villain v;
+    rig_open(&r);
+    struct side *b = side_open(&r, 2);
+    villain_new(&v, &r, b);
+    v.alpn = "h3";
+    villain_go(&v);
+    RIG_UNTIL(&r, v.closed);
+    CHECK_U64(v.why.error_code, TLS_NO_PROTOCOL);
+    CHECK_U64(side_stats(b).refused_alpn, 1);
+    villain_done(&v);
+    served(&r, b);
+    rig_close(&r);
+}
+
+static void test_no_key(void)
+{
+    struct rig r;
+    struct villain v;
+    rig_open(&r);
+    struct side *b = side_open(&r, 2);
+    villain_new(&v, &r, b);
+    v.no_key = true;
+    villain_go(&v);
+    RIG_UNTIL(&r, v.closed);
+    CHECK_U64(v.why.error_code, TLS_NO_CERTIFICATE);
+    CHECK_U64(side_stats(b).refused_key, 1);
+    CHECK_U64(b->ups, 0);
+    villain_done(&v);
+    served(&r, b);
+    rig_close(&r);
+}
+
+/* It shows the key of the very node that it dials. */
+static void test_own_key(void)
+{
+    struct rig r;
+    struct villain v;
+    rig_open(&r);
+    struct side *b = side_open(&r, 2);
+    villain_new(&v, &r, b);
+    v.seed = 2;
+    villain_go(&v);
+    RIG_UNTIL(&r, side_stats(b).refused_key == 1);
+    CHECK_U64(b->ups, 0);
+    villain_done(&v);
+    rig_close(&r);
+}
+
+static void test_late(void)
+{
+    struct rig r;
+    struct villain v;
+    rig_open(&r);
+    struct side *b = side_new(&r, 2);
+    struct quic_link_options o = side_options(b);
+    o.admission_ns = 100 * 1000000ull;
+    side_open_with(b, &o);
+    villain_new(&v, &r, b);
+    v.cookie = NULL;
+    v.stream_count = 0;
+    villain_go(&v);
+    RIG_UNTIL(&r, v.closed);
+    CHECK(villain_got(&v, CODE_COOKIE));
+    CHECK_U64(side_stats(b).refused_cookie, 1);
+    CHECK_U64(side_stats(b).connections, 0);
+    villain_done(&v);
+    rig_close(&r);
+}
+
+/* Bytes on the second stream, after the hello or instead of it. */
+static void against_streams(const char *cookie, uint64_t code, const void *bytes, size_t count,
+                            bool bidi, bool end)
+{
+    struct rig r;
+    struct villain v;
+    rig_open(&r);
+    struct side *b = side_open(&r, 2);
+    villain_new(&v, &r, b);
+    v.cookie = cookie;
+    v.stream_count = 2;
+    v.streams[0].done = cookie == NULL;
+    v.streams[1].bidi = bidi;
+    v.streams[1].end = end;
+    v.streams[1].count = count;
+    memcpy(v.streams[1].bytes, bytes, count);
+    villain_go(&v);
+    RIG_UNTIL(&r, v.closed);
+    CHECK(villain_got(&v, code));
+    CHECK_U64(side_stats(b).bad_frames, code == CODE_FRAME ? 1 : 0);
+    CHECK_U64(side_stats(b).refused_cookie, code == CODE_COOKIE ? 1 : 0);
+    CHECK_U64(b->downs, b->ups);
+    villain_done(&v);
+    served(&r, b);
+    rig_close(&r);
+}
+
+static void test_frame_first(void)
+{
+    against_streams(NULL, CODE_COOKIE, "\1\1\0\0\0x", 6, false, false);
+}
+
+static void test_bidi_first(void)
+{
+    against_streams(NULL, CODE_COOKIE, "\0", 1, true, false);
+}
+
+static void test_false_hello(void)
+{
+    uint8_t hello[1 + ADMIT_HELLO_BYTES] = { 0 };
+    against_streams(NULL, CODE_COOKIE, hello, sizeof hello, false, true);
+}
+
+static void test_long_hello(void)
+{
+    uint8_t hello[2 + ADMIT_HELLO_BYTES] = { 0 };
+    against_streams(NULL, CODE_COOKIE, hello, sizeof hello, false, true);
+}
+
+static void test_frame_too_large(void)
+{
+    against_streams("a cookie", CODE_FRAME, "\1\x81\x96\x98\x00", 5, false, false);
+}
+
+static void test_frame_cut(void)
+{
+    against_streams("a cookie", CODE_FRAME, "\1\5\0\0\0cu", 7, false, true);
+}
+
+static void test_unknown_class(void)
+{
+    against_streams("a cookie", CODE_FRAME, "\4\0\0\0\0", 5, false, false);
+}
+
+static void test_second_hello(void)
+{
+    against_streams("a cookie", CODE_FRAME, "\0", 1, false, false);
+}
+
+static void test_bidi(void)
+{
+    against_streams("a cookie", CODE_FRAME, "\1\0\0\0\0", 5, true, false);
+}
+
+static void test_class_twice(void)
+{
+    struct rig r;
+    struct villain v;
+    rig_open(&r);
+    struct side *b = side_open(&r, 2);
+    villain_new(&v, &r, b);
+    v.stream_count = 3;
+    for (int i = 1; i < 3; i++) {
+        memcpy(v.streams[i].bytes, "\2\0\0\0\0", 5);
+        v.streams[i].count = 5;
+    }
+    villain_go(&v);
+    RIG_UNTIL(&r, v.closed);
+    CHECK(villain_got(&v, CODE_FRAME));
+    CHECK_U64(b->frames[LINK_LOG], 1);
+    villain_done(&v);
+    rig_close(&r);
+}
+
+static void no_datagrams(void *arg, const struct os_datagram *d, uint32_t count)
+{
+    (void)d;
+    *(uint32_t *)arg += count;
+}
+
+/* Noise of every length, with a first byte of every kind. */
+static void test_garbage(void)
+{
+    struct rig r;
+    uint8_t noise[1500];
+    uint32_t answers = 0;
+    uint64_t sent = 0;
+    struct os_udp *udp;
+    struct os_addr any = loopback(0);
+    rig_open(&r);
+    struct side *b = side_open(&r, 2);
+    struct side *good = side_open(&r, 3);
+    side_dial(good, b);
+    RIG_UNTIL(&r, good->ups == 1 && b->ups == 1);
+    size_t used = b->mem.used;
+    CHECK(os_udp_open(r.os, &any, no_datagrams, &answers, &udp) == ERR_OK);
+    for (size_t size = 0; size <= sizeof noise; size++) {
+        static const uint8_t firsts[] = { 0x00, 0x40, 0x54, 0xc0, 0xc3, 0xff };
+        for (size_t k = 0; k < sizeof firsts; k++) {
+            struct os_udp_send send = { .remote = side_addr(b), .payload = bytes_of(noise, size) };
+            prng_fill(&r.prng, noise, sizeof noise);
+            noise[0] = firsts[k];
+            memcpy(noise + 1, "\0\0\0\1", k % 2 == 0 ? 4 : 0);
+            sent += os_udp_send(udp, &send) == ERR_OK ? 1 : 0;
+        }
+        os_linux_turn(r.loop, 0);
+    }
+    RIG_UNTIL(&r, side_stats(b).garbage >= sent * 9 / 10);
+    CHECK(answers < 400);
+    rig_run_ms(&r, 50);
+    CHECK_U64(good->downs + b->downs, 0);
+    CHECK(b->mem.used < used + 64 * 1024);
+    CHECK(side_send(good, b, LINK_CONTROL, "still") == ERR_OK);
+    RIG_UNTIL(&r, b->frames[LINK_CONTROL] == 1);
+    os_udp_close(udp);
+    rig_close(&r);
+}
+
+/* A version nobody speaks gets the list of those we do. */
+static void test_version(void)
+{
+    struct rig r;
+    uint8_t packet[1200] = { 0xc0, 0xba, 0xba, 0xba, 0xba, 8, 1, 2, 3, 4, 5, 6, 7, 8, 8 };
+    uint32_t answers = 0;
+    struct os_udp *udp;
+    struct os_addr any = loopback(0);
+    rig_open(&r);
+    struct side *b = side_open(&r, 2);
+    CHECK(os_udp_open(r.os, &any, no_datagrams, &answers, &udp) == ERR_OK);
+    struct os_udp_send send = { .remote = side_addr(b), .payload = bytes_of(packet, 1200) };
+    CHECK(os_udp_send(udp, &send) == ERR_OK);
+    RIG_UNTIL(&r, answers == 1);
+    CHECK_U64(side_stats(b).connections, 0);
+    os_udp_close(udp);
+    rig_close(&r);
+}
+
+/* Above the bound of unproved ones a newcomer must show that its address is real. */
+static void test_retry(void)
+{
+    struct rig r;
+    struct villain v;
+    rig_open(&r);
+    struct side *b = side_new(&r, 2);
+    struct quic_link_options o = side_options(b);
+    o.unproved_max = 1;
+    side_open_with(b, &o);
+    villain_new(&v, &r, b);
+    v.cookie = NULL;
+    v.stream_count = 0;
+    villain_go(&v);
+    RIG_UNTIL(&r, side_stats(b).connections == 1);
+    uint64_t before = side_stats(b).datagrams_in;
+    served(&r, b);
+    CHECK(side_stats(b).datagrams_in > before + 2);
+    villain_done(&v);
+    rig_close(&r);
+}
+
+static void test_options(void)
+{
+    struct rig r;
+    struct diag diag;
+    uint8_t cookie[NET_COOKIE_BYTES_MAX + 1] = { 0 };
+    rig_open(&r);
+    struct side *s = side_new(&r, 1);
+    struct quic_link_options o = side_options(s);
+    o.cookie = bytes_of(cookie, 0);
+    CHECK(quic_link_open(r.os, &s->mem, &o, &side_handler, s, &s->link, &diag) == ERR_BAD_CONFIG);
+    o.cookie = bytes_of(cookie, sizeof cookie);
+    CHECK(quic_link_open(r.os, &s->mem, &o, &side_handler, s, &s->link, &diag) == ERR_BAD_CONFIG);
+    rig_close(&r);
+}
+
+static void test_in_use(void)
+{
+    struct rig r;
+    struct diag diag;
+    rig_open(&r);
+    struct side *a = side_open(&r, 1);
+    struct side *b = side_new(&r, 2);
+    struct quic_link_options o = side_options(b);
+    o.bind[0] = side_addr(a);
+    CHECK(quic_link_open(r.os, &b->mem, &o, &side_handler, b, &b->link, &diag) ==
+          ERR_ADDRESS_IN_USE);
+    CHECK(strstr(diag.text, "127.0.0.1:") != NULL);
+    rig_close(&r);
+}
+
+int main(void)
+{
+    TAP_TEST("refuse: another key than the one dialled", test_wrong_key);
+    TAP_TEST("refuse: another cookie, told to both sides", test_wrong_cookie);
+    TAP_TEST("refuse: a server with another cookie", test_wrong_cookie_server);
+    TAP_TEST("refuse: a stranger that knows the cookie is let in", test_villain_good);
+    TAP_TEST("refuse: a foreign protocol", test_alpn);
+    TAP_TEST("refuse: a client without a key", test_no_key);
+    TAP_TEST("refuse: a client that shows our own key", test_own_key);
+    TAP_TEST("refuse: a proof that does not come in time", test_late);
+    TAP_TEST("refuse: a frame before the proof", test_frame_first);
+    TAP_TEST("refuse: a stream of the wrong kind before the proof", test_bidi_first);
+    TAP_TEST("refuse: a false proof", test_false_hello);
+    TAP_TEST("refuse: a hello that is too long", test_long_hello);
+    TAP_TEST("refuse: a frame above the bound", test_frame_too_large);
+    TAP_TEST("refuse: a stream that ends within a frame", test_frame_cut);
+    TAP_TEST("refuse: a stream of no known class", test_unknown_class);
+    TAP_TEST("refuse: a second hello", test_second_hello);
+    TAP_TEST("refuse: a stream of the wrong kind", test_bidi);
+    TAP_TEST("refuse: a second stream of a class", test_class_twice);
+    TAP_TEST("refuse: noise of every length, while a good peer is served", test_garbage);
+    TAP_TEST("refuse: an unknown version gets the list of known ones", test_version);
+    TAP_TEST("refuse: with many unproved, addresses must be proved first", test_retry);
+    TAP_TEST("refuse: a cookie without bytes, or with too many", test_options);
+    TAP_TEST("refuse: an address that is taken", test_in_use);
+    return tap_done();
+}
