@@ -150,7 +150,6 @@ uint64_t raft_log_term_last(const struct raft *r, uint64_t term);
 void raft_conf_use(struct raft *r, const struct raft_conf *c);
 void raft_conf_revert(struct raft *r, uint64_t to);
 struct raft_peer *raft_peer_find(struct raft *r, uint64_t id);
-void raft_conf_encode(const struct raft_conf *c, struct writer *w);
 
 /* ---- election.c ---- */
 

@@ -27,6 +27,9 @@ MUST_CHECK
 enum err raft_msg_decode(struct bytes b, struct raft_msg *out, struct raft_entry *entries,
                          uint32_t max);
 
+/* raft_conf_encode -- at most RAFT_CONF_BYTES_MAX bytes; the tail follows. */
+void raft_conf_encode(const struct raft_conf *c, struct writer *w);
+
 /* raft_conf_decode -- the configuration of an entry, index 0; tail (may be NULL) is what follows.
  *   err ERR_MALFORMED: out untouched */
 MUST_CHECK

@@ -1,0 +1,467 @@
+/* tests/script/commands.c -- what a line other than `expect` does. */
+#include "script.h"
+
+#include <stdio.h>
+
+static enum script_result unknown(struct script *s, const char *what)
+{
+    return script_say(s, SCRIPT_UNKNOWN, "not understood: %s", what);
+}
+
+static bool ids_list(const char *text, uint64_t *ids, uint8_t *count)
+{
+    *count = 0;
+    while (*text != '\0') {
+        char word[24];
+        size_t n = strcspn(text, ",");
+        if (n == 0 || n >= sizeof word || *count == WORLD_NODES_MAX) {
+            return false;
+        }
+        memcpy(word, text, n);
+        word[n] = '\0';
+        if (!script_u64(word, &ids[*count]) || ids[*count] == 0 || ids[*count] > WORLD_NODES_MAX) {
+            return false;
+        }
+        (*count)++;
+        text += n + (text[n] == ',' ? 1 : 0);
+    }
+    return *count > 0;
+}
+
+static bool cluster_option(struct script *s, const char *word, struct raft_conf *conf)
+{
+    struct raft_config *c = &s->world.config;
+    const char *v = script_option(word, "voters");
+    uint64_t n = 0;
+    if (v != NULL) {
+        return ids_list(v, conf->voter, &conf->voter_count);
+    }
+    if ((v = script_option(word, "learners")) != NULL) {
+        return ids_list(v, conf->learner, &conf->learner_count);
+    }
+    if ((v = script_option(word, "prevote")) != NULL) {
+        c->no_pre_vote = strcmp(v, "0") == 0;
+        return strcmp(v, "0") == 0 || strcmp(v, "1") == 0;
+    }
+    if ((v = script_option(word, "checkquorum")) != NULL) {
+        c->no_check_quorum = strcmp(v, "0") == 0;
+        return strcmp(v, "0") == 0 || strcmp(v, "1") == 0;
+    }
+    if ((v = script_option(word, "inflight")) != NULL) {
+        c->inflight_max = script_u64(v, &n) ? (uint32_t)n : 0;
+        return n > 0;
+    }
+    if ((v = script_option(word, "maxmsg")) != NULL) {
+        bool good = script_u64(v, &n);
+        c->append_bytes_max = n == 0 ? 1 : (uint32_t)n; /* 0: one entry a message */
+        return good;
+    }
+    if ((v = script_option(word, "maxcommit")) != NULL) {
+        return script_u64(v, &n); /* the driver applies entry by entry whatever the size */
+    }
+    if ((v = script_option(word, "seed")) != NULL) {
+        return script_u64(v, &c->seed);
+    }
+    return false;
+}
+
+static enum script_result do_cluster(struct script *s)
+{
+    struct raft_conf conf = { 0 };
+    struct raft_config *c = &s->world.config;
+    if (s->world.started) {
+        return unknown(s, "a second cluster");
+    }
+    c->heartbeat_ns = WORLD_TICK_NS;
+    c->election_ns_min = 10ull * WORLD_TICK_NS;
+    c->election_ns_max = 20ull * WORLD_TICK_NS;
+    c->seed = 1;
+    for (uint32_t i = 1; i < s->count; i++) {
+        if (!cluster_option(s, s->word[i], &conf)) {
+            return unknown(s, s->word[i]);
+        }
+    }
+    if (conf.voter_count == 0) {
+        return unknown(s, "a cluster without voters");
+    }
+    conf.index = 1;
+    world_start(&s->world, &conf);
+    return SCRIPT_OK;
+}
+
+static enum script_result do_node(struct script *s)
+{
+    uint64_t id = 0;
+    bool wipe = s->count == 3 && strcmp(s->word[2], "wipe=1") == 0;
+    if (s->count < 2 || s->count > 3 || (s->count == 3 && !wipe) || !script_u64(s->word[1], &id) ||
+        id == 0 || id > WORLD_NODES_MAX) {
+        return unknown(s, "node");
+    }
+    if (!s->world.node[id].exists) {
+        world_node_add(&s->world, id);
+    } else if (wipe) {
+        world_restart(&s->world, id, true);
+    }
+    return SCRIPT_OK;
+}
+
+static enum script_result do_tick(struct script *s)
+{
+    uint64_t id = 0;
+    uint64_t times = 1;
+    bool all = s->count >= 2 && strcmp(s->word[1], "*") == 0;
+    if (s->count < 2 || s->count > 3 || (!all && !script_id(s, s->word[1], &id)) ||
+        (s->count == 3 && !script_u64(s->word[2], &times))) {
+        return unknown(s, "tick");
+    }
+    for (uint64_t i = 0; i < times; i++) {
+        for (uint64_t k = 1; k <= WORLD_NODES_MAX; k++) {
+            if (all || k == id) {
+                world_tick(&s->world, k);
+            }
+        }
+    }
+    return SCRIPT_OK;
+}
+
+static enum script_result settle(struct script *s)
+{
+    return world_settle(&s->world) ? SCRIPT_OK
+                                   : script_say(s, SCRIPT_FAILED, "the cluster does not settle");
+}
+
+static enum script_result do_run(struct script *s)
+{
+    uint64_t times = 0;
+    if (s->count != 2 || !script_u64(s->word[1], &times)) {
+        return unknown(s, "run");
+    }
+    for (uint64_t i = 0; i < times; i++) {
+        for (uint64_t k = 1; k <= WORLD_NODES_MAX; k++) {
+            world_tick(&s->world, k);
+        }
+        enum script_result r = settle(s);
+        if (r != SCRIPT_OK) {
+            return r;
+        }
+    }
+    return SCRIPT_OK;
+}
+
+static enum script_result do_campaign(struct script *s)
+{
+    uint64_t id = 0;
+    if (s->count != 2 || !script_id(s, s->word[1], &id)) {
+        return unknown(s, "campaign");
+    }
+    if (s->world.node[id].up) {
+        world_ask(&s->world, id, RAFT_EV_CAMPAIGN, 0);
+    }
+    return SCRIPT_OK;
+}
+
+static enum script_result do_pump(struct script *s)
+{
+    uint64_t id = 0;
+    if (s->count != 2 || !script_id(s, s->word[1], &id)) {
+        return unknown(s, "pump");
+    }
+    world_pump(&s->world, id);
+    return SCRIPT_OK;
+}
+
+/* deliver, drop, dup, reorder: a link, and for the first two a type. */
+static enum script_result do_messages(struct script *s)
+{
+    uint64_t a = 0;
+    uint64_t b = 0;
+    int type = 0;
+    const char *what = s->word[0];
+    bool typed = what[0] == 'd' && what[1] != 'u';
+    if (s->count < 2 || s->count > 3 || !script_link(s, s->word[1], &a, &b)) {
+        return unknown(s, what);
+    }
+    if (s->count == 3) {
+        const char *v = script_option(s->word[2], "type");
+        type = v != NULL && typed ? script_type(v) : 0;
+        if (type == 0) {
+            return unknown(s, s->word[2]);
+        }
+    }
+    if (strcmp(what, "deliver") == 0) {
+        world_deliver(&s->world, a, b, type);
+    } else if (strcmp(what, "drop") == 0) {
+        world_drop(&s->world, a, b, type);
+    } else if (strcmp(what, "dup") == 0) {
+        world_dup(&s->world, a, b);
+    } else {
+        world_reorder(&s->world, a, b);
+    }
+    return SCRIPT_OK;
+}
+
+static void cut_link(struct script *s, uint64_t a, uint64_t b, bool cut)
+{
+    for (uint64_t i = 1; i <= WORLD_NODES_MAX; i++) {
+        for (uint64_t k = 1; k <= WORLD_NODES_MAX; k++) {
+            if ((a == 0 || a == i) && (b == 0 || b == k) && i != k) {
+                s->world.cut[i][k] = cut;
+            }
+        }
+    }
+}
+
+static bool cut_sets(struct script *s, char *word, bool cut)
+{
+    uint32_t left = 0;
+    uint32_t right = 0;
+    char *bar = strchr(word, '|');
+    *bar = '\0';
+    if (!script_ids(s, word, &left) || !script_ids(s, bar + 1, &right)) {
+        return false;
+    }
+    for (uint64_t a = 1; a <= WORLD_NODES_MAX; a++) {
+        for (uint64_t b = 1; b <= WORLD_NODES_MAX; b++) {
+            if ((left & 1u << a) != 0 && (right & 1u << b) != 0) {
+                cut_link(s, a, b, cut);
+                cut_link(s, b, a, cut);
+            }
+        }
+    }
+    return true;
+}
+
+static enum script_result do_cut(struct script *s)
+{
+    bool cut = strcmp(s->word[0], "cut") == 0;
+    if (s->count == 1 && !cut) {
+        memset(s->world.cut, 0, sizeof s->world.cut);
+        return SCRIPT_OK;
+    }
+    for (uint32_t i = 1; i < s->count; i++) {
+        uint64_t a = 0;
+        uint64_t b = 0;
+        bool good = strchr(s->word[i], '|') != NULL ? cut_sets(s, s->word[i], cut)
+                                                    : script_link(s, s->word[i], &a, &b);
+        if (!good) {
+            return unknown(s, s->word[0]);
+        }
+        if (a != 0 || b != 0) {
+            cut_link(s, a, b, cut);
+        }
+    }
+    return s->count > 1 ? SCRIPT_OK : unknown(s, "cut");
+}
+
+static enum script_result do_disk(struct script *s)
+{
+    uint64_t id = 0;
+    uint64_t ticks = 0;
+    if (s->count < 3 || !script_id(s, s->word[1], &id)) {
+        return unknown(s, "disk");
+    }
+    struct world_node *n = &s->world.node[id];
+    const char *how = s->word[2];
+    if (strcmp(how, "hold") == 0 && s->count == 3) {
+        n->disk_hold = true;
+    } else if (strcmp(how, "go") == 0 && s->count == 3) {
+        n->disk_hold = false;
+        n->disk_slow_ns = 0;
+        for (uint32_t i = 0; i < n->write_count; i++) {
+            n->write[i].due_ns = 0;
+        }
+        world_disk_release(&s->world, id);
+    } else if (strcmp(how, "fail") == 0 && s->count == 3) {
+        n->disk_fail = true;
+    } else if ((strcmp(how, "lose") == 0 || strcmp(how, "torn") == 0) && s->count == 3) {
+        n->disk_lose = true; /* a torn write is found torn and cut off: lost as well */
+    } else if (strcmp(how, "slow") == 0 && s->count == 4 && script_u64(s->word[3], &ticks)) {
+        n->disk_slow_ns = ticks * WORLD_TICK_NS;
+    } else {
+        return unknown(s, how);
+    }
+    return SCRIPT_OK;
+}
+
+static enum script_result do_apply(struct script *s)
+{
+    uint64_t id = 0;
+    bool hold = s->count == 3 && strcmp(s->word[2], "hold") == 0;
+    bool go = s->count == 3 && strcmp(s->word[2], "go") == 0;
+    if ((!hold && !go) || !script_id(s, s->word[1], &id)) {
+        return unknown(s, "apply");
+    }
+    s->world.node[id].apply_hold = hold;
+    return SCRIPT_OK;
+}
+
+static bool live(struct script *s, uint64_t id, enum script_result *out)
+{
+    if (!s->world.node[id].up) {
+        *out = script_say(s, SCRIPT_FAILED, "node %llu is down", (unsigned long long)id);
+    }
+    return s->world.node[id].up;
+}
+
+static enum script_result do_propose(struct script *s)
+{
+    uint64_t id = 0;
+    enum script_result r = SCRIPT_OK;
+    if (s->count != 3 || !script_id(s, s->word[1], &id) ||
+        strlen(s->word[2]) > WORLD_DATA_BYTES_MAX) {
+        return unknown(s, "propose");
+    }
+    if (live(s, id, &r)) {
+        world_propose(&s->world, id, s->word[2]);
+    }
+    return r;
+}
+
+static enum script_result do_read(struct script *s)
+{
+    uint64_t id = 0;
+    enum script_result r = SCRIPT_OK;
+    if (s->count != 3 || !script_id(s, s->word[1], &id) || strlen(s->word[2]) > 31) {
+        return unknown(s, s->count == 4 ? "lease reads" : "read");
+    }
+    if (live(s, id, &r)) {
+        world_read(&s->world, id, s->word[2]);
+    }
+    return r;
+}
+
+/* conf and transfer reach the core, which answers that they are not built. */
+static enum script_result do_later(struct script *s)
+{
+    uint64_t id = 0;
+    enum script_result r = SCRIPT_OK;
+    bool conf = strcmp(s->word[0], "conf") == 0;
+    if (s->count < 2 || !script_id(s, s->word[1], &id) || (!conf && s->count != 3)) {
+        return unknown(s, s->word[0]);
+    }
+    if (live(s, id, &r)) {
+        world_ask(&s->world, id, conf ? RAFT_EV_CONF : RAFT_EV_TRANSFER, 0);
+    }
+    return r;
+}
+
+static enum script_result do_crash(struct script *s)
+{
+    uint64_t id = 0;
+    if (s->count != 2 || !script_id(s, s->word[1], &id)) {
+        return unknown(s, "crash");
+    }
+    if (s->world.node[id].up) {
+        world_crash(&s->world, id);
+    }
+    return SCRIPT_OK;
+}
+
+static enum script_result do_restart(struct script *s)
+{
+    uint64_t id = 0;
+    bool wipe = s->count == 3 && strcmp(s->word[2], "wipe=1") == 0;
+    if (s->count < 2 || (s->count == 3 && !wipe) || s->count > 3 ||
+        !script_id(s, s->word[1], &id)) {
+        return unknown(s, "restart");
+    }
+    if (s->world.node[id].up) {
+        world_crash(&s->world, id);
+    }
+    world_restart(&s->world, id, wipe);
+    return SCRIPT_OK;
+}
+
+static enum script_result do_clock(struct script *s)
+{
+    uint64_t id = 0;
+    uint64_t ticks = 0;
+    double rate = 0;
+    if (s->count != 3 || !script_id(s, s->word[1], &id)) {
+        return unknown(s, "clock");
+    }
+    struct world_node *n = &s->world.node[id];
+    const char *how = s->word[2];
+    if (how[0] == '+' && script_u64(how + 1, &ticks)) {
+        n->now_ns += ticks * WORLD_TICK_NS;
+    } else if (how[0] == '-' && script_u64(how + 1, &ticks)) {
+        uint64_t back = ticks * WORLD_TICK_NS;
+        n->now_ns =
+            n->now_ns > back ? n->now_ns - back : 0; /* the core takes it as standing still */
+    } else if (script_option(how, "rate") != NULL && sscanf(how, "rate=%lf", &rate) == 1 &&
+               rate > 0 && rate < 100) {
+        n->rate_percent = (uint64_t)(rate * 100);
+    } else {
+        return unknown(s, how);
+    }
+    return SCRIPT_OK;
+}
+
+static enum script_result do_settle(struct script *s)
+{
+    return s->count == 1 ? settle(s) : unknown(s, "settle");
+}
+
+static enum script_result do_invariants(struct script *s)
+{
+    bool on = s->count == 2 && strcmp(s->word[1], "on") == 0;
+    bool off = s->count == 2 && strcmp(s->word[1], "off") == 0;
+    s->world.checks_invariants = on;
+    return on || off ? SCRIPT_OK : unknown(s, "invariants");
+}
+
+static const struct {
+    const char *name;
+    enum script_result (*run)(struct script *s);
+} table[] = {
+    { "cluster", do_cluster },  { "node", do_node },         { "tick", do_tick },
+    { "run", do_run },          { "campaign", do_campaign }, { "pump", do_pump },
+    { "deliver", do_messages }, { "drop", do_messages },     { "dup", do_messages },
+    { "reorder", do_messages }, { "cut", do_cut },           { "heal", do_cut },
+    { "disk", do_disk },        { "apply", do_apply },       { "propose", do_propose },
+    { "read", do_read },        { "conf", do_later },        { "transfer", do_later },
+    { "crash", do_crash },      { "restart", do_restart },   { "clock", do_clock },
+    { "settle", do_settle },    { "expect", script_expect }, { "invariants", do_invariants },
+};
+
+static enum script_result run_words(struct script *s)
+{
+    bool needs_cluster = strcmp(s->word[0], "cluster") != 0 && strcmp(s->word[0], "node") != 0 &&
+                         strcmp(s->word[0], "invariants") != 0;
+    if (needs_cluster && !s->world.started) {
+        return unknown(s, "a command before `cluster`");
+    }
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (strcmp(s->word[0], table[i].name) == 0) {
+            return table[i].run(s);
+        }
+    }
+    return unknown(s, s->word[0]);
+}
+
+enum script_result script_line(struct script *s, char *line)
+{
+    char *hash = strchr(line, '#');
+    char *rest = NULL;
+    if (hash != NULL) {
+        *hash = '\0';
+    }
+    s->count = 0;
+    for (char *w = strtok_r(line, " \t\r\n", &rest); w != NULL;
+         w = strtok_r(NULL, " \t\r\n", &rest)) {
+        if (s->count == SCRIPT_WORDS_MAX) {
+            return unknown(s, "too many words");
+        }
+        s->word[s->count++] = w;
+    }
+    if (s->count == 0) {
+        return SCRIPT_OK;
+    }
+    enum script_result r = run_words(s);
+    if (r == SCRIPT_OK && s->world.checks_invariants && s->world.started &&
+        !world_check(&s->world)) {
+        s->checks++;
+        return script_say(s, SCRIPT_FAILED, "%s", s->world.failure);
+    }
+    return r;
+}

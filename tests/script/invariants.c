@@ -1,0 +1,174 @@
+/* tests/script/invariants.c -- what must hold over all nodes at any moment, after the TLA+ model of Raft.
+ *
+ * Shape: one leader a term; log matching; leader completeness; state machine safety; what is committed
+ *        stays; one vote a term; terms and commit never fall; a committed entry is durable on a quorum.
+ *        The core checks its own in every step.
+ */
+#include "world.h"
+
+#include <stdio.h>
+
+enum {
+    TERMS_MAX = 4096
+};
+
+/* What was seen so far; a script runs in a process of its own world, one after the other. */
+struct seen {
+    uint64_t leader_of[TERMS_MAX];
+    uint64_t committed[WORLD_LOG_MAX]; /* term of each committed entry */
+    uint64_t commit_max;
+    uint64_t vote_of[WORLD_NODES_MAX + 1][TERMS_MAX];
+    uint64_t term[WORLD_NODES_MAX + 1];
+};
+
+static bool broken(struct world *w, const char *what, uint64_t a, uint64_t b)
+{
+    snprintf(w->failure, sizeof w->failure, "invariant: %s (%llu, %llu)", what,
+             (unsigned long long)a, (unsigned long long)b);
+    return false;
+}
+
+static bool check_node(struct world *w, struct seen *s, uint64_t id)
+{
+    struct raft_status st;
+    raft_status(w->node[id].core, &st);
+    if (st.term >= TERMS_MAX) {
+        return broken(w, "terms run away", id, st.term);
+    }
+    if (st.role == RAFT_LEADER) {
+        if (s->leader_of[st.term] != 0 && s->leader_of[st.term] != id) {
+            return broken(w, "two leaders in a term", id, st.term);
+        }
+        s->leader_of[st.term] = id;
+    }
+    if (st.vote != 0) {
+        if (s->vote_of[id][st.term] != 0 && s->vote_of[id][st.term] != st.vote) {
+            return broken(w, "two votes in a term", id, st.term);
+        }
+        s->vote_of[id][st.term] = st.vote;
+    }
+    if (st.term < s->term[id]) {
+        return broken(w, "a term fell", id, st.term);
+    }
+    s->term[id] = w->node[id].durable_term;
+    for (uint64_t i = 1; i <= st.commit; i++) {
+        uint64_t term = raft_term_at(w->node[id].core, i);
+        if (i > s->commit_max) {
+            s->committed[i] = term;
+            s->commit_max = i;
+        }
+        if (s->committed[i] != term) {
+            return broken(w, "a committed entry changed", id, i);
+        }
+    }
+    raft_check(w->node[id].core);
+    return true;
+}
+
+/* The leader of the highest term has everything that is committed. */
+static bool check_leader(struct world *w, const struct seen *s, uint64_t id, uint64_t highest)
+{
+    struct raft_status st;
+    raft_status(w->node[id].core, &st);
+    if (st.role != RAFT_LEADER || st.term != highest) {
+        return true;
+    }
+    for (uint64_t i = 1; i <= s->commit_max; i++) {
+        if (raft_term_at(w->node[id].core, i) != s->committed[i]) {
+            return broken(w, "the leader lacks a committed entry", id, i);
+        }
+    }
+    return true;
+}
+
+struct holder {
+    const struct world *w;
+    const struct raft_conf *conf;
+    uint64_t index;
+    uint64_t term;
+};
+
+static uint64_t holds(const void *arg, uint64_t id)
+{
+    const struct holder *h = arg;
+    const struct world_node *n = &h->w->node[id];
+    const struct world_entry *log = n->has_unsynced ? n->old_log : n->log;
+    uint64_t last = n->has_unsynced ? n->old_last : n->last;
+    return n->exists && last >= h->index && log[h->index].term == h->term;
+}
+
+/* What a leader has committed in its own term is on the disks of a quorum. */
+static bool check_quorum(struct world *w, uint64_t id)
+{
+    struct raft_status st;
+    raft_status(w->node[id].core, &st);
+    struct holder h = { w, &st.conf, st.commit, raft_term_at(w->node[id].core, st.commit) };
+    if (st.role == RAFT_LEADER && h.term == st.term && raft_quorum(&st.conf, holds, &h) == 0) {
+        return broken(w, "a committed entry is not on a quorum of disks", id, st.commit);
+    }
+    return true;
+}
+
+static bool check_pair(struct world *w, uint64_t a, uint64_t b)
+{
+    const struct raft *x = w->node[a].core;
+    const struct raft *y = w->node[b].core;
+    struct raft_status sx;
+    struct raft_status sy;
+    raft_status(x, &sx);
+    raft_status(y, &sy);
+    bool same = false; /* from here down, both must agree */
+    for (uint64_t i = sx.last < sy.last ? sx.last : sy.last; i > 0; i--) {
+        bool equal = raft_term_at(x, i) == raft_term_at(y, i);
+        if (same && !equal) {
+            return broken(w, "logs that agree at an entry differ before it", a, b);
+        }
+        same = same || equal;
+    }
+    uint64_t applied =
+        w->node[a].applied < w->node[b].applied ? w->node[a].applied : w->node[b].applied;
+    for (uint64_t i = 1; i <= applied; i++) {
+        const struct world_entry *ex = &w->node[a].log[i];
+        const struct world_entry *ey = &w->node[b].log[i];
+        if (ex->term != ey->term || ex->size != ey->size || memcmp(ex->data, ey->data, ex->size)) {
+            return broken(w, "different entries were applied", a, b);
+        }
+    }
+    return true;
+}
+
+bool world_check(struct world *w)
+{
+    static struct seen seen;
+    static const struct world *of;
+    uint64_t highest = 0;
+    if (of != w || w->next_ticket == 1) {
+        memset(&seen, 0, sizeof seen);
+        of = w;
+    }
+    for (uint64_t a = 1; a <= WORLD_NODES_MAX; a++) {
+        struct raft_status st;
+        if (!w->node[a].up) {
+            continue;
+        }
+        if (!check_node(w, &seen, a)) {
+            return false;
+        }
+        raft_status(w->node[a].core, &st);
+        highest = st.term > highest ? st.term : highest;
+    }
+    for (uint64_t a = 1; a <= WORLD_NODES_MAX; a++) {
+        if (!w->node[a].up) {
+            continue;
+        }
+        if (!check_leader(w, &seen, a, highest) || !check_quorum(w, a)) {
+            return false;
+        }
+        for (uint64_t b = a + 1; b <= WORLD_NODES_MAX; b++) {
+            if (w->node[b].up && !check_pair(w, a, b)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}

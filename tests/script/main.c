@@ -1,0 +1,61 @@
+/* tests/script/main.c -- raft-script FILE...: run scripts over the real core.
+ *
+ * Exit codes: 0 every file passed, 1 an expectation failed, 2 something was not understood
+ */
+#include "script.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int run_file(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    struct script *s = calloc(1, sizeof *s);
+    char line[SCRIPT_LINE_BYTES_MAX];
+    uint32_t number = 0;
+    int rc = 0;
+    if (f == NULL || s == NULL) {
+        fprintf(stderr, "raft-script: %s cannot be read\n", path);
+        free(s);
+        if (f != NULL) {
+            fclose(f);
+        }
+        return 2;
+    }
+    while (rc != 2 && fgets(line, sizeof line, f) != NULL) {
+        number++;
+        if (strlen(line) == sizeof line - 1 && line[sizeof line - 2] != '\n') {
+            fprintf(stderr, "raft-script: %s: line %u is too long\n", path, number);
+            rc = 2;
+            break;
+        }
+        enum script_result r = script_line(s, line);
+        if (r == SCRIPT_FAILED) {
+            printf("FAIL line %u: %s\n", number, s->message);
+            s->fails++;
+            rc = 1;
+        } else if (r == SCRIPT_UNKNOWN) {
+            fprintf(stderr, "raft-script: %s: line %u: %s\n", path, number, s->message);
+            rc = 2;
+        }
+    }
+    fclose(f);
+    printf("%s %s checks=%u fails=%u\n", rc == 0 ? "PASS" : "FAIL", path, s->checks, s->fails);
+    world_done(&s->world);
+    free(s);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    int worst = 0;
+    if (argc < 2) {
+        fprintf(stderr, "usage: raft-script FILE...\n");
+        return 2;
+    }
+    for (int i = 1; i < argc; i++) {
+        int rc = run_file(argv[i]);
+        worst = rc > worst ? rc : worst;
+    }
+    return worst;
+}

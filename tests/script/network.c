@@ -1,0 +1,136 @@
+/* tests/script/network.c -- queued messages: delivered, dropped, doubled, reordered; and settling. */
+#include "world.h"
+
+#include <stdlib.h>
+
+enum {
+    SETTLE_ROUNDS_MAX = 10000
+};
+
+static bool matches(const struct world_msg *m, uint64_t a, uint64_t b, int type)
+{
+    return !m->gated && (a == 0 || m->msg.from == a) && (b == 0 || m->msg.to == b) &&
+           (type == 0 || (int)m->msg.type == type);
+}
+
+static struct world_msg *take(struct world *w, uint32_t i)
+{
+    struct world_msg *m = w->net[i];
+    memmove(&w->net[i], &w->net[i + 1], (--w->net_count - i) * sizeof w->net[0]);
+    return m;
+}
+
+static void discard(struct world_msg *m)
+{
+    free(m->entries);
+    free(m);
+}
+
+static void arrive(struct world *w, struct world_msg *m)
+{
+    uint64_t to = m->msg.to;
+    if (w->node[to].exists && w->node[to].up && !w->cut[m->msg.from][to]) {
+        struct raft_event ev = { .type = RAFT_EV_MSG, .msg = &m->msg };
+        m->msg.entries = m->metas;
+        world_step(w, to, &ev, m, NULL);
+    }
+    discard(m);
+}
+
+uint32_t world_deliver(struct world *w, uint64_t a, uint64_t b, int type)
+{
+    uint32_t count = 0;
+    uint32_t left = w->net_count; /* what arrives may not queue more: effects wait for a pump */
+    for (uint32_t i = 0; left > 0; left--) {
+        if (matches(w->net[i], a, b, type)) {
+            arrive(w, take(w, i));
+            count++;
+        } else {
+            i++;
+        }
+    }
+    return count;
+}
+
+uint32_t world_drop(struct world *w, uint64_t a, uint64_t b, int type)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < w->net_count;) {
+        bool all = a == 0 && b == 0 && type == 0; /* drop *>*: whatever is on its way */
+        if (all || matches(w->net[i], a, b, type)) {
+            discard(take(w, i));
+            count++;
+        } else {
+            i++;
+        }
+    }
+    return count;
+}
+
+uint32_t world_count(const struct world *w, uint64_t a, uint64_t b, int type)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < w->net_count; i++) {
+        count += matches(w->net[i], a, b, type);
+    }
+    return count;
+}
+
+void world_dup(struct world *w, uint64_t a, uint64_t b)
+{
+    uint32_t count = w->net_count;
+    for (uint32_t i = 0; i < count && w->net_count < WORLD_NET_MAX; i++) {
+        if (!matches(w->net[i], a, b, 0)) {
+            continue;
+        }
+        struct world_msg *m = malloc(sizeof *m);
+        if (m == NULL) {
+            return;
+        }
+        *m = *w->net[i];
+        if (m->msg.count > 0) {
+            m->entries = malloc(m->msg.count * sizeof *m->entries);
+            if (m->entries == NULL) {
+                free(m);
+                return;
+            }
+            memcpy(m->entries, w->net[i]->entries, m->msg.count * sizeof *m->entries);
+            for (uint32_t k = 0; k < m->msg.count; k++) {
+                m->metas[k].data = m->entries[k].data;
+            }
+        }
+        w->net[w->net_count++] = m;
+    }
+}
+
+void world_reorder(struct world *w, uint64_t a, uint64_t b)
+{
+    uint32_t i = 0;
+    uint32_t k = w->net_count;
+    while (i < k) {
+        if (!matches(w->net[i], a, b, 0)) {
+            i++;
+        } else if (!matches(w->net[k - 1], a, b, 0)) {
+            k--;
+        } else {
+            struct world_msg *m = w->net[i];
+            w->net[i++] = w->net[--k];
+            w->net[k] = m;
+        }
+    }
+}
+
+bool world_settle(struct world *w)
+{
+    for (int round = 0; round < SETTLE_ROUNDS_MAX; round++) {
+        bool any = false;
+        for (uint64_t id = 1; id <= WORLD_NODES_MAX; id++) {
+            any = (w->node[id].exists && world_pump(w, id)) || any;
+        }
+        any = world_deliver(w, 0, 0, 0) > 0 || any;
+        if (!any) {
+            return true;
+        }
+    }
+    return false;
+}

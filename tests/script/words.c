@@ -1,0 +1,112 @@
+/* tests/script/words.c -- the parts that lines are made of. */
+#include "script.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum script_result script_say(struct script *s, enum script_result result, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(s->message, sizeof s->message, format, args);
+    va_end(args);
+    return result;
+}
+
+bool script_u64(const char *text, uint64_t *out)
+{
+    char *end = NULL;
+    if (*text < '0' || *text > '9') {
+        return false;
+    }
+    *out = strtoull(text, &end, 10);
+    return *end == '\0';
+}
+
+bool script_id(const struct script *s, const char *text, uint64_t *out)
+{
+    return script_u64(text, out) && *out >= 1 && *out <= WORLD_NODES_MAX &&
+           s->world.node[*out].exists;
+}
+
+bool script_ids(const struct script *s, const char *text, uint32_t *out_mask)
+{
+    *out_mask = 0;
+    while (*text != '\0') {
+        char word[24];
+        uint64_t id = 0;
+        size_t n = strcspn(text, ",");
+        if (n == 0 || n >= sizeof word) {
+            return false;
+        }
+        memcpy(word, text, n);
+        word[n] = '\0';
+        if (!script_id(s, word, &id)) {
+            return false;
+        }
+        *out_mask |= 1u << id;
+        text += n + (text[n] == ',' ? 1 : 0);
+    }
+    return *out_mask != 0;
+}
+
+static bool end_of_link(const struct script *s, const char *text, size_t n, uint64_t *out)
+{
+    char word[24];
+    if (n == 0 || n >= sizeof word) {
+        return false;
+    }
+    memcpy(word, text, n);
+    word[n] = '\0';
+    if (strcmp(word, "*") == 0) {
+        *out = 0;
+        return true;
+    }
+    return script_id(s, word, out);
+}
+
+bool script_link(const struct script *s, const char *text, uint64_t *out_a, uint64_t *out_b)
+{
+    const char *arrow = strchr(text, '>');
+    return arrow != NULL && end_of_link(s, text, (size_t)(arrow - text), out_a) &&
+           end_of_link(s, arrow + 1, strlen(arrow + 1), out_b);
+}
+
+int script_type(const char *text)
+{
+    static const struct {
+        const char *name;
+        int type;
+    } rows[] = {
+        { "prevote", RAFT_MSG_PREVOTE },
+        { "prevote_reply", RAFT_MSG_PREVOTE_REPLY },
+        { "prevoteresp", RAFT_MSG_PREVOTE_REPLY },
+        { "vote", RAFT_MSG_VOTE },
+        { "vote_reply", RAFT_MSG_VOTE_REPLY },
+        { "voteresp", RAFT_MSG_VOTE_REPLY },
+        { "append", RAFT_MSG_APPEND },
+        { "app", RAFT_MSG_APPEND },
+        { "append_reply", RAFT_MSG_APPEND_REPLY },
+        { "appendresp", RAFT_MSG_APPEND_REPLY },
+        { "appresp", RAFT_MSG_APPEND_REPLY },
+        { "heartbeat", RAFT_MSG_HEARTBEAT },
+        { "heartbeat_reply", RAFT_MSG_HEARTBEAT_REPLY },
+        { "heartbeatresp", RAFT_MSG_HEARTBEAT_REPLY },
+        { "read", RAFT_MSG_READ },
+        { "read_reply", RAFT_MSG_READ_REPLY },
+        { "readresp", RAFT_MSG_READ_REPLY },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (strcmp(text, rows[i].name) == 0) {
+            return rows[i].type;
+        }
+    }
+    return 0;
+}
+
+const char *script_option(const char *text, const char *name)
+{
+    size_t n = strlen(name);
+    return strncmp(text, name, n) == 0 && text[n] == '=' ? text + n + 1 : NULL;
+}

@@ -1,0 +1,147 @@
+/* tests/script/world.h -- the cluster that a script drives: real cores, a disk, a clock and a network each.
+ *
+ * Shape:      an event is stepped at once; its effects wait in the node until it is pumped. Messages wait
+ *             in the network until they are delivered.
+ * Invariants: nothing is delivered, written, applied or ticked unless the script says so
+ * Thread:     one
+ */
+#ifndef TESTS_SCRIPT_WORLD_H
+#define TESTS_SCRIPT_WORLD_H
+
+#include "raft/raft.h"
+
+enum {
+    WORLD_NODES_MAX = 16, /* ids 1..16 */
+    WORLD_LOG_MAX = 4096,
+    WORLD_DATA_BYTES_MAX = 64,
+    WORLD_CONF_BYTES_MAX = 256,
+    WORLD_EFFECTS_MAX = 4096,
+    WORLD_NET_MAX = 8192,
+    WORLD_MSG_ENTRIES_MAX = 512,
+    WORLD_READS_MAX = 256,
+    WORLD_TICK_NS = 10 * 1000 * 1000,
+};
+
+struct world_entry {
+    uint64_t term;
+    uint8_t kind;
+    uint32_t size;
+    uint8_t data[WORLD_CONF_BYTES_MAX]; /* command text, or an encoded configuration */
+};
+
+/* A write that was carried out but is not durable yet. */
+struct world_write {
+    uint64_t ticket;
+    uint64_t index; /* last entry of it, 0: none */
+    uint64_t term;
+    uint64_t due_ns; /* slow disk: not before */
+};
+
+/* An effect that waits to be carried out, with the bytes that it speaks of. */
+struct world_effect {
+    struct raft_effect effect;
+    uint32_t entry_count;
+    struct world_entry *entries;
+};
+
+struct world_read {
+    char tag[32];
+    uint64_t id; /* of the node asked */
+    uint64_t ticket;
+    int state; /* 0 pending, 1 ok, 2 failed */
+    uint64_t index;
+};
+
+struct world_node {
+    bool exists;
+    bool up;
+    struct raft *core;
+    uint64_t now_ns;
+    uint64_t rate_percent; /* of its clock */
+    /* disk */
+    struct world_entry *log; /* by index */
+    uint64_t last;           /* written */
+    uint64_t durable;        /* survives a crash that loses unsynced writes */
+    uint64_t term, vote, durable_term, durable_vote;
+    bool has_unsynced;
+    struct world_entry *old_log; /* what is durable, while writes are held */
+    uint64_t old_last;
+    struct world_write write[1024];
+    uint32_t write_count;
+    uint64_t wal_done;
+    bool disk_hold, disk_fail, disk_lose;
+    uint64_t disk_slow_ns;
+    /* state machine */
+    bool apply_hold;
+    uint64_t apply_target;
+    uint64_t applied;
+    /* effects */
+    struct world_effect pending[WORLD_EFFECTS_MAX];
+    uint32_t pending_count;
+};
+
+struct world_msg {
+    struct raft_msg msg;
+    struct raft_entry metas[WORLD_MSG_ENTRIES_MAX];
+    struct world_entry *entries;
+    uint64_t after; /* leaves when its sender's disk is so far */
+    bool gated;
+};
+
+struct world {
+    struct raft_config config;
+    bool started;
+    bool checks_invariants;
+    struct world_node node[WORLD_NODES_MAX + 1];
+    struct world_msg *net[WORLD_NET_MAX];
+    uint32_t net_count;
+    bool cut[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1];
+    uint64_t sent[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1];
+    uint64_t next_ticket;
+    uint64_t asked_ticket; /* of the last propose, conf, transfer, init; 0: none */
+    enum err asked_err;
+    struct world_read read[WORLD_READS_MAX];
+    uint32_t read_count;
+    uint64_t asked_read; /* the last asked thing was this read + 1 */
+    char failure[512];   /* an invariant that broke */
+    struct raft_out out;
+};
+
+/* world_start -- the nodes named, booted with the initial configuration as durable entry 1, term 1. */
+void world_start(struct world *w, const struct raft_conf *conf);
+void world_done(struct world *w);
+
+/* world_node_add -- an empty, uninitialised node. */
+void world_node_add(struct world *w, uint64_t id);
+
+void world_crash(struct world *w, uint64_t id);
+void world_restart(struct world *w, uint64_t id, bool wipe);
+
+/* world_step -- one event into a core; its effects join the pending ones. */
+void world_step(struct world *w, uint64_t id, struct raft_event *ev, const struct world_msg *m,
+                const char *command);
+
+void world_tick(struct world *w, uint64_t id);
+
+/* world_pump -- carry out all effects of a node, and those that follow; true when there were any. */
+bool world_pump(struct world *w, uint64_t id);
+
+/* world_deliver, world_drop -- queued messages from a to b (0: any) of a type (0: any); how many. */
+uint32_t world_deliver(struct world *w, uint64_t a, uint64_t b, int type);
+uint32_t world_drop(struct world *w, uint64_t a, uint64_t b, int type);
+uint32_t world_count(const struct world *w, uint64_t a, uint64_t b, int type);
+void world_dup(struct world *w, uint64_t a, uint64_t b);
+void world_reorder(struct world *w, uint64_t a, uint64_t b);
+
+/* world_settle -- pump and deliver until nothing moves; false when it does not end. */
+bool world_settle(struct world *w);
+
+void world_propose(struct world *w, uint64_t id, const char *data);
+void world_ask(struct world *w, uint64_t id, enum raft_event_type type, uint64_t peer);
+void world_read(struct world *w, uint64_t id, const char *tag);
+void world_disk_release(struct world *w, uint64_t id);
+
+/* world_check -- the invariants over all nodes; false and a text when one is broken. */
+bool world_check(struct world *w);
+
+#endif
