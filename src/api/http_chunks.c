@@ -12,11 +12,16 @@ enum chunk_state {
     CHUNK_END_LF,
 };
 
+enum {
+    CHUNK_DIGITS_MAX = 16 /* leading zeros could go on for ever */
+};
+
 void http_chunks_init(struct http_chunks *c, size_t offset)
 {
     c->in = offset;
     c->out = offset;
     c->left = 0;
+    c->digits = 0;
     c->state = CHUNK_SIZE_FIRST;
 }
 
@@ -37,12 +42,16 @@ static int size_byte(struct http_chunks *c, uint8_t ch)
     if (d >= 0) {
         c->left = c->left * 16 + (uint64_t)d;
         c->state = CHUNK_SIZE;
+        if (++c->digits > CHUNK_DIGITS_MAX) {
+            return 400;
+        }
         return c->left > HTTP_BODY_BYTES_MAX ? 413 : 0;
     }
     if (ch != '\r' || c->state == CHUNK_SIZE_FIRST) {
         return 400;
     }
     c->state = CHUNK_SIZE_LF;
+    c->digits = 0;
     return 0;
 }
 

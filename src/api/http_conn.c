@@ -8,18 +8,39 @@
 enum {
     CONN_IN_FIRST = 2048,
     CONN_OUT_FIRST = 1024,
-    CONN_KEPT_BYTES = 16 * 1024, /* larger buffers are given back when empty */
+    CONN_SMALL_BYTES = 16 * 1024, /* input that always finds room */
     CONN_LINGER_MS = 1000,
     CONN_HEADERS_BYTES_MAX = 512,
+    /* raw bytes at most: a body, a head, and what one read may bring behind them */
+    CONN_IN_MAX = HTTP_HEAD_BYTES_MAX + HTTP_BODY_BYTES_MAX + 128 * 1024,
 };
 #define NS_PER_MS 1000000ull
 
-static void arm(struct http_conn *c, uint64_t ms)
+/* A new deadline, whatever ran before. False: without one a connection may not live, it is closed. */
+static bool arm(struct http_conn *c, enum http_conn_wait wait)
 {
+    static const uint32_t ms[] = { 0, HTTP_HEAD_MS_MAX, HTTP_BODY_MS_MAX, HTTP_WRITE_MS_MAX,
+                                   CONN_LINGER_MS };
     struct os *os = c->api->os;
-    if (os_timer_set(os, &c->timer, os_now(os) + ms * NS_PER_MS) != ERR_OK) {
-        http_conn_close(c); /* without a deadline a connection may not live */
+    ASSERT(wait != HTTP_WAIT_NONE && wait <= HTTP_WAIT_LINGER);
+    c->wait = wait;
+    if (os_timer_set(os, &c->timer, os_now(os) + ms[wait] * NS_PER_MS) != ERR_OK) {
+        http_conn_close(c);
+        return false;
     }
+    return true;
+}
+
+/* The deadline of this wait: when it runs already it stays, or drops would prolong it. */
+static bool await(struct http_conn *c, enum http_conn_wait wait)
+{
+    return c->wait == wait || arm(c, wait);
+}
+
+static void await_nothing(struct http_conn *c)
+{
+    c->wait = HTTP_WAIT_NONE;
+    os_timer_cancel(c->api->os, &c->timer);
 }
 
 static bool room(struct http_conn *c, uint8_t **buffer, size_t *capacity, size_t need, size_t first)
@@ -40,10 +61,31 @@ static bool room(struct http_conn *c, uint8_t **buffer, size_t *capacity, size_t
     return true;
 }
 
-/* A buffer that holds nothing is kept only when it is small and the connection is at work. */
-static void give_back(struct http_conn *c, uint8_t **buffer, size_t *capacity, bool idle)
+/* What a large request took goes back before the next one is whole. */
+static void shrink_in(struct http_conn *c)
 {
-    if (*buffer != NULL && (idle || *capacity > CONN_KEPT_BYTES)) {
+    if (!c->head_known && c->in_capacity > CONN_SMALL_BYTES && c->in_used <= CONN_SMALL_BYTES) {
+        uint8_t *moved = mem_resize(c->api->mem, c->in, CONN_SMALL_BYTES);
+        if (moved != NULL) {
+            c->in = moved;
+            c->in_capacity = CONN_SMALL_BYTES;
+        }
+    }
+}
+
+/* Room for need bytes of input. Large requests may fill three quarters of the account, so that small
+ * ones, and answers, always find room. */
+static bool room_in(struct http_conn *c, size_t need)
+{
+    const struct mem *m = c->api->mem;
+    bool fits = need <= CONN_SMALL_BYTES || m->used + need <= m->limit / 4 * 3;
+    return fits && room(c, &c->in, &c->in_capacity, need, CONN_IN_FIRST);
+}
+
+/* An empty buffer goes back. */
+static void give_back(struct http_conn *c, uint8_t **buffer, size_t *capacity)
+{
+    if (*buffer != NULL) {
         mem_free(c->api->mem, *buffer);
         *buffer = NULL;
         *capacity = 0;
@@ -52,8 +94,8 @@ static void give_back(struct http_conn *c, uint8_t **buffer, size_t *capacity, b
 
 static void conn_free(struct http_conn *c)
 {
-    give_back(c, &c->in, &c->in_capacity, true);
-    give_back(c, &c->out, &c->out_capacity, true);
+    give_back(c, &c->in, &c->in_capacity);
+    give_back(c, &c->out, &c->out_capacity);
     server_conn_gone(c->api, c);
 }
 
@@ -63,7 +105,7 @@ void http_conn_close(struct http_conn *c)
         return;
     }
     c->state = HTTP_CONN_CLOSED;
-    os_timer_cancel(c->api->os, &c->timer);
+    await_nothing(c);
     if (c->calling) {
         c->api->service->table->forget(c->api->service, &c->call);
         c->calling = false;
@@ -86,23 +128,25 @@ static void linger(struct http_conn *c)
     }
     c->state = HTTP_CONN_LINGERING;
     c->in_used = 0;
-    arm(c, CONN_LINGER_MS);
-    if (c->state == HTTP_CONN_LINGERING) {
+    if (arm(c, HTTP_WAIT_LINGER)) {
         os_conn_start(c->conn);
     }
 }
 
-/* True when everything is out. */
+/* True when everything is out; else the loop tells when there is room again. */
 static bool flush(struct http_conn *c)
 {
-    while (c->out_sent < c->out_used) {
-        size_t n =
-            os_conn_write(c->conn, bytes_of(c->out + c->out_sent, c->out_used - c->out_sent));
-        c->out_sent += n;
-        if (n == 0) {
-            arm(c, HTTP_WRITE_MS_MAX);
-            return false;
+    size_t left = c->out_used - c->out_sent;
+    size_t n = left > 0 ? os_conn_write(c->conn, bytes_of(c->out + c->out_sent, left)) : 0;
+    ASSERT(n <= left);
+    c->out_sent += n;
+    if (n < left) {
+        if (n > 0) {
+            arm(c, HTTP_WAIT_WRITE); /* whoever takes something has time again */
+        } else {
+            await(c, HTTP_WAIT_WRITE);
         }
+        return false;
     }
     c->out_sent = 0;
     c->out_used = 0;
@@ -167,7 +211,7 @@ void http_conn_answer(struct http_conn *c, int status, const char *type, struct 
     if (c->state == HTTP_CONN_CLOSED) {
         return;
     }
-    c->close_after = c->close_after || (c->head_known && !c->head.keep_alive);
+    c->close_after = c->close_after || c->api->stopping || (c->head_known && !c->head.keep_alive);
     if (!room(c, &c->out, &c->out_capacity, need, CONN_OUT_FIRST)) {
         http_conn_close(c);
         return;
@@ -178,6 +222,8 @@ void http_conn_answer(struct http_conn *c, int status, const char *type, struct 
     writer_put(&w, headers);
     if (c->close_after) {
         writer_put(&w, bytes_text("Connection: close\r\n"));
+    } else if (c->head_known && c->head.old) {
+        writer_put(&w, bytes_text("Connection: keep-alive\r\n"));
     }
     writer_put(&w, bytes_text("\r\n"));
     if (!c->head_known || c->head.method != HTTP_HEAD) {
@@ -190,9 +236,10 @@ void http_conn_answer(struct http_conn *c, int status, const char *type, struct 
     server_conn_ready(c->api, c);
 }
 
-/* The request cannot be understood: say so and close. */
+/* The request cannot be understood, or not be held: say so and close. */
 static void refuse(struct http_conn *c, int status)
 {
+    c->api->refused++;
     c->close_after = true;
     c->state = HTTP_CONN_BUSY;
     router_refuse(c, status);
@@ -208,6 +255,10 @@ static bool body_whole(struct http_conn *c)
     if (status != 0 && status != 200) {
         refuse(c, status);
         return false;
+    }
+    if (status == 0) {
+        c->chunks.in = c->chunks.out; /* all was taken: frames of chunks need no room */
+        c->in_used = c->chunks.out;
     }
     return status == 200;
 }
@@ -245,10 +296,6 @@ static bool take_request(struct http_conn *c)
             refuse(c, 413);
             return false;
         }
-        arm(c, HTTP_BODY_MS_MAX);
-    }
-    if (c->state != HTTP_CONN_READING) {
-        return false;
     }
     if (!body_whole(c)) {
         if (c->state == HTTP_CONN_READING) {
@@ -256,8 +303,9 @@ static bool take_request(struct http_conn *c)
         }
         return false;
     }
-    os_timer_cancel(c->api->os, &c->timer);
+    await_nothing(c);
     c->state = HTTP_CONN_BUSY;
+    c->api->requests++;
     os_conn_pause(c->conn);
     router_route(c);
     return true;
@@ -278,19 +326,24 @@ void http_conn_go(struct http_conn *c)
     if (c->in_used > 0 && take_request(c)) {
         return;
     }
-    if (c->state != HTTP_CONN_READING) {
-        return;
+    if (c->state != HTTP_CONN_READING || c->out_used > 0) {
+        return; /* refused, or 100 Continue is on its way */
     }
     if (c->ended) {
         http_conn_close(c); /* what is left is no whole request */
         return;
     }
-    give_back(c, &c->in, &c->in_capacity, c->in_used == 0);
-    give_back(c, &c->out, &c->out_capacity, c->in_used == 0);
     if (c->in_used == 0) {
-        os_timer_cancel(c->api->os, &c->timer);
+        give_back(c, &c->in, &c->in_capacity);
+        give_back(c, &c->out, &c->out_capacity);
+        await_nothing(c);
         if (c->api->stopping) {
             http_conn_close(c);
+            return;
+        }
+    } else {
+        shrink_in(c);
+        if (!await(c, c->head_known ? HTTP_WAIT_BODY : HTTP_WAIT_HEAD)) {
             return;
         }
     }
@@ -308,10 +361,15 @@ struct bytes http_conn_body(const struct http_conn *c)
     return bytes_of(c->in + c->head.bytes, count);
 }
 
+bool http_conn_idle(const struct http_conn *c)
+{
+    return c->state == HTTP_CONN_READING && c->in_used == 0 && c->out_used == 0;
+}
+
 void http_conn_stop(struct http_conn *c)
 {
     if (c->state == HTTP_CONN_READING && c->out_used == 0) {
-        http_conn_close(c);
+        http_conn_close(c); /* a request that is not whole yet was not begun */
     } else {
         c->close_after = true;
     }
@@ -322,20 +380,23 @@ void http_conn_stop(struct http_conn *c)
 static void on_data(void *context, struct bytes data)
 {
     struct http_conn *c = context;
-    size_t limit = HTTP_HEAD_BYTES_MAX + 2 * HTTP_BODY_BYTES_MAX;
     if (c->state == HTTP_CONN_LINGERING || c->state == HTTP_CONN_CLOSED) {
         return;
     }
-    if (c->in_used + data.count > limit ||
-        !room(c, &c->in, &c->in_capacity, c->in_used + data.count, CONN_IN_FIRST)) {
+    if (c->in_used + data.count > CONN_IN_MAX) {
         http_conn_close(c);
         return;
     }
-    if (c->in_used == 0 && c->state == HTTP_CONN_READING) {
-        arm(c, HTTP_HEAD_MS_MAX); /* for the whole head, from its first byte */
-        if (c->state == HTTP_CONN_CLOSED) {
-            return;
+    if (!room_in(c, c->in_used + data.count)) {
+        if (c->state == HTTP_CONN_READING) {
+            refuse(c, 503);
+        } else {
+            http_conn_close(c);
         }
+        return;
+    }
+    if (c->in_used == 0 && c->state == HTTP_CONN_READING && !arm(c, HTTP_WAIT_HEAD)) {
+        return;
     }
     memcpy(c->in + c->in_used, data.data, data.count);
     c->in_used += data.count;
@@ -368,8 +429,10 @@ static void on_failed(void *context)
 static void on_timer(void *arg, uint64_t now_ns)
 {
     struct http_conn *c = arg;
+    bool late = c->wait == HTTP_WAIT_HEAD || c->wait == HTTP_WAIT_BODY;
     (void)now_ns;
-    if (c->state == HTTP_CONN_READING && c->in_used > 0 && c->out_used == 0) {
+    c->wait = HTTP_WAIT_NONE;
+    if (late && c->state == HTTP_CONN_READING && c->in_used > 0 && c->out_used == 0) {
         refuse(c, 408);
     } else {
         http_conn_close(c);
@@ -378,13 +441,19 @@ static void on_timer(void *arg, uint64_t now_ns)
 
 static void *on_accepted(void *arg, struct os_conn *conn, const struct os_addr *remote)
 {
-    struct http_conn *c = server_conn_new(arg);
+    static const char full[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
+                               "Content-Length: 0\r\nConnection: close\r\n\r\n";
+    struct http_conn *c = server_conn_new(arg, remote);
     if (c == NULL) {
+        size_t n = os_conn_write(conn, bytes_of(full, sizeof full - 1));
+        (void)n; /* nobody waits for the rest */
         return NULL;
     }
     c->conn = conn;
-    c->remote = *remote;
     os_timer_init(&c->timer, on_timer, c);
+    if (!arm(c, HTTP_WAIT_HEAD)) { /* who says nothing at all does not stay either */
+        return NULL;
+    }
     os_conn_start(conn);
     return c;
 }

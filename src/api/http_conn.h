@@ -22,6 +22,15 @@ enum http_conn_state {
     HTTP_CONN_CLOSED,
 };
 
+/* What the connection's one deadline is for. */
+enum http_conn_wait {
+    HTTP_WAIT_NONE,
+    HTTP_WAIT_HEAD,  /* the whole head, from its first byte; before that, the first byte */
+    HTTP_WAIT_BODY,  /* the whole body */
+    HTTP_WAIT_WRITE, /* the client takes something of the answer */
+    HTTP_WAIT_LINGER,
+};
+
 struct http_conn {
     struct list link; /* in the server's list */
     struct api *api;
@@ -42,7 +51,8 @@ struct http_conn {
     bool head_known;
     struct http_head head;
     struct http_chunks chunks;
-    struct os_timer timer; /* of the whole head or body, of writing, of lingering */
+    enum http_conn_wait wait;
+    struct os_timer timer;
     struct service_call call;
     void *request; /* what the route keeps until the answer */
     void (*request_free)(void *request);
@@ -61,6 +71,9 @@ void http_conn_answer(struct http_conn *c, int status, const char *type, struct 
 
 /* http_conn_stop -- close now when idle, after the answer when busy. */
 void http_conn_stop(struct http_conn *c);
+
+/* http_conn_idle -- between requests: closing it now loses nothing. */
+bool http_conn_idle(const struct http_conn *c);
 
 /* http_conn_close -- at once; a call that is under way is forgotten. */
 void http_conn_close(struct http_conn *c);

@@ -66,7 +66,7 @@ static int target_parse(struct parse *p, struct bytes t)
         return STATUS_TARGET;
     }
     for (size_t i = 0; i < t.count; i++) {
-        if (t.data[i] <= ' ' || t.data[i] >= 0x7f) {
+        if (t.data[i] <= ' ' || t.data[i] >= 0x7f || t.data[i] == '#') {
             return STATUS_BAD;
         }
     }
@@ -215,6 +215,7 @@ static int finish(struct parse *p)
     if (p->length && p->coding) {
         return STATUS_BAD;
     }
+    p->out->old = p->minor == 0;
     p->out->keep_alive = p->minor == 1 ? !p->close : p->keep && !p->close;
     return STATUS_OK;
 }
@@ -237,12 +238,13 @@ static int line_at(struct bytes in, size_t offset, size_t *out_end)
     return 0;
 }
 
-static int more_or(struct bytes in, size_t offset, bool first)
+/* The running line has no end yet: wait for more, unless the head is as long as it may be. */
+static int more_or(struct bytes in, bool first)
 {
     if (in.count < HTTP_HEAD_BYTES_MAX) {
         return 0;
     }
-    return first && in.count - offset >= HTTP_TARGET_BYTES_MAX ? STATUS_TARGET : STATUS_HEADER;
+    return first ? STATUS_TARGET : STATUS_HEADER;
 }
 
 static int head_parse(struct parse *p)
@@ -255,10 +257,7 @@ static int head_parse(struct parse *p)
     for (uint32_t lines = 0; lines <= HTTP_FIELDS_MAX + 1; lines++) {
         int status = line_at(p->in, offset, &end);
         if (status == 0) {
-            return more_or(p->in, offset, lines == 0);
-        }
-        if (status == STATUS_OK && end + 2 > HTTP_HEAD_BYTES_MAX) {
-            return lines == 0 ? STATUS_TARGET : STATUS_HEADER;
+            return more_or(p->in, lines == 0);
         }
         struct bytes line = bytes_of(p->in.data + offset, end - offset);
         if (status == STATUS_OK && line.count == 0 && lines > 0) {
@@ -278,7 +277,9 @@ static int head_parse(struct parse *p)
 
 void http_head_parse(struct bytes in, struct http_head *out, int *out_status)
 {
-    struct parse p = { .in = in, .out = out };
+    /* what lies behind the largest head is not looked at: the verdict must not depend on segments */
+    size_t count = in.count < HTTP_HEAD_BYTES_MAX ? in.count : HTTP_HEAD_BYTES_MAX;
+    struct parse p = { .in = bytes_of(in.data, count), .out = out };
     memset(out, 0, sizeof *out);
     *out_status = head_parse(&p);
 }

@@ -23,6 +23,7 @@ struct http_head {
     size_t bytes;       /* of the whole head, blank line included */
     size_t path_offset; /* path without query, from the buffer's start */
     size_t path_bytes;
+    bool old; /* HTTP/1.0: must be told when the connection stays */
     bool keep_alive;
     bool expect_continue;
     bool chunked;
@@ -39,6 +40,7 @@ struct http_chunks {
     size_t out;    /* end of what was put together */
     uint64_t left; /* bytes of the running chunk still to come */
     uint8_t state;
+    uint8_t digits; /* of the running size */
 };
 
 /* http_chunks_init -- the body begins at offset. */

@@ -54,7 +54,7 @@ void router_error(struct http_conn *c, enum err code, const char *detail, uint64
 void router_refuse(struct http_conn *c, int status)
 {
     static const enum err codes[] = { ERR_BODY_TOO_LARGE, ERR_TARGET_TOO_LONG, ERR_HEADER_TOO_LARGE,
-                                      ERR_REQUEST_TIMEOUT };
+                                      ERR_REQUEST_TIMEOUT, ERR_BUSY };
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         if (err_http(codes[i]) == status) {
             router_error(c, codes[i], NULL, 0);

@@ -30,19 +30,69 @@ static void turn_end(void *arg)
     }
 }
 
-struct http_conn *server_conn_new(struct api *a)
+/* Who is counted as one client: an IPv4 address, or the /64 that an IPv6 host may choose from. */
+static uint64_t ip_key(const struct os_addr *addr)
 {
-    if (a->count >= HTTP_CONNS_MAX || a->stopping) {
-        return NULL;
+    uint64_t key = addr->family;
+    uint32_t count = addr->family == 4 ? 4 : 8;
+    for (uint32_t i = 0; i < count; i++) {
+        key = key << 8 ^ addr->ip[i];
     }
-    struct http_conn *c = mem_alloc(a->mem, sizeof *c);
+    return key;
+}
+
+static uint64_t ip_count(const struct api *a, const struct os_addr *addr)
+{
+    uint64_t count = 0;
+    return map_find(&a->per_ip, ip_key(addr), &count) ? count : 0;
+}
+
+static void ip_gone(struct api *a, const struct os_addr *addr)
+{
+    uint64_t count = ip_count(a, addr);
+    ASSERT(count > 0);
+    if (count == 1) {
+        map_remove(&a->per_ip, ip_key(addr));
+    } else {
+        enum err e = map_put(&a->per_ip, ip_key(addr), count - 1);
+        ASSERT(e == ERR_OK); /* it is in there */
+    }
+}
+
+/* Whoever answered last stands at the end of the list, so the first idle one has waited longest. */
+static void make_way(struct api *a)
+{
+    LIST_EACH(node, &a->conns) {
+        struct http_conn *c = CONTAINER_OF(node, struct http_conn, link);
+        if (http_conn_idle(c)) {
+            a->evicted++;
+            http_conn_close(c);
+            return;
+        }
+    }
+}
+
+struct http_conn *server_conn_new(struct api *a, const struct os_addr *remote)
+{
+    uint64_t of_ip = ip_count(a, remote);
+    if (a->count >= HTTP_CONNS_MAX && of_ip < HTTP_CONNS_PER_IP_MAX) {
+        make_way(a);
+        of_ip = ip_count(a, remote);
+    }
+    bool full = a->count >= HTTP_CONNS_MAX || of_ip >= HTTP_CONNS_PER_IP_MAX || a->stopping;
+    struct http_conn *c = full ? NULL : mem_alloc(a->mem, sizeof *c);
     if (c == NULL) {
+        a->turned_away++;
         return NULL;
     }
+    enum err e = map_put(&a->per_ip, ip_key(remote), of_ip + 1);
+    ASSERT(e == ERR_OK); /* never more addresses than connections */
     memset(c, 0, sizeof *c);
     c->api = a;
+    c->remote = *remote;
     list_push_back(&a->conns, &c->link);
     a->count++;
+    a->accepted++;
     return c;
 }
 
@@ -57,6 +107,7 @@ void server_conn_gone(struct api *a, struct http_conn *c)
 {
     ASSERT(a->count > 0);
     a->count--;
+    ip_gone(a, &c->remote);
     server_conn_ready(a, c); /* freed there */
 }
 
@@ -67,6 +118,7 @@ enum err api_open(struct os *os, struct mem *mem, struct service *service,
     a->os = os;
     a->mem = mem;
     a->service = service;
+    map_init(&a->per_ip, mem, HTTP_CONNS_MAX);
     list_init(&a->conns);
     list_init(&a->ready);
     list_init(&a->hook.link);
@@ -76,6 +128,7 @@ enum err api_open(struct os *os, struct mem *mem, struct service *service,
     if (e != ERR_OK) {
         char text[OS_ADDR_TEXT_MAX];
         os_addr_format(&options->addr, text);
+        map_done(&a->per_ip);
         mem_free(mem, a);
         return diag_set(diag, e, "http address %s: %s", text, err_text(e));
     }
@@ -122,5 +175,6 @@ void api_close(struct api *a)
     each(a, http_conn_close);
     turn_end(a);
     list_remove(&a->hook.link);
+    map_done(&a->per_ip);
     mem_free(a->mem, a);
 }

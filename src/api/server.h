@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "api/http_conn.h"
+#include "base/map.h"
 
 struct api {
     struct os *os;
@@ -13,15 +14,22 @@ struct api {
     struct os_addr addr;
     struct list conns;
     struct list ready; /* connections with an answer to send, by http_conn.link of `ready` */
+    struct map per_ip; /* connections of an address, by server_ip_key */
     uint32_t count;
     bool stopping;
+    uint64_t accepted;              /* connections taken */
+    uint64_t turned_away;           /* connections over a cap */
+    uint64_t evicted;               /* idle connections that made way */
+    uint64_t requests;              /* handed to a route, or answered 404 or 405 */
+    uint64_t refused;               /* that could not be read */
     struct os_job hook;             /* sends what is ready at the end of the turn */
     struct service_status status;   /* scratch of routes */
     struct service_members members; /* scratch of routes */
 };
 
-/* server_conn_new -- a zeroed connection in the list; NULL: as many as there may be. */
-struct http_conn *server_conn_new(struct api *a);
+/* server_conn_new -- a zeroed connection in the list, with its remote; when all are taken the one that
+ * has been idle longest makes way. NULL: as many as there may be, in all or from that address. */
+struct http_conn *server_conn_new(struct api *a, const struct os_addr *remote);
 
 /* server_conn_gone -- take it out and free it when the turn is over. */
 void server_conn_gone(struct api *a, struct http_conn *c);

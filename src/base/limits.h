@@ -50,6 +50,7 @@
 
 /* HTTP. */
 #define HTTP_CONNS_MAX 4096u
+#define HTTP_CONNS_PER_IP_MAX 2048u /* one client cannot take all */
 #define HTTP_HEAD_BYTES_MAX (8u * KIB)
 #define HTTP_TARGET_BYTES_MAX (4u * KIB)
 #define HTTP_FIELDS_MAX 64u
@@ -76,6 +77,7 @@ static_assert(ENTRY_BYTES_MAX + WAL_BLOCK_BYTES <= WAL_SEGMENT_BYTES_FIRST,
               "the largest entry fits the smallest segment");
 static_assert(2u * KV_TXN_BYTES_MAX <= HTTP_BODY_BYTES_MAX, "an escaped transaction fits a body");
 static_assert(HTTP_TARGET_BYTES_MAX < HTTP_HEAD_BYTES_MAX, "the target is part of the head");
+static_assert(HTTP_CONNS_PER_IP_MAX < HTTP_CONNS_MAX, "others find room beside one client");
 static_assert(RAFT_VOTERS_MAX + RAFT_LEARNERS_MAX <= RAFT_PEERS_MAX, "every member has a slot");
 static_assert(NET_FRAME_BYTES_MAX <= NET_QUEUE_BYTES_MAX, "a queue holds the largest frame");
 
