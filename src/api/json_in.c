@@ -1,4 +1,4 @@
-/* api/json_in.c -- strict parsing: duplicates refused, no NUL in strings, nothing behind the value. */
+/* api/json_in.c -- strict parsing: duplicates refused, a bounded number of values, nothing behind. */
 #include "api/json_in.h"
 
 #include "api/router.h"
@@ -6,9 +6,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum {
+    JSON_IN_VALUES_MAX = 16 * 1024
+};
+
 static void tree_free(void *tree)
 {
     json_decref(tree);
+}
+
+/* A small value costs a hundred bytes as a tree, so a body of nothing but values would cost a hundred
+ * times its size: count them first. Bodies up to two bytes a value cannot hold too many. */
+static bool too_many_values(struct bytes body)
+{
+    size_t count = 0;
+    bool text = false;
+    for (size_t i = 0; body.count > 2 * JSON_IN_VALUES_MAX && i < body.count; i++) {
+        uint8_t c = body.data[i];
+        if (text && c == '\\') {
+            i++;
+        } else if (c == '"') {
+            text = !text;
+        } else if (!text && (c == ',' || c == '[' || c == '{')) {
+            count++;
+        }
+    }
+    return count > JSON_IN_VALUES_MAX;
 }
 
 json_t *json_in_body(struct http_conn *c, bool empty_ok)
@@ -16,10 +39,15 @@ json_t *json_in_body(struct http_conn *c, bool empty_ok)
     struct bytes body = http_conn_body(c);
     json_error_t error;
     json_t *tree = NULL;
+    if (too_many_values(body)) {
+        router_error(c, ERR_BAD_JSON, "the body holds too many values", 0);
+        return NULL;
+    }
     if (empty_ok && body.count == 0) {
         tree = json_object();
     } else {
-        tree = json_loadb((const char *)body.data, body.count, JSON_REJECT_DUPLICATES, &error);
+        tree = json_loadb((const char *)body.data, body.count,
+                          JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     }
     if (tree == NULL) {
         char text[256];

@@ -29,7 +29,7 @@ static const struct route routes[] = {
 };
 
 static void answer_error(struct http_conn *c, int status, const char *text, const char *code,
-                         const char *headers, uint64_t leader)
+                         struct bytes headers, uint64_t leader)
 {
     uint8_t room[1024];
     struct writer w = writer_of(room, sizeof room);
@@ -40,15 +40,21 @@ static void answer_error(struct http_conn *c, int status, const char *text, cons
         writer_text(&w, ",\"leader\":%llu", (unsigned long long)leader);
     }
     writer_put(&w, bytes_text("}\n"));
-    http_conn_answer(c, status, "application/json", bytes_text(headers), writer_bytes(&w));
+    http_conn_answer(c, status, "application/json", headers, writer_bytes(&w));
 }
 
 void router_error(struct http_conn *c, enum err code, const char *detail, uint64_t leader)
 {
     int status = err_http(code);
     const char *headers = status == 503 || status == 429 ? "Retry-After: 1\r\n" : "";
-    answer_error(c, status, detail != NULL ? detail : err_text(code), err_name(code), headers,
-                 leader);
+    router_error_with(c, code, detail, leader, bytes_text(headers));
+}
+
+void router_error_with(struct http_conn *c, enum err code, const char *detail, uint64_t leader,
+                       struct bytes headers)
+{
+    answer_error(c, err_http(code), detail != NULL ? detail : err_text(code), err_name(code),
+                 headers, leader);
 }
 
 void router_refuse(struct http_conn *c, int status)
@@ -61,7 +67,8 @@ void router_refuse(struct http_conn *c, int status)
             return;
         }
     }
-    answer_error(c, status, "the request is not valid HTTP/1.1", err_name(ERR_BAD_REQUEST), "", 0);
+    answer_error(c, status, "the request is not valid HTTP/1.1", err_name(ERR_BAD_REQUEST),
+                 bytes_text(""), 0);
 }
 
 static bool method_fits(const struct route *r, enum http_method m)
@@ -86,7 +93,7 @@ void router_route(struct http_conn *c)
     if (other != NULL) {
         const char *allow = other->method == HTTP_GET ? "Allow: GET, HEAD\r\n" : "Allow: POST\r\n";
         answer_error(c, err_http(ERR_BAD_METHOD), err_text(ERR_BAD_METHOD),
-                     err_name(ERR_BAD_METHOD), allow, 0);
+                     err_name(ERR_BAD_METHOD), bytes_text(allow), 0);
         return;
     }
     router_error(c, ERR_NO_ROUTE, NULL, 0);

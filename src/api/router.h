@@ -13,6 +13,10 @@ void router_refuse(struct http_conn *c, int status);
 /* router_error -- answer {"error":...,"code":...} with the code's status; detail may be NULL. */
 void router_error(struct http_conn *c, enum err code, const char *detail, uint64_t leader);
 
+/* router_error_with -- the same with headers: complete lines with CRLF. */
+void router_error_with(struct http_conn *c, enum err code, const char *detail, uint64_t leader,
+                       struct bytes headers);
+
 /* The routes; each answers the request at hand. */
 void route_write(struct http_conn *c);
 void route_read(struct http_conn *c);

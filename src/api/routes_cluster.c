@@ -39,6 +39,12 @@ static void cluster_done(struct service_call *call, const struct service_reply *
     json_in_answer(c, r->members != NULL ? members_json(r->members) : json_object());
 }
 
+static bool addr_fits(struct bytes text)
+{
+    return text.count < NODE_ADDR_BYTES_MAX &&
+           (text.count == 0 || memchr(text.data, '\0', text.count) == NULL);
+}
+
 static bool member_of(const json_t *object, struct service_member *out)
 {
     const json_t *raft_addr = json_object_get(object, "raft_addr");
@@ -46,8 +52,11 @@ static bool member_of(const json_t *object, struct service_member *out)
     if (!json_in_u64(object, "id", &out->id) || !json_in_text(object, "addr", &out->addr)) {
         return false;
     }
-    return raft_addr == NULL || json_is_null(raft_addr) ||
-           json_in_text(object, "raft_addr", &out->raft_addr);
+    if (raft_addr != NULL && !json_is_null(raft_addr) &&
+        !json_in_text(object, "raft_addr", &out->raft_addr)) {
+        return false;
+    }
+    return addr_fits(out->addr) && addr_fits(out->raft_addr);
 }
 
 static void begin_call(struct http_conn *c)

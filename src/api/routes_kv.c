@@ -127,6 +127,10 @@ static void read_done(struct service_call *call, const struct service_reply *r)
     char headers[KV_HEADERS_BYTES_MAX];
     char tail[160];
     struct bytes key = { 0 };
+    if (r->code == ERR_NOT_FOUND) {
+        router_error_with(c, r->code, r->detail, 0, reply_headers(r, headers)); /* an answer, too */
+        return;
+    }
     if (r->code != ERR_OK) {
         router_error(c, r->code, r->detail, r->leader_hint);
         return;

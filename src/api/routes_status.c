@@ -142,7 +142,33 @@ void route_cluster_ticket(struct http_conn *c)
     router_error(c, ERR_NOT_BUILT, "tickets are not available in this version", 0);
 }
 
-static void answer_text(struct http_conn *c, void (*fill)(struct service *s, struct writer *out))
+/* What the door itself counts. */
+static void http_metrics(const struct api *a, uint64_t node_id, struct writer *out)
+{
+    const struct {
+        const char *name;
+        const char *type;
+        const char *help;
+        uint64_t value;
+    } rows[] = {
+        { "http_connections", "gauge", "Connections now", a->count },
+        { "http_connections_total", "counter", "Connections accepted", a->accepted },
+        { "http_turned_away_total", "counter", "Connections over a cap", a->turned_away },
+        { "http_evicted_total", "counter", "Idle connections that made way", a->evicted },
+        { "http_requests_total", "counter", "Requests that could be read", a->requests },
+        { "http_refused_total", "counter", "Requests that could not be read", a->refused },
+        { "http_memory_bytes", "gauge", "Memory of connections", a->mem->used },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        writer_text(out,
+                    "# HELP aspen_%s %s\n# TYPE aspen_%s %s\naspen_%s{node_id=\"%llu\"} %llu\n",
+                    rows[i].name, rows[i].help, rows[i].name, rows[i].type, rows[i].name,
+                    (unsigned long long)node_id, (unsigned long long)rows[i].value);
+    }
+}
+
+static void answer_text(struct http_conn *c, void (*fill)(struct service *s, struct writer *out),
+                        bool door)
 {
     uint8_t *room = mem_alloc(c->api->mem, STATUS_TEXT_BYTES_MAX);
     if (room == NULL) {
@@ -151,16 +177,19 @@ static void answer_text(struct http_conn *c, void (*fill)(struct service *s, str
     }
     struct writer w = writer_of(room, STATUS_TEXT_BYTES_MAX);
     fill(c->api->service, &w);
+    if (door) {
+        http_metrics(c->api, status_of(c)->node_id, &w);
+    }
     http_conn_answer(c, 200, "text/plain; version=0.0.4", bytes_of(NULL, 0), writer_bytes(&w));
     mem_free(c->api->mem, room);
 }
 
 void route_metrics(struct http_conn *c)
 {
-    answer_text(c, c->api->service->table->metrics);
+    answer_text(c, c->api->service->table->metrics, true);
 }
 
 void route_iroh_metrics(struct http_conn *c)
 {
-    answer_text(c, c->api->service->table->transport_metrics);
+    answer_text(c, c->api->service->table->transport_metrics, false);
 }
