@@ -1,9 +1,12 @@
 /* os/linux/tcp.c -- connections on the loop.
  *
  * Invariants: a connection is read once a turn at most; a peer's end is told once, a failure once
- * Why:        level-triggered readiness: what one turn leaves, the next one finds
+ * Why:        level-triggered readiness: what one turn leaves, the next one finds. A pause leaves the
+ *             watch in place until data does come: a request and its answer cost no epoll_ctl
  */
 #include "os/linux/tcp.h"
+
+#include "base/panic.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -16,7 +19,8 @@ struct linux_conn {
     struct os_tcp_handler handler;
     void *context;
     bool reading;
-    bool writing; /* EPOLLOUT is asked for */
+    bool writing;   /* wants to hear of room */
+    uint32_t armed; /* events that epoll watches for */
     bool ended;
     bool failed;
 };
@@ -28,9 +32,14 @@ static struct linux_conn *conn_of(struct os_conn *c)
 
 static void conn_arm(struct linux_conn *c)
 {
-    bool in = c->reading && !c->ended && !c->failed;
-    bool out = c->writing && !c->failed;
-    linux_source_mod(linux_of(c->base.os), &c->source, (in ? EPOLLIN : 0u) | (out ? EPOLLOUT : 0u));
+    bool in = c->reading && !c->ended;
+    bool out = c->writing;
+    ASSERT(!c->failed); /* it has left the set */
+    uint32_t events = (in ? EPOLLIN : 0u) | (out ? EPOLLOUT : 0u);
+    if (events != c->armed) {
+        c->armed = events;
+        linux_source_mod(linux_of(c->base.os), &c->source, events);
+    }
 }
 
 static void conn_fail(struct linux_conn *c)
@@ -78,6 +87,8 @@ static void conn_ready(struct linux_source *s, uint32_t events)
         conn_read(c);
     } else if ((events & EPOLLHUP) != 0) {
         conn_fail(c);
+    } else if ((events & EPOLLIN) != 0) {
+        conn_arm(c); /* paused, and there is data: look away, or the loop would spin */
     }
 }
 
@@ -120,10 +131,7 @@ void linux_conn_start(struct os_conn *base)
 void linux_conn_pause(struct os_conn *base)
 {
     struct linux_conn *c = conn_of(base);
-    if (c->reading && !c->failed) {
-        c->reading = false;
-        conn_arm(c);
-    }
+    c->reading = false; /* the watch stays until there is data */
 }
 
 size_t linux_conn_write(struct os_conn *base, struct bytes data)
