@@ -1,6 +1,8 @@
 /* api/json_out.c -- escaping of strings (RFC 8259, 7). */
 #include "api/json_out.h"
 
+#include "api/json_hot.h"
+
 /* Length of the UTF-8 sequence at the front; 0 when it is not one (RFC 3629, 4). */
 static size_t sequence(struct bytes b)
 {
@@ -43,7 +45,8 @@ void json_out_string(struct writer *w, struct bytes text)
 {
     size_t begin = 0; /* of what can be copied as it is */
     writer_u8(w, '"');
-    for (size_t i = 0; i < text.count;) {
+    size_t plain = json_hot_plain(text);
+    for (size_t i = plain; i < text.count;) {
         uint8_t c = text.data[i];
         size_t n = c >= 0x20 && c < 0x80 ? 1 : sequence(bytes_of(text.data + i, text.count - i));
         bool special = c < 0x20 || c == '"' || c == '\\' || n == 0;
