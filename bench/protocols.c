@@ -32,7 +32,7 @@ static size_t post(const struct protocol_op *op, const char *target, const char 
 
 static const char *find(const char *in, size_t count, const char *what)
 {
-    return memmem(in, count, what, strlen(what));
+    return in == NULL ? NULL : memmem(in, count, what, strlen(what));
 }
 
 /* The value of a header, or NULL; head ends with an empty line. */

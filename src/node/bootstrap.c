@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define NS_PER_MS 1000000ull
+#define STRAY_LINE_NS (10000 * NS_PER_MS) /* between log lines about strangers */
 enum {
     STORE_MEM_BYTES = 768 * 1024 * 1024,
     OP_DATA_BYTES_MAX = 64 * 1024 * 1024,
@@ -224,10 +225,30 @@ static void open_lists(struct node *n)
 
 /* ---- the link ---- */
 
+/* Anybody can send these by the million: one line now and then, with the number so far. */
+static bool worth_a_line(struct node *n, enum quic_link_refusal what)
+{
+    uint64_t *told_ns = what == QUIC_LINK_REFUSED_GARBAGE ? &n->stray_told_ns
+                        : what == QUIC_LINK_REFUSED_FULL  ? &n->full_told_ns
+                                                          : NULL;
+    uint64_t now = os_now(n->os);
+    if (told_ns == NULL) {
+        return true;
+    }
+    if (*told_ns != 0 && now - *told_ns < STRAY_LINE_NS) {
+        return false;
+    }
+    *told_ns = now;
+    return true;
+}
+
 static void on_notice(void *arg, const struct quic_link_notice *notice)
 {
     struct node *n = arg;
     char text[OS_ADDR_TEXT_MAX] = "";
+    if (!worth_a_line(n, notice->what)) {
+        return;
+    }
     if (notice->remote.family != 0) {
         os_addr_format(&notice->remote, text);
     }

@@ -129,6 +129,9 @@ struct node {
     size_t book_count;
     enum err book_err;
 
+    uint64_t stray_told_ns; /* when datagrams of strangers were last logged */
+    uint64_t full_told_ns;
+
     struct op_pool *ops;
     struct os_timer expire_timer;
     struct os_timer second_timer;

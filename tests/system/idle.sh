@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# tests/system/idle.sh [SECONDS] -- what an idle cluster of three costs: memory, processor, disk writes.
+# Default settings, a fresh cluster first, then one that has been at work; prints TAP and the figures.
+WINDOW=${1:-60}
+RSS_KIB_MAX=10240 # fresh; after work the newest entries stay in memory, which has its own bound
+RSS_KIB_WORK_MAX=20480
+CPU_PER_MILLE_MAX=5 # of one core
+unset MALLOC_PERTURB_ # meson sets it; it touches memory that nobody would
+. "$(dirname "$0")/lib.sh"
+HERE=$(dirname "$0")
+TEST=0
+FAILED=0
+
+# check NAME COMMAND... -- one TAP line.
+check() {
+    local name=$1
+    shift
+    TEST=$((TEST + 1))
+    if "$@"; then
+        echo "ok $TEST - idle: $name"
+    else
+        echo "not ok $TEST - idle: $name"
+        FAILED=1
+    fi
+}
+
+kib_of() { awk -v name="$2:" '$1 == name { print $2 }' "/proc/$1/$3"; }
+cpu_ns() { cat /proc/"$1"/task/*/schedstat | awk '{ ns += $1 } END { print ns }'; }
+written() { sed -n 's/^write_bytes: //p' "/proc/$1/io"; }
+tree_of() { find "$(node_dir "$1")" -printf '%p %T@ %s\n' | sort; }
+
+all_under() { # all_under LIMIT NUMBER...
+    local limit=$1 n
+    shift
+    for n in "$@"; do [ "$n" -le "$limit" ] || return 1; done
+}
+
+# window NAME RSS_KIB -- watch for $WINDOW seconds and judge.
+window() {
+    local id pid cpu=() disk=() tree=() rss=() mille=() wrote=() touched=0
+    for id in 1 2 3; do
+        pid=${PID[$id]}
+        cpu[id]=$(cpu_ns "$pid")
+        disk[id]=$(written "$pid")
+        tree[id]=$(tree_of "$id")
+    done
+    sleep "$WINDOW" # the measurement itself
+    for id in 1 2 3; do
+        pid=${PID[$id]}
+        rss[id]=$(kib_of "$pid" VmRSS status)
+        cpu[id]=$((($(cpu_ns "$pid") - cpu[id]) / 1000))
+        mille[id]=$((cpu[id] / WINDOW / 1000))
+        wrote[id]=$(($(written "$pid") - disk[id]))
+        [ "$(tree_of "$id")" = "${tree[id]}" ] || touched=1
+        echo "# $1: node $id: ${rss[id]} KiB resident ($(kib_of "$pid" Pss smaps_rollup) KiB with shared pages divided)," \
+            "${cpu[id]} us of processor and ${wrote[id]} bytes written in $WINDOW s"
+    done
+    check "$1: at most $2 KiB resident" all_under "$2" "${rss[@]}"
+    check "$1: at most $CPU_PER_MILLE_MAX per mille of a core" all_under "$CPU_PER_MILLE_MAX" "${mille[@]}"
+    check "$1: no disk write in $WINDOW s" all_under 0 "${wrote[@]}"
+    check "$1: no file was touched" [ "$touched" = 0 ]
+}
+
+# settle -- all have the same state, and half a second long nobody writes.
+settle() {
+    local i
+    wait_for 15 converged 1 2 3 || fail "the nodes did not converge"
+    for ((i = 0; i < 60; i++)); do
+        LAST=$(for id in 1 2 3; do written "${PID[$id]}"; done)
+        sleep 0.5
+        [ "$LAST" != "$(for id in 1 2 3; do written "${PID[$id]}"; done)" ] || return 0
+    done
+    fail "the nodes write on and on"
+}
+
+for id in 1 2 3; do
+    start $id
+done
+init_cluster 1 2 3 >/dev/null
+wait_for 10 has_leader 1 || fail "no leader"
+settle
+window "fresh" "$RSS_KIB_MAX"
+"$HERE/writer.py" 2 16 "$WORK/acked" "$(url 1)" "$(url 2)" "$(url 3)"
+echo "# $(wc -l <"$WORK/acked") writes"
+settle
+window "after work" "$RSS_KIB_WORK_MAX"
+echo "1..$TEST"
+exit $FAILED
