@@ -14,7 +14,8 @@ enum {
     LOG_BUFFER_BYTES_FIRST = 16 * 1024,
     LOG_BUFFER_BYTES_KEPT = 256 * 1024, /* larger buffers are given back after use */
 };
-#define LOG_SEAL_NS (50ull * 1000 * 1000) /* of silence before the seal */
+#define LOG_SEAL_NS (50ull * 1000 * 1000)         /* of silence before the seal */
+#define LOG_FILL_RETRY_NS (1000ull * 1000 * 1000) /* between attempts on a full disk */
 
 struct batch {
     struct list link;
@@ -34,6 +35,7 @@ struct log {
     struct log_handler handler;
     bool in_memory;
     bool failed;
+    bool closing; /* no new segment is begun */
     struct log_cache cache;
     struct log_run *run;
     uint32_t run_count;
@@ -59,6 +61,7 @@ struct log {
     enum err fill_err;
     uint64_t fill_segment;
     uint64_t fill_size;
+    struct os_timer fill_timer; /* there was no space: when to try again */
     struct os_timer seal_timer;
     bool sealed;
 
@@ -252,6 +255,10 @@ static void fill_done(void *arg)
 {
     struct log *l = arg;
     l->filling = false;
+    if (l->fill_err == ERR_NO_SPACE && !l->closing &&
+        os_timer_set(l->os, &l->fill_timer, os_now(l->os) + LOG_FILL_RETRY_NS) == ERR_OK) {
+        return; /* nothing was promised yet: what is queued waits for space */
+    }
     if (l->fill_err != ERR_OK) {
         fail(l, l->fill_err);
         return;
@@ -263,13 +270,20 @@ static void fill_done(void *arg)
 
 static void fill_start(struct log *l)
 {
-    if (l->filling || l->wal.fill_bytes != 0 || l->failed) {
+    os_timer_cancel(l->os, &l->fill_timer);
+    if (l->filling || l->wal.fill_bytes != 0 || l->failed || l->closing) {
         return;
     }
     l->filling = true;
     l->fill_segment = l->wal.segment + 1;
     l->fill_size = wal_fill_size(&l->wal);
     os_worker_submit(l->filler, &l->fill_job);
+}
+
+static void fill_again(void *arg, uint64_t now_ns)
+{
+    (void)now_ns;
+    fill_start(arg);
 }
 
 static void write_done(void *arg)
@@ -555,6 +569,7 @@ enum err log_open(struct os *os, struct os_dir *dir, const struct log_options *o
     l->in_memory = options->in_memory;
     list_init(&l->queue);
     os_timer_init(&l->seal_timer, seal_due, l);
+    os_timer_init(&l->fill_timer, fill_again, l);
     l->turn = (struct os_job){ .run = turn_run, .arg = l };
     l->write_job = (struct os_job){ .run = write_run, .done = write_done, .arg = l };
     l->fill_job = (struct os_job){ .run = fill_run, .done = fill_done, .arg = l };
@@ -576,17 +591,18 @@ enum err log_open(struct os *os, struct os_dir *dir, const struct log_options *o
 void log_close(struct log *l)
 {
     l->handler = (struct log_handler){ 0 };
-    if (l->worker != NULL && l->filler != NULL) {
+    l->closing = true;
+    if (l->filler != NULL) {
         seal(l);
-        os_worker_close(l->worker);
-        os_worker_close(l->filler);
-        if (l->flying != NULL || !list_empty(&l->queue)) {
-            l->failed = true; /* what a late segment held up stays unwritten: nobody was told */
-        }
-    } else if (l->worker != NULL) {
-        os_worker_close(l->worker);
+        os_worker_close(
+            l->filler); /* first: the end of a segment's preparation lets batches go on */
+    }
+    if (l->worker != NULL) {
+        os_worker_close(
+            l->worker); /* what still waits for a segment stays unwritten: nobody was told */
     }
     os_timer_cancel(l->os, &l->seal_timer);
+    os_timer_cancel(l->os, &l->fill_timer);
     while (!list_empty(&l->queue)) {
         struct batch *b = CONTAINER_OF(l->queue.next, struct batch, link);
         list_remove(&b->link);

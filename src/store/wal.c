@@ -48,6 +48,9 @@ enum err wal_fill(struct wal *w, uint64_t segment, uint64_t bytes)
 uint64_t wal_fill_size(const struct wal *w)
 {
     uint64_t twice = w->segment_bytes * 2;
+    if (twice < WAL_SEGMENT_BYTES_FIRST) {
+        return WAL_SEGMENT_BYTES_FIRST; /* the last one was cut short by something */
+    }
     return twice < WAL_SEGMENT_BYTES_MAX ? twice : WAL_SEGMENT_BYTES_MAX;
 }
 
