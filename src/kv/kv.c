@@ -12,65 +12,125 @@ uint64_t kv_row_hash(enum table_id id, struct bytes key, struct bytes value)
     return hash64(hash64((uint64_t)id + 1, key), value);
 }
 
+static enum err row_replace(struct kv *kv, enum table_id id, struct bytes key,
+                            const struct bytes *old, struct bytes value)
+{
+    uint64_t hash = kv->hash - (old != NULL ? kv_row_hash(id, key, *old) : 0);
+    TRY(table_put(kv->tables, id, key, value));
+    kv->hash = hash + kv_row_hash(id, key, value);
+    return ERR_OK;
+}
+
 enum err kv_row_put(struct kv *kv, enum table_id id, struct bytes key, struct bytes value)
 {
     struct bytes old;
-    uint64_t hash = kv->hash;
-    if (table_get(kv->tables, id, key, &old)) {
-        hash -= kv_row_hash(id, key, old);
+    enum err e = table_get(kv->tables, id, key, &old);
+    if (e != ERR_OK && e != ERR_NOT_FOUND) {
+        return e;
     }
-    hash += kv_row_hash(id, key, value);
-    TRY(table_put(kv->tables, id, key, value));
-    kv->hash = hash;
-    return ERR_OK;
+    return row_replace(kv, id, key, e == ERR_OK ? &old : NULL, value);
 }
 
 enum err kv_row_del(struct kv *kv, enum table_id id, struct bytes key)
 {
     struct bytes old;
-    if (!table_get(kv->tables, id, key, &old)) {
-        return ERR_NOT_FOUND;
-    }
+    TRY(table_get(kv->tables, id, key, &old));
     uint64_t hash = kv->hash - kv_row_hash(id, key, old);
     TRY(table_del(kv->tables, id, key));
     kv->hash = hash;
     return ERR_OK;
 }
 
+/* ---- The row that says how far the state machine is ---- */
+
+enum {
+    STATE_FORMAT = 1,
+    STATE_ROW_BYTES = 49
+};
+
+static struct bytes state_key(void)
+{
+    static const uint8_t name[5] = { 's', 't', 'a', 't', 'e' };
+    return bytes_of(name, sizeof name);
+}
+
 enum err kv_open(struct kv *kv, struct tables *tables)
 {
+    struct bytes row;
     memset(kv, 0, sizeof *kv);
     kv->tables = tables;
     kv->revision = 1;
-    return ERR_OK;
+    enum err e = table_get(tables, TABLE_META, state_key(), &row);
+    if (e != ERR_OK) {
+        return e == ERR_NOT_FOUND ? ERR_OK : e;
+    }
+    struct reader r = reader_of(row);
+    uint8_t format = reader_u8(&r);
+    kv->applied = reader_u64(&r);
+    kv->applied_term = reader_u64(&r);
+    kv->revision = (int64_t)reader_u64(&r);
+    kv->hash = reader_u64(&r);
+    kv->sessions = reader_u64(&r);
+    kv->keys = reader_u64(&r);
+    if (format > STATE_FORMAT) {
+        return ERR_NEWER_FORMAT;
+    }
+    return r.bad || reader_left(&r) != 0 || kv->revision < 1 ? ERR_CORRUPT : ERR_OK;
 }
+
+enum err kv_save(struct kv *kv)
+{
+    uint8_t row[STATE_ROW_BYTES];
+    struct writer w = writer_of(row, sizeof row);
+    writer_u8(&w, STATE_FORMAT);
+    writer_u64(&w, kv->applied);
+    writer_u64(&w, kv->applied_term);
+    writer_u64(&w, (uint64_t)kv->revision);
+    writer_u64(&w, kv->hash);
+    writer_u64(&w, kv->sessions);
+    writer_u64(&w, kv->keys);
+    ASSERT(!w.bad);
+    return table_put(kv->tables, TABLE_META, state_key(), writer_bytes(&w));
+}
+
+/* ---- Commands ---- */
 
 static enum err put(struct kv *kv, const struct command_op *op, int64_t revision)
 {
-    struct kv_record rec = { 0 };
+    struct kv_record rec = { .create_revision = revision };
     struct bytes old;
-    if (table_get(kv->tables, TABLE_KEY, op->key, &old)) {
+    uint8_t small[1024];
+    enum err found = table_get(kv->tables, TABLE_KEY, op->key, &old);
+    if (found == ERR_OK) {
         TRY(kv_record_decode(old, &rec));
-    } else {
-        rec.create_revision = revision;
+    } else if (found != ERR_NOT_FOUND) {
+        return found;
     }
     rec.mod_revision = revision;
     rec.version++;
     rec.lease = op->lease;
     rec.value = op->value;
-    uint8_t small[1024];
     size_t bytes = RECORD_HEAD_BYTES + op->value.count;
-    uint8_t *room = bytes <= sizeof small ? small : mem_alloc(kv->tables->tree[0].mem, bytes);
+    uint8_t *room = bytes <= sizeof small ? small : mem_alloc(kv->tables->mem, bytes);
     if (room == NULL) {
         return ERR_NO_MEMORY;
     }
     struct writer w = writer_of(room, bytes);
     kv_record_encode(&rec, &w);
     ASSERT(!w.bad);
-    enum err e = kv_row_put(kv, TABLE_KEY, op->key, writer_bytes(&w));
+    enum err e =
+        row_replace(kv, TABLE_KEY, op->key, found == ERR_OK ? &old : NULL, writer_bytes(&w));
+    kv->keys += e == ERR_OK && found == ERR_NOT_FOUND ? 1 : 0;
     if (room != small) {
-        mem_free(kv->tables->tree[0].mem, room);
+        mem_free(kv->tables->mem, room);
     }
+    return e;
+}
+
+static enum err del(struct kv *kv, const struct command_op *op)
+{
+    enum err e = kv_row_del(kv, TABLE_KEY, op->key);
+    kv->keys -= e == ERR_OK ? 1 : 0;
     return e;
 }
 
@@ -80,8 +140,7 @@ static enum err execute(struct kv *kv, const struct command *c, struct kv_result
     bool changed = false;
     for (uint32_t i = 0; i < c->count; i++) {
         const struct command_op *op = &c->ops[i];
-        enum err e =
-            op->kind == COMMAND_PUT ? put(kv, op, revision) : kv_row_del(kv, TABLE_KEY, op->key);
+        enum err e = op->kind == COMMAND_PUT ? put(kv, op, revision) : del(kv, op);
         if (e != ERR_OK && e != ERR_NOT_FOUND) {
             return e;
         }
@@ -105,8 +164,12 @@ enum err kv_apply(struct kv *kv, uint64_t index, uint64_t term, struct bytes com
     if (e != ERR_OK) {
         return ERR_OK; /* refused here as everywhere */
     }
-    if (c.client != 0 && kv_session_find(kv, c.client, c.sequence, out)) {
-        return ERR_OK; /* a retry: the first answer again */
+    if (c.client != 0) {
+        bool found = false;
+        TRY(kv_session_find(kv, c.client, c.sequence, &found, out));
+        if (found) {
+            return ERR_OK; /* a retry: the first answer again */
+        }
     }
     TRY(execute(kv, &c, out));
     return c.client != 0 ? kv_session_note(kv, c.client, c.sequence, index, out) : ERR_OK;
@@ -123,9 +186,7 @@ void kv_skip(struct kv *kv, uint64_t index, uint64_t term)
 enum err kv_get(const struct kv *kv, struct bytes key, struct kv_record *out)
 {
     struct bytes row;
-    if (!table_get(kv->tables, TABLE_KEY, key, &row)) {
-        return ERR_NOT_FOUND;
-    }
+    TRY(table_get(kv->tables, TABLE_KEY, key, &row));
     return kv_record_decode(row, out);
 }
 

@@ -14,8 +14,7 @@
 #include "store/table.h"
 
 enum {
-    KV_SESSIONS_MAX = 4096,
-    KV_CONF_BYTES_MAX = 64 * 1024
+    KV_SESSIONS_MAX = 4096
 };
 
 /* What became of one command. */
@@ -39,16 +38,22 @@ struct kv {
     int64_t revision;
     uint64_t hash; /* sum of the hashes of all rows of TABLE_KEY and TABLE_SESSION */
     uint64_t sessions;
+    uint64_t keys;
 };
 
-/* kv_open -- the state that the tables hold. err ERR_CORRUPT. */
+/* kv_open -- the state that the tables hold. err ERR_CORRUPT, ERR_NEWER_FORMAT, ERR_IO. */
 MUST_CHECK
 enum err kv_open(struct kv *kv, struct tables *tables);
+
+/* kv_save -- applied index, term, revision and hash into the tables, so that a flush that begins now
+ * carries them with the data. err ERR_NO_MEMORY. */
+MUST_CHECK
+enum err kv_save(struct kv *kv);
 
 /* kv_apply -- execute the command of entry (index, term). A command that cannot be read or is refused
  * changes nothing but the applied index, on every replica alike.
  *   pre  index == applied + 1
- *   err  ERR_NO_MEMORY  the state machine is behind the log now: stop the node */
+ *   err  ERR_NO_MEMORY, ERR_CORRUPT, ERR_IO: the state machine is behind the log now: stop the node */
 MUST_CHECK
 enum err kv_apply(struct kv *kv, uint64_t index, uint64_t term, struct bytes command,
                   struct kv_result *out);
@@ -56,7 +61,8 @@ enum err kv_apply(struct kv *kv, uint64_t index, uint64_t term, struct bytes com
 /* kv_skip -- an entry that is no command (an empty one, a configuration). */
 void kv_skip(struct kv *kv, uint64_t index, uint64_t term);
 
-/* kv_get -- one record. err ERR_NOT_FOUND. */
+/* kv_get -- one record; its value is a view until the next change or tables_rest.
+ *   err  ERR_NOT_FOUND, ERR_CORRUPT, ERR_IO */
 MUST_CHECK
 enum err kv_get(const struct kv *kv, struct bytes key, struct kv_record *out);
 

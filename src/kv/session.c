@@ -1,8 +1,6 @@
 /* kv/session.c -- rows of request ids; numbers in keys are big-endian, so that they sort. */
 #include "kv/session.h"
 
-#include "base/panic.h"
-
 enum {
     SESSION_KEY_BYTES = 9,
     SESSION_ROW_BYTES = 24
@@ -17,29 +15,51 @@ static struct bytes session_key(uint8_t kind, uint64_t number, uint8_t out[SESSI
     return bytes_of(out, SESSION_KEY_BYTES);
 }
 
-bool kv_session_find(const struct kv *kv, uint64_t client, uint64_t sequence, struct kv_result *out)
+/* What is remembered of a client. */
+struct session {
+    uint64_t sequence;
+    int64_t revision;
+    uint64_t index;
+};
+
+static enum err session_get(const struct kv *kv, uint64_t client, struct session *out)
 {
     uint8_t key[SESSION_KEY_BYTES];
     struct bytes row;
-    if (!table_get(kv->tables, TABLE_SESSION, session_key('c', client, key), &row)) {
-        return false;
-    }
+    TRY(table_get(kv->tables, TABLE_SESSION, session_key('c', client, key), &row));
     struct reader r = reader_of(row);
-    uint64_t last = reader_u64(&r);
-    int64_t revision = (int64_t)reader_u64(&r);
-    if (sequence > last) {
-        return false;
+    out->sequence = reader_u64(&r);
+    out->revision = (int64_t)reader_u64(&r);
+    out->index = reader_u64(&r);
+    return r.bad || reader_left(&r) != 0 ? ERR_CORRUPT : ERR_OK;
+}
+
+enum err kv_session_find(const struct kv *kv, uint64_t client, uint64_t sequence, bool *out_found,
+                         struct kv_result *out)
+{
+    struct session s;
+    enum err e = session_get(kv, client, &s);
+    *out_found = e == ERR_OK && sequence <= s.sequence;
+    if (*out_found) {
+        bool same = sequence == s.sequence;
+        out->code = same ? ERR_OK : ERR_BAD_REQUEST;
+        out->revision = same ? s.revision : kv->revision;
     }
-    out->code = sequence == last ? ERR_OK : ERR_BAD_REQUEST;
-    out->revision = sequence == last ? revision : kv->revision;
-    return true;
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+/* A row that ought to be there: its absence is damage. */
+static enum err row_forget(struct kv *kv, struct bytes key)
+{
+    enum err e = kv_row_del(kv, TABLE_SESSION, key);
+    return e == ERR_NOT_FOUND ? ERR_CORRUPT : e;
 }
 
 static enum err forget(struct kv *kv, uint64_t client, uint64_t index)
 {
     uint8_t key[SESSION_KEY_BYTES];
-    TRY(kv_row_del(kv, TABLE_SESSION, session_key('i', index, key)));
-    TRY(kv_row_del(kv, TABLE_SESSION, session_key('c', client, key)));
+    TRY(row_forget(kv, session_key('i', index, key)));
+    TRY(row_forget(kv, session_key('c', client, key)));
     kv->sessions--;
     return ERR_OK;
 }
@@ -49,9 +69,10 @@ static enum err forget_oldest(struct kv *kv)
     uint8_t from[SESSION_KEY_BYTES];
     struct bytes key;
     struct bytes row;
-    bool found =
-        table_seek(kv->tables, TABLE_SESSION, session_key('i', 0, from), false, &key, &row);
-    ASSERT(found && key.count == SESSION_KEY_BYTES && row.count == 8);
+    TRY(table_seek(kv->tables, TABLE_SESSION, session_key('i', 0, from), false, &key, &row));
+    if (key.count != SESSION_KEY_BYTES || key.data[0] != 'i' || row.count != 8) {
+        return ERR_CORRUPT;
+    }
     uint64_t index = 0;
     for (int i = 1; i < SESSION_KEY_BYTES; i++) {
         index = index << 8 | key.data[i];
@@ -65,12 +86,17 @@ enum err kv_session_note(struct kv *kv, uint64_t client, uint64_t sequence, uint
 {
     uint8_t key[SESSION_KEY_BYTES];
     uint8_t text[SESSION_ROW_BYTES];
-    struct bytes row;
-    if (table_get(kv->tables, TABLE_SESSION, session_key('c', client, key), &row)) {
-        struct reader r = reader_of(bytes_of(row.data + 16, row.count - 16));
-        TRY(forget(kv, client, reader_u64(&r)));
+    struct session before;
+    enum err e = session_get(kv, client, &before);
+    if (e == ERR_OK) {
+        TRY(forget(kv, client, before.index));
+    } else if (e != ERR_NOT_FOUND) {
+        return e;
     } else if (kv->sessions >= KV_SESSIONS_MAX) {
-        TRY(forget_oldest(kv));
+        e = forget_oldest(kv);
+        if (e != ERR_OK) {
+            return e == ERR_NOT_FOUND ? ERR_CORRUPT : e;
+        }
     }
     struct writer w = writer_of(text, sizeof text);
     writer_u64(&w, sequence);

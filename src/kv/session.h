@@ -10,17 +10,20 @@
 
 #include "kv/kv.h"
 
-/* kv_session_find -- was this request applied? Then out gets its first result; an older request of
- * the same client than its last gives ERR_BAD_REQUEST. */
-bool kv_session_find(const struct kv *kv, uint64_t client, uint64_t sequence,
-                     struct kv_result *out);
+/* kv_session_find -- was this request applied? Then *out_found and out gets its first result; an
+ * older request of the same client than its last gives ERR_BAD_REQUEST as the result.
+ *   err  ERR_CORRUPT, ERR_IO */
+MUST_CHECK
+enum err kv_session_find(const struct kv *kv, uint64_t client, uint64_t sequence, bool *out_found,
+                         struct kv_result *out);
 
-/* kv_session_note -- remember the result. err ERR_NO_MEMORY. */
+/* kv_session_note -- remember the result. err ERR_NO_MEMORY, ERR_CORRUPT, ERR_IO. */
 MUST_CHECK
 enum err kv_session_note(struct kv *kv, uint64_t client, uint64_t sequence, uint64_t index,
                          const struct kv_result *result);
 
-/* kv_row_put, kv_row_del -- change a row and the hash with it. err ERR_NO_MEMORY, ERR_NOT_FOUND. */
+/* kv_row_put, kv_row_del -- change a row and the hash with it.
+ *   err  ERR_NO_MEMORY, ERR_NOT_FOUND, ERR_CORRUPT, ERR_IO */
 MUST_CHECK
 enum err kv_row_put(struct kv *kv, enum table_id id, struct bytes key, struct bytes value);
 MUST_CHECK

@@ -79,6 +79,7 @@ static enum err backend_write(struct service *s, const struct service_pair *pair
     if (n->disk_full) {
         return ERR_DISK_FULL;
     }
+    TRY(state_room(n));
     if (log_last(n->log) == 0) {
         return ERR_NOT_INITIALIZED;
     }

@@ -169,11 +169,12 @@ static enum err open_core(struct node *n, const struct log_recovered *rec, struc
     boot_sizes(n->boot, rec, sizes, size_count);
     boot.restarted = rec->term > 0;
     boot.last = rec->last;
+    boot.applied = n->kv.applied;
     boot.run_count = run_count;
     boot.runs = raft_runs;
     boot.size_count = size_count;
     boot.sizes = sizes;
-    boot.committed = n->boot->older;
+    boot.committed = n->boot->newest.index <= boot.applied ? n->boot->newest : n->boot->older;
     boot.effective = n->boot->newest;
     config.election_ns_min = n->config->election_timeout_min_ms * NS_PER_MS;
     config.election_ns_max = n->config->election_timeout_max_ms * NS_PER_MS;
@@ -344,8 +345,7 @@ static enum err open_all(struct node *n, struct diag *diag)
         logger_log(n->logger, LOGGER_WARN, "a torn tail of the log was cut off",
                    logger_u64("last_index", rec.last));
     }
-    tables_open(&n->tables, &n->store_mem);
-    TRY(kv_open(&n->kv, &n->tables));
+    TRY(state_open(n, &rec, diag));
     TRY(open_core(n, &rec, diag));
     mem_free(&n->mem, n->boot);
     n->boot = NULL;
@@ -405,12 +405,12 @@ void node_stop(struct node *n)
     }
 }
 
-static void close_storage(struct node *n)
+static void close_storage(struct node *n, bool whole)
 {
     if (n->log != NULL) {
-        log_close(n->log);
+        log_close(n->log); /* first: what is applied is in the log, so the store is never ahead */
     }
-    tables_close(&n->tables);
+    state_close(n, whole);
     if (n->keeper != NULL) {
         os_worker_close(n->keeper);
     }
@@ -425,6 +425,7 @@ static void close_storage(struct node *n)
 void node_close(struct node *n)
 {
     struct os_timer *timers[] = { &n->raft_timer, &n->expire_timer, &n->second_timer };
+    bool whole = !n->dead;
     node_stop(n);
     n->dead = true; /* whatever is still to come changes nothing */
     for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
@@ -435,7 +436,7 @@ void node_close(struct node *n)
     }
     actor_stop(&n->kv_actor);
     actor_stop(&n->raft_actor);
-    close_storage(n);
+    close_storage(n, whole);
     op_pool_close(n->ops);
     void *blocks[] = { n->batch, n->batch_sizes, n->entries, n->received, n->results, n->gated,
                        n->frame, n->book_bytes,  n->out,     n->core,     n->boot };

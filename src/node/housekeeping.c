@@ -56,6 +56,7 @@ void housekeeping_second(void *arg, uint64_t now_ns)
 {
     struct node *n = arg;
     watch_disk(n);
+    state_second(n);
     logger_flush(n->logger);
     IGNORE(os_timer_set(n->os, &n->second_timer, now_ns + NS_PER_S)); /* none left: no watch */
 }

@@ -17,6 +17,7 @@
 #include "node/node.h"
 #include "node/op.h"
 #include "raft/raft.h"
+#include "store/flush.h"
 #include "store/home.h"
 #include "store/log.h"
 
@@ -57,6 +58,19 @@ struct boot_log {
     struct raft_conf newest; /* configuration in the log */
     struct raft_conf older;  /* the one before it */
     uint32_t sizes[RAFT_SIZE_RING];
+};
+
+/* The state machine's store. */
+struct state {
+    struct os_dir *dir;
+    struct backing *backing; /* NULL: in memory */
+    struct tables tables;
+    struct flush flush;
+    bool open;
+    uint64_t flushed;   /* applied index that is on disk */
+    uint64_t flushing;  /* the one that the flush under way will leave */
+    uint64_t seen;      /* applied index a second ago */
+    uint64_t log_bytes; /* applied since the last flush began */
 };
 
 struct node {
@@ -112,7 +126,7 @@ struct node {
 
     /* kv actor */
     struct log *log;
-    struct tables tables;
+    struct state state;
     struct kv kv;
     uint64_t apply_target;
     uint64_t applied_told;
@@ -161,6 +175,14 @@ void raft_send_release(struct node *n);
 void kv_actor_receive(void *self, const struct actor_msg *msg);
 void kv_actor_turn(void *self);
 void kv_actor_read(struct node *n, struct op *op);
+
+/* ---- state.c ---- */
+enum err state_open(struct node *n, const struct log_recovered *rec, struct diag *diag);
+bool state_stalled(const struct node *n);  /* nothing is applied until the flush has ended */
+enum err state_room(const struct node *n); /* for one more write: ERR_BUSY, ERR_DISK_FULL */
+void state_turn(struct node *n);           /* at the end of each turn of the kv actor */
+void state_second(struct node *n);
+void state_close(struct node *n, bool whole);
 
 /* ---- forward.c ---- */
 bool forward_out(struct node *n, struct op *op, uint64_t leader);

@@ -10,6 +10,7 @@ static enum err apply_one(struct node *n, uint64_t index)
     TRY(log_read(n->log, index, &e));
     result->code = ERR_OK;
     result->revision = n->kv.revision;
+    n->state.log_bytes += e.data.count;
     if (e.kind != RAFT_ENTRY_COMMAND) {
         kv_skip(&n->kv, index, e.term);
         return ERR_OK;
@@ -22,7 +23,7 @@ static void apply_some(struct node *n)
     uint32_t budget = NODE_APPLY_MAX;
     uint64_t began = n->kv.applied;
     uint64_t at = n->kv.applied < n->apply_target ? os_now(n->os) : 0;
-    while (n->kv.applied < n->apply_target && budget-- > 0) {
+    while (n->kv.applied < n->apply_target && budget-- > 0 && !state_stalled(n)) {
         enum err e = apply_one(n, n->kv.applied + 1);
         if (e != ERR_OK) {
             node_fail(n, e, "a committed entry cannot be applied");
@@ -34,7 +35,7 @@ static void apply_some(struct node *n)
         metrics_observe(&n->metrics, METRICS_APPLY_LATENCY, os_now(n->os) - at);
         actor_poke(&n->raft_actor);
     }
-    if (n->kv.applied < n->apply_target) {
+    if (n->kv.applied < n->apply_target && !state_stalled(n)) { /* else the flush's end pokes */
         actor_poke(&n->kv_actor);
     }
 }
@@ -98,4 +99,5 @@ void kv_actor_turn(void *self)
     }
     apply_some(n);
     answer_reads(n);
+    state_turn(n);
 }

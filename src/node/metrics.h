@@ -35,6 +35,7 @@
     X(LOG_ENTRIES, "log_entries", "Entries appended to the log")                                   \
     X(LOG_BYTES, "log_bytes", "Bytes appended to the log")                                         \
     X(APPLIED_ENTRIES, "applied_entries", "Entries applied to the state machine")                  \
+    X(FLUSHES, "flushes", "Times the state machine was written to disk")                           \
     X(SNAPSHOTS_BUILT, "snapshots_built", "Snapshots built")                                       \
     X(SNAPSHOTS_INSTALLED, "snapshots_installed", "Snapshots installed")                           \
     X(LOG_LINES_SUPPRESSED, "log_lines_suppressed", "Log lines left out by the rate limit")
@@ -44,7 +45,8 @@
     X(WRITE_LATENCY, "write_latency_seconds", "From the arrival of a write to its answer")         \
     X(READ_LATENCY, "read_latency_seconds", "From the arrival of a read to its answer")            \
     X(APPEND_LATENCY, "log_append_latency_seconds", "From an append to its durability")            \
-    X(APPLY_LATENCY, "apply_latency_seconds", "One transaction of the state machine")
+    X(APPLY_LATENCY, "apply_latency_seconds", "One transaction of the state machine")              \
+    X(FLUSH_LATENCY, "flush_latency_seconds", "One write of the state machine to disk")
 
 #define METRICS_COUNTER_ENUM(name, text, help) METRICS_##name,
 enum metrics_counter {

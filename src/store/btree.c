@@ -7,12 +7,17 @@
 
 #include "base/panic.h"
 
+#include <assert.h>
+
 struct item {
     uint32_t refs;
-    uint32_t key_bytes;
+    uint16_t key_bytes;
+    bool mark; /* no value: the key is gone */
     uint32_t value_bytes;
     uint8_t data[]; /* key, then value */
 };
+
+static_assert(BTREE_KEY_BYTES_MAX <= UINT16_MAX, "a key's length fits its field");
 
 struct btree_node {
     uint32_t refs;
@@ -30,7 +35,7 @@ static struct bytes item_key(const struct item *i)
 
 static struct bytes item_value(const struct item *i)
 {
-    return bytes_of(i->data + i->key_bytes, i->value_bytes);
+    return i->mark ? (struct bytes){ 0 } : bytes_of(i->data + i->key_bytes, i->value_bytes);
 }
 
 static uint64_t head_of(struct bytes key)
@@ -238,7 +243,8 @@ static struct item *item_new(struct btree *t, struct bytes key, struct bytes val
         return NULL;
     }
     i->refs = 1;
-    i->key_bytes = (uint32_t)key.count;
+    i->key_bytes = (uint16_t)key.count;
+    i->mark = value.data == NULL;
     i->value_bytes = (uint32_t)value.count;
     if (key.count > 0) {
         memcpy(i->data, key.data, key.count);
@@ -307,6 +313,7 @@ enum err btree_put(struct btree *t, struct bytes key, struct bytes value)
     struct btree_node *leaf = NULL;
     bool exact = false;
     ASSERT(key.count <= BTREE_KEY_BYTES_MAX);
+    ASSERT(value.data != NULL || value.count == 0);
     struct item *item = item_new(t, key, value);
     if (item == NULL) {
         return ERR_NO_MEMORY;
@@ -386,6 +393,47 @@ bool btree_del(struct btree *t, struct bytes key, enum err *out_err)
         *place[depth] = NULL;
     }
     return true;
+}
+
+/* The path down the left edge; slot 0 of each. Returns its length. */
+static int left_edge(struct btree *t, struct btree_node **path)
+{
+    int depth = 0;
+    path[0] = t->root;
+    while (!path[depth]->leaf) {
+        ASSERT(depth < BTREE_HEIGHT_MAX - 1);
+        path[depth + 1] = path[depth]->child[0];
+        depth++;
+    }
+    return depth;
+}
+
+bool btree_shed(struct btree *t, uint32_t pairs)
+{
+    struct btree_node *path[BTREE_HEIGHT_MAX];
+    while (t->root != NULL && pairs > 0) {
+        int depth = left_edge(t, path);
+        struct btree_node *leaf = path[depth];
+        ASSERT(leaf->refs == 1);
+        pairs -= leaf->count < pairs ? leaf->count : pairs;
+        for (uint16_t i = 0; i < leaf->count; i++) {
+            item_drop(t, leaf->item[i]);
+        }
+        mem_free(t->mem, leaf);
+        for (depth--; depth >= 0; depth--) {
+            item_drop(t, path[depth]->item[0]);
+            slot_remove(path[depth], 0);
+            if (path[depth]->count > 0) {
+                break;
+            }
+            mem_free(t->mem, path[depth]);
+        }
+        t->root = depth < 0 ? NULL : t->root;
+    }
+    if (t->root == NULL) {
+        btree_init(t, t->mem);
+    }
+    return t->root == NULL;
 }
 
 bool btree_seek(const struct btree *t, struct bytes from, bool after, struct bytes *out_key,

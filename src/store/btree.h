@@ -3,7 +3,8 @@
  * Shape:      nodes of BTREE_FAN slots; the first eight bytes of each key are kept in the node, so that
  *             most comparisons touch nothing else
  * Invariants: keys are unique and sorted as unsigned bytes; a frozen tree never changes: nodes that are
- *             shared with it are copied before they are written
+ *             shared with it are copied before they are written. A pair may be a mark: a key that is
+ *             known to be gone, its value's data is NULL.
  * Owns:       nodes and items, counted in the account and by references
  * Thread:     one at a time for a tree and all that were frozen from it
  */
@@ -31,14 +32,19 @@ struct btree {
 void btree_init(struct btree *t, struct mem *mem);
 void btree_done(struct btree *t);
 
-/* btree_put -- insert or replace. err ERR_NO_MEMORY: the tree is as it was. */
+/* btree_shed -- free about `pairs` pairs from the front of a tree that nobody uses any more, so that
+ * a large one costs no turn of the loop too much. True when nothing is left. */
+bool btree_shed(struct btree *t, uint32_t pairs);
+
+/* btree_put -- insert or replace; value.data NULL leaves a mark. err ERR_NO_MEMORY: the tree is as it
+ * was. */
 MUST_CHECK
 enum err btree_put(struct btree *t, struct bytes key, struct bytes value);
 
 /* btree_del -- true when the key was there; *out_err ERR_NO_MEMORY: the tree is as it was. */
 bool btree_del(struct btree *t, struct bytes key, enum err *out_err);
 
-/* btree_get -- view of the value, valid until the next change of this tree. */
+/* btree_get -- view of the value (data NULL: a mark), valid until the next change of this tree. */
 bool btree_get(const struct btree *t, struct bytes key, struct bytes *out);
 
 /* btree_freeze -- out becomes the tree as it is now, O(1); done with btree_done. */

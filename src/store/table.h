@@ -1,50 +1,69 @@
 /* store/table.h -- named ordered maps of bytes: what the state machine is made of.
  *
- * Shape:      a fixed set of tables; pairs are read and changed one at a time, or walked by seeking
+ * Shape:      changes go to an overlay in memory; under it lies the overlay that is being flushed, and
+ *             under that the backing. Reads look in that order; a deletion is a mark. Without a backing
+ *             the overlay is all there is.
  * Invariants: what a group of changes belongs to (applied index and so on) is the caller's row in
- *             TABLE_META, so it moves with the data
- * Owns:       copies of keys and values
- * Thread:     the loop's
+ *             TABLE_META, written before tables_freeze, so it moves with the data
+ * Owns:       copies of keys and values; the backing belongs to the caller
+ * Thread:     the loop's; tables_write on a worker's
  */
 #ifndef STORE_TABLE_H
 #define STORE_TABLE_H
 
+#include "store/backing.h"
 #include "store/btree.h"
 
-enum table_id {
-    TABLE_KEY,     /* user key -> record */
-    TABLE_SESSION, /* request ids already applied */
-    TABLE_META,    /* applied index, revision, configuration, hash */
-    TABLE_COUNT,
-};
-
 struct tables {
-    struct btree tree[TABLE_COUNT];
+    struct mem *mem;
+    struct backing *backing; /* NULL: memory only */
+    struct btree active[TABLE_COUNT];
+    struct btree frozen[TABLE_COUNT]; /* being flushed */
+    struct btree spent[TABLE_COUNT];  /* flushed, freed bit by bit */
+    bool flushing;
 };
 
-/* tables_open -- empty tables in memory; mem bounds them. */
-void tables_open(struct tables *t, struct mem *mem);
+/* tables_open -- what the backing holds, or empty tables; mem bounds the overlays. */
+void tables_open(struct tables *t, struct mem *mem, struct backing *backing);
 void tables_close(struct tables *t);
 
-/* table_put -- err ERR_NO_MEMORY: nothing changed. */
+/* table_put -- insert or replace. err ERR_NO_MEMORY: nothing changed. */
 MUST_CHECK
 enum err table_put(struct tables *t, enum table_id id, struct bytes key, struct bytes value);
 
-/* table_del -- err ERR_NOT_FOUND, ERR_NO_MEMORY: nothing changed. */
+/* table_del -- err ERR_NOT_FOUND, ERR_NO_MEMORY, ERR_CORRUPT, ERR_IO: nothing changed. */
 MUST_CHECK
 enum err table_del(struct tables *t, enum table_id id, struct bytes key);
 
-/* table_get -- view until the next change. */
-bool table_get(const struct tables *t, enum table_id id, struct bytes key, struct bytes *out);
+/* table_get -- view until the next change, the next read or tables_rest.
+ *   err ERR_NOT_FOUND, ERR_CORRUPT, ERR_IO */
+MUST_CHECK
+enum err table_get(const struct tables *t, enum table_id id, struct bytes key, struct bytes *out);
 
-/* table_seek -- first pair with key >= from, or > from; views until the next change. */
-bool table_seek(const struct tables *t, enum table_id id, struct bytes from, bool after,
-                struct bytes *out_key, struct bytes *out_value);
+/* table_seek -- first pair with key >= from, or > from; views as with table_get.
+ *   err ERR_NOT_FOUND (there is none), ERR_CORRUPT, ERR_IO */
+MUST_CHECK
+enum err table_seek(const struct tables *t, enum table_id id, struct bytes from, bool after,
+                    struct bytes *out_key, struct bytes *out_value);
 
-/* table_rows -- how many pairs a table has. */
-uint64_t table_rows(const struct tables *t, enum table_id id);
+/* tables_rest -- the end of a turn: views end, space of flushed rows is given back bit by bit. True
+ * when there is more to give back. */
+bool tables_rest(struct tables *t);
 
-/* tables_bytes -- of all keys and values. */
-uint64_t tables_bytes(const struct tables *t);
+/* tables_overlay_bytes -- keys and values that are not flushed, rows that are being flushed left out. */
+uint64_t tables_overlay_bytes(const struct tables *t);
+
+/* tables_freeze -- set the overlay aside for a flush and begin a new one.
+ *   pre  a backing, not flushing
+ *   err  ERR_IO, ERR_NO_MEMORY: nothing happened */
+MUST_CHECK
+enum err tables_freeze(struct tables *t);
+
+/* tables_write -- what was frozen into the backing; on a worker. err as backing_write. */
+MUST_CHECK
+enum err tables_write(const struct tables *t);
+
+/* tables_thaw -- the write ended well: drop what was frozen. */
+void tables_thaw(struct tables *t);
 
 #endif

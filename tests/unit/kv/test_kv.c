@@ -10,7 +10,7 @@ static struct kv kv;
 static void fresh(void)
 {
     mem_init(&mem, "test", 64u << 20);
-    tables_open(&tables, &mem);
+    tables_open(&tables, &mem, NULL);
     CHECK(kv_open(&kv, &tables) == ERR_OK);
 }
 
@@ -82,7 +82,7 @@ static void sessions_bounded(void)
         apply(client, 1, &a, 1);
     }
     CHECK_U64(kv.sessions, KV_SESSIONS_MAX);
-    CHECK_U64(table_rows(&tables, TABLE_SESSION), 2 * KV_SESSIONS_MAX);
+    CHECK_U64(tables.active[TABLE_SESSION].count, 2 * KV_SESSIONS_MAX);
     int64_t before = kv.revision;
     apply(KV_SESSIONS_MAX + 10, 1, &a, 1);
     CHECK_U64(kv.revision, before);

@@ -1,0 +1,98 @@
+/* sim/backing.c -- trees that are changed by whole writes. */
+#include "sim/backing.h"
+
+#include "base/list.h"
+
+#include "base/panic.h"
+
+static struct sim_backing *of(struct backing *b)
+{
+    return CONTAINER_OF(b, struct sim_backing, base);
+}
+
+static enum err get(struct backing *b, enum table_id id, struct bytes key, struct bytes *out)
+{
+    return btree_get(&of(b)->tree[id], key, out) ? ERR_OK : ERR_NOT_FOUND;
+}
+
+static enum err seek(struct backing *b, enum table_id id, struct bytes from, bool after,
+                     struct bytes *out_key, struct bytes *out_value)
+{
+    bool found = btree_seek(&of(b)->tree[id], from, after, out_key, out_value);
+    return found ? ERR_OK : ERR_NOT_FOUND;
+}
+
+static void rest(struct backing *b)
+{
+    (void)b;
+}
+
+static enum err prepare(struct backing *b, uint64_t rows, uint64_t bytes)
+{
+    (void)b;
+    (void)rows;
+    (void)bytes;
+    return ERR_OK;
+}
+
+static enum err take(struct btree *to, const struct btree *from)
+{
+    struct bytes key = { 0 };
+    struct bytes value;
+    bool more = btree_seek(from, key, false, &key, &value);
+    while (more) {
+        enum err e = ERR_OK;
+        if (value.data != NULL) {
+            TRY(btree_put(to, key, value));
+        } else {
+            btree_del(to, key, &e);
+            TRY(e);
+        }
+        more = btree_seek(from, key, true, &key, &value);
+    }
+    return ERR_OK;
+}
+
+static enum err write_rows(struct backing *base, const struct backing_batch *batch)
+{
+    struct sim_backing *b = of(base);
+    bool last = false;
+    if (b->disk != NULL) {
+        TRY(sim_disk_op(b->disk, &last));
+    }
+    if (last && prng_below(&b->disk->prng, 2) == 0) {
+        return ERR_IO; /* the crash came before its last sync */
+    }
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        TRY(take(&b->tree[i], batch->tree[i]));
+    }
+    return last ? ERR_IO : ERR_OK;
+}
+
+static uint64_t disk_bytes(struct backing *b)
+{
+    uint64_t bytes = 0;
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        bytes += of(b)->tree[i].bytes;
+    }
+    return bytes;
+}
+
+static const struct backing_table sim_backing_table = { get,        seek,       rest, prepare,
+                                                        write_rows, disk_bytes, rest };
+
+void sim_backing_init(struct sim_backing *b, struct mem *mem, struct sim_disk *disk)
+{
+    b->base.table = &sim_backing_table;
+    b->disk = disk;
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        btree_init(&b->tree[i], mem);
+    }
+}
+
+void sim_backing_done(struct sim_backing *b)
+{
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        btree_done(&b->tree[i]);
+    }
+}

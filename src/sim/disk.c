@@ -1,0 +1,313 @@
+/* sim/disk.c -- two versions of everything, and what a crash makes of them. */
+#include "sim/disk.h"
+
+#include "base/panic.h"
+
+#include <stdio.h>
+
+void sim_disk_init(struct sim_disk *d, struct mem *mem, uint64_t seed)
+{
+    memset(d, 0, sizeof *d);
+    d->mem = mem;
+    prng_seed(&d->prng, seed);
+    for (int i = 0; i < SIM_NAMES_MAX; i++) {
+        d->name[i].now = -1;
+        d->name[i].safe = -1;
+    }
+}
+
+static void file_clear(struct sim_disk *d, int file)
+{
+    struct sim_file *f = &d->file[file];
+    mem_free(d->mem, f->now);
+    mem_free(d->mem, f->safe);
+    mem_free(d->mem, f->dirty);
+    memset(f, 0, sizeof *f);
+}
+
+void sim_disk_done(struct sim_disk *d)
+{
+    for (int i = 0; i < SIM_FILES_MAX; i++) {
+        file_clear(d, i);
+    }
+}
+
+void sim_disk_hold(struct sim_disk *d, int file)
+{
+    ASSERT(file >= 0 && file < SIM_FILES_MAX);
+    d->file[file].users++;
+}
+
+void sim_disk_release(struct sim_disk *d, int file)
+{
+    if (file >= 0 && --d->file[file].users == 0) {
+        file_clear(d, file);
+    }
+}
+
+enum err sim_disk_op(struct sim_disk *d, bool *out_last)
+{
+    *out_last = false;
+    if (d->down) {
+        return ERR_IO;
+    }
+    d->ops++;
+    if (d->ops == d->fault_at) {
+        return d->fault;
+    }
+    *out_last = d->ops == d->crash_at;
+    d->down = *out_last;
+    return ERR_OK;
+}
+
+static enum err end(bool last)
+{
+    return last ? ERR_IO : ERR_OK;
+}
+
+/* ---- names ---- */
+
+static struct sim_name *name_of(struct sim_disk *d, const char *name)
+{
+    struct sim_name *space = NULL;
+    for (int i = 0; i < SIM_NAMES_MAX; i++) {
+        struct sim_name *n = &d->name[i];
+        if (strcmp(n->name, name) == 0) {
+            return n;
+        }
+        if (space == NULL && n->now < 0 && n->safe < 0) {
+            space = n;
+        }
+    }
+    if (space != NULL) {
+        snprintf(space->name, sizeof space->name, "%s", name);
+    }
+    return space;
+}
+
+int sim_disk_find(const struct sim_disk *d, const char *name)
+{
+    for (int i = 0; i < SIM_NAMES_MAX; i++) {
+        if (strcmp(d->name[i].name, name) == 0) {
+            return d->name[i].now;
+        }
+    }
+    return -1;
+}
+
+static void point(struct sim_disk *d, int *place, int file)
+{
+    int before = *place;
+    if (file >= 0) {
+        sim_disk_hold(d, file);
+    }
+    *place = file;
+    sim_disk_release(d, before);
+}
+
+enum err sim_disk_create(struct sim_disk *d, const char *name, int *out_file)
+{
+    bool last = false;
+    struct sim_name *n = name_of(d, name);
+    int file = 0;
+    while (file < SIM_FILES_MAX && d->file[file].users > 0) {
+        file++;
+    }
+    if (n == NULL || file == SIM_FILES_MAX) {
+        return ERR_NO_SPACE;
+    }
+    TRY(sim_disk_op(d, &last));
+    point(d, &n->now, file);
+    *out_file = file;
+    return end(last);
+}
+
+enum err sim_disk_rename(struct sim_disk *d, const char *from, const char *to)
+{
+    bool last = false;
+    struct sim_name *a = name_of(d, from);
+    if (a == NULL || a->now < 0) {
+        return ERR_NO_FILE;
+    }
+    struct sim_name *b = name_of(d, to);
+    if (b == NULL) {
+        return ERR_NO_SPACE;
+    }
+    TRY(sim_disk_op(d, &last));
+    point(d, &b->now, a->now);
+    point(d, &a->now, -1);
+    return end(last);
+}
+
+enum err sim_disk_unlink(struct sim_disk *d, const char *name)
+{
+    bool last = false;
+    struct sim_name *n = name_of(d, name);
+    if (n == NULL || n->now < 0) {
+        return ERR_NO_FILE;
+    }
+    TRY(sim_disk_op(d, &last));
+    point(d, &n->now, -1);
+    return end(last);
+}
+
+enum err sim_disk_sync_names(struct sim_disk *d, const char *prefix)
+{
+    bool last = false;
+    TRY(sim_disk_op(d, &last));
+    for (int i = 0; i < SIM_NAMES_MAX && !last; i++) {
+        struct sim_name *n = &d->name[i];
+        if (strncmp(n->name, prefix, strlen(prefix)) == 0) {
+            point(d, &n->safe, n->now);
+        }
+    }
+    return end(last);
+}
+
+/* ---- bytes ---- */
+
+static enum err reserve(struct sim_disk *d, struct sim_file *f, size_t bytes)
+{
+    size_t capacity = f->capacity == 0 ? 16u * SIM_SECTOR_BYTES : f->capacity;
+    while (capacity < bytes) {
+        capacity *= 2;
+    }
+    if (capacity == f->capacity) {
+        return ERR_OK;
+    }
+    uint8_t **parts[] = { &f->now, &f->safe };
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t *moved = mem_resize(d->mem, *parts[i], capacity);
+        if (moved == NULL) {
+            return ERR_NO_SPACE;
+        }
+        memset(moved + f->capacity, 0, capacity - f->capacity);
+        *parts[i] = moved;
+    }
+    uint8_t *dirty = mem_resize(d->mem, f->dirty, capacity / SIM_SECTOR_BYTES);
+    if (dirty == NULL) {
+        return ERR_NO_SPACE;
+    }
+    memset(dirty + f->capacity / SIM_SECTOR_BYTES, 0, (capacity - f->capacity) / SIM_SECTOR_BYTES);
+    f->dirty = dirty;
+    f->capacity = capacity;
+    return ERR_OK;
+}
+
+size_t sim_disk_read(const struct sim_disk *d, int file, uint64_t offset, void *out, size_t count)
+{
+    const struct sim_file *f = &d->file[file];
+    if (offset >= f->now_bytes) {
+        return 0;
+    }
+    size_t left = f->now_bytes - (size_t)offset;
+    size_t n = count < left ? count : left;
+    memcpy(out, f->now + offset, n);
+    return n;
+}
+
+enum err sim_disk_write(struct sim_disk *d, int file, uint64_t offset, const void *data,
+                        size_t count)
+{
+    struct sim_file *f = &d->file[file];
+    bool last = false;
+    size_t to = (size_t)offset + count;
+    if (count == 0) {
+        return ERR_OK;
+    }
+    TRY(sim_disk_op(d, &last));
+    TRY(reserve(d, f, to));
+    memcpy(f->now + offset, data, count);
+    for (size_t s = (size_t)offset / SIM_SECTOR_BYTES; s <= (to - 1) / SIM_SECTOR_BYTES; s++) {
+        f->dirty[s] = 1;
+    }
+    f->now_bytes = to > f->now_bytes ? to : f->now_bytes;
+    return end(last);
+}
+
+enum err sim_disk_truncate(struct sim_disk *d, int file, uint64_t bytes)
+{
+    struct sim_file *f = &d->file[file];
+    bool last = false;
+    TRY(sim_disk_op(d, &last));
+    TRY(reserve(d, f, (size_t)bytes));
+    if (bytes < f->now_bytes) {
+        memset(f->now + bytes, 0, f->now_bytes - (size_t)bytes);
+        for (size_t s = (size_t)bytes / SIM_SECTOR_BYTES; s * SIM_SECTOR_BYTES < f->now_bytes;
+             s++) {
+            f->dirty[s] = 1;
+        }
+    }
+    f->now_bytes = (size_t)bytes;
+    return end(last);
+}
+
+enum err sim_disk_sync(struct sim_disk *d, int file)
+{
+    struct sim_file *f = &d->file[file];
+    bool last = false;
+    TRY(sim_disk_op(d, &last));
+    if (!last) {
+        for (size_t s = 0; s < f->capacity / SIM_SECTOR_BYTES; s++) {
+            if (f->dirty[s] != 0) {
+                memcpy(f->safe + s * SIM_SECTOR_BYTES, f->now + s * SIM_SECTOR_BYTES,
+                       SIM_SECTOR_BYTES);
+                f->dirty[s] = 0;
+            }
+        }
+        f->safe_bytes = f->now_bytes;
+    }
+    return end(last);
+}
+
+/* ---- the crash ---- */
+
+/* Old, new, or some of each: a sector of its own accord is torn rarely, but it is. */
+static void sector_survive(struct sim_disk *d, struct sim_file *f, size_t s)
+{
+    uint8_t *now = f->now + s * SIM_SECTOR_BYTES;
+    uint8_t *safe = f->safe + s * SIM_SECTOR_BYTES;
+    uint64_t luck = prng_below(&d->prng, 8);
+    size_t taken = luck < 4 ? 0 : luck < 7 ? SIM_SECTOR_BYTES : 0;
+    if (luck == 7) {
+        taken = (size_t)prng_below(&d->prng, SIM_SECTOR_BYTES);
+    }
+    memcpy(safe, now, taken);
+}
+
+static void file_survive(struct sim_disk *d, struct sim_file *f)
+{
+    bool resized = f->now_bytes != f->safe_bytes && prng_below(&d->prng, 2) == 0;
+    size_t bytes = resized ? f->now_bytes : f->safe_bytes;
+    for (size_t s = 0; s < f->capacity / SIM_SECTOR_BYTES; s++) {
+        if (f->dirty[s] != 0) {
+            sector_survive(d, f, s);
+            f->dirty[s] = 0;
+        }
+    }
+    memset(f->safe + bytes, 0, f->capacity - bytes);
+    if (f->capacity > 0) {
+        memcpy(f->now, f->safe, f->capacity);
+    }
+    f->now_bytes = bytes;
+    f->safe_bytes = bytes;
+}
+
+void sim_disk_restart(struct sim_disk *d)
+{
+    for (int i = 0; i < SIM_NAMES_MAX; i++) {
+        struct sim_name *n = &d->name[i];
+        if (n->now != n->safe) {
+            bool kept = prng_below(&d->prng, 2) == 0;
+            point(d, kept ? &n->safe : &n->now, kept ? n->now : n->safe);
+        }
+    }
+    for (int i = 0; i < SIM_FILES_MAX; i++) {
+        if (d->file[i].capacity > 0) {
+            file_survive(d, &d->file[i]);
+        }
+    }
+    d->down = false;
+    d->crash_at = 0;
+    d->fault_at = 0;
+}

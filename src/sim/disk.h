@@ -1,0 +1,98 @@
+/* sim/disk.h -- a disk in memory that forgets what was not synced.
+ *
+ * Shape:      files are bytes in two versions: what the process sees, and what is safe. A write changes
+ *             the first, a sync copies it to the second. Names likewise: what a directory's sync has
+ *             seen is safe.
+ * Invariants: a crash takes, for every sector and name that is not safe, the old state, the new one, or
+ *             a torn one; what is safe never changes by a crash
+ * Order:      operations are counted from 1; the crash comes inside the one that was asked for, all
+ *             later ones fail until sim_disk_restart
+ * Owns:       every byte, counted in the account
+ * Thread:     one
+ * Why:        directories themselves are taken as safe once made: only a new cluster makes them
+ */
+#ifndef SIM_DISK_H
+#define SIM_DISK_H
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "base/prng.h"
+
+enum {
+    SIM_FILES_MAX = 64,
+    SIM_NAMES_MAX = 64,
+    SIM_NAME_BYTES = 96,
+    SIM_SECTOR_BYTES = 512
+};
+
+struct sim_file {
+    uint32_t users; /* names and open handles */
+    uint8_t *now;
+    uint8_t *safe;
+    uint8_t *dirty; /* one a sector */
+    size_t now_bytes;
+    size_t safe_bytes;
+    size_t capacity; /* of both versions, whole sectors */
+};
+
+struct sim_name {
+    char name[SIM_NAME_BYTES]; /* with its directory; "": a free slot */
+    int now;                   /* file, -1: none */
+    int safe;
+};
+
+struct sim_disk {
+    struct mem *mem;
+    struct prng prng;
+    struct sim_file file[SIM_FILES_MAX];
+    struct sim_name name[SIM_NAMES_MAX];
+    uint64_t ops;
+    uint64_t crash_at; /* 0: never */
+    uint64_t fault_at; /* 0: never; this operation alone fails, with fault */
+    enum err fault;
+    bool down;
+};
+
+void sim_disk_init(struct sim_disk *d, struct mem *mem, uint64_t seed);
+void sim_disk_done(struct sim_disk *d);
+
+/* sim_disk_restart -- the power comes back: what is there is what survived. No handle is open. */
+void sim_disk_restart(struct sim_disk *d);
+
+/* sim_disk_op -- count one changing operation.
+ *   err  ERR_IO (down), or the planned fault: it must do nothing
+ *   *out_last  the crash comes in it: it may do what it likes, and then answers ERR_IO */
+MUST_CHECK
+enum err sim_disk_op(struct sim_disk *d, bool *out_last);
+
+/* sim_disk_find -- file of a name; -1: none. */
+int sim_disk_find(const struct sim_disk *d, const char *name);
+
+/* sim_disk_create -- err ERR_NO_SPACE (a table is full), ERR_IO. */
+MUST_CHECK
+enum err sim_disk_create(struct sim_disk *d, const char *name, int *out_file);
+
+MUST_CHECK
+enum err sim_disk_rename(struct sim_disk *d, const char *from, const char *to);
+MUST_CHECK
+enum err sim_disk_unlink(struct sim_disk *d, const char *name);
+
+/* sim_disk_sync_names -- all names that begin with prefix are safe now. */
+MUST_CHECK
+enum err sim_disk_sync_names(struct sim_disk *d, const char *prefix);
+
+/* Bytes of one file. Reading ends at its end. */
+size_t sim_disk_read(const struct sim_disk *d, int file, uint64_t offset, void *out, size_t count);
+MUST_CHECK
+enum err sim_disk_write(struct sim_disk *d, int file, uint64_t offset, const void *data,
+                        size_t count);
+MUST_CHECK
+enum err sim_disk_truncate(struct sim_disk *d, int file, uint64_t bytes);
+MUST_CHECK
+enum err sim_disk_sync(struct sim_disk *d, int file);
+
+/* sim_disk_hold, sim_disk_release -- an open handle keeps its file. */
+void sim_disk_hold(struct sim_disk *d, int file);
+void sim_disk_release(struct sim_disk *d, int file);
+
+#endif

@@ -1,0 +1,58 @@
+/* sim/loop.h -- a machine whose time, chance, files and threads are played: os/io.h's other side.
+ *
+ * Shape:      sim_turn does one thing that could happen now: a worker's job, the end of one, a wake-up,
+ *             a timer; when nothing is left to do, the clock jumps to the next timer
+ * Invariants: the same seed and the same calls give the same run
+ * Owns:       handles until their close; the disk is the caller's and outlives any number of machines
+ * Thread:     one; a worker's job runs inside sim_turn
+ * Why:        no sockets yet: what needs them is driven over net/mem_link.h
+ */
+#ifndef SIM_LOOP_H
+#define SIM_LOOP_H
+
+#include "os/io.h"
+#include "sim/disk.h"
+
+struct sim_loop {
+    struct os os; /* first */
+    struct mem *mem;
+    struct sim_disk *disk;
+    uint64_t now_ns;
+    struct prng prng;
+    struct heap timers;
+    struct list hooks;
+    struct list workers;
+    struct list wakers;
+};
+
+enum {
+    SIM_TIMERS_MAX = 1024
+};
+
+void sim_loop_init(struct sim_loop *l, struct mem *mem, struct sim_disk *disk, uint64_t seed);
+void sim_loop_done(struct sim_loop *l);
+
+/* sim_turn -- false when nothing can ever happen without a call from outside. */
+bool sim_turn(struct sim_loop *l);
+
+/* ---- files.c, for the table in loop.c ---- */
+enum err sim_dir_open(struct os *os, const char *path, bool create, struct os_dir **out);
+void sim_dir_close(struct os_dir *d);
+enum err sim_dir_lock(struct os_dir *d, const char *name, uint64_t *out_pid);
+enum err sim_dir_list(struct os_dir *d, os_dir_entry_fn fn, void *arg);
+enum err sim_dir_rename(struct os_dir *d, const char *from, const char *to);
+enum err sim_dir_unlink(struct os_dir *d, const char *name);
+enum err sim_dir_sync(struct os_dir *d);
+enum err sim_dir_space(struct os_dir *d, struct os_space *out);
+enum err sim_dir_stat(struct os_dir *d, const char *name, struct os_stat *out);
+const char *sim_dir_path(struct os_dir *d);
+enum err sim_file_open(struct os_dir *d, const char *name, uint32_t flags, struct os_file **out);
+enum err sim_file_read(struct os_file *f, uint64_t offset, void *out, size_t count,
+                       size_t *out_count);
+enum err sim_file_write(struct os_file *f, uint64_t offset, const void *data, size_t count);
+enum err sim_file_sync(struct os_file *f);
+enum err sim_file_size(struct os_file *f, uint64_t *out);
+enum err sim_file_truncate(struct os_file *f, uint64_t bytes);
+void sim_file_close(struct os_file *f);
+
+#endif

@@ -1,0 +1,97 @@
+/* store/backing.h -- what lies under the tables: rows that survive the process.
+ *
+ * Shape:      sorted rows per table; read by key or by seeking, written as one batch that is durable and
+ *             visible as a whole or not at all
+ * Invariants: what is read is one finished batch, the newest when reading began, until backing_rest
+ * Order:      backing_prepare, then one backing_write (on a worker), then backing_rest before the next
+ *             read; one write at a time
+ * Owns:       the files
+ * Thread:     the loop's; backing_write on a worker's while the loop reads
+ * Why:        LMDB is one, the simulator's is another: a memory map's writes cannot be played
+ */
+#ifndef STORE_BACKING_H
+#define STORE_BACKING_H
+
+#include "base/bytes.h"
+
+enum table_id {
+    TABLE_KEY,     /* user key -> record */
+    TABLE_SESSION, /* request ids already applied */
+    TABLE_META,    /* applied index, revision, configuration, hash */
+    TABLE_COUNT,
+};
+
+struct btree;
+struct backing;
+
+/* Rows of one write: a tree per table; marks are deletions. Nobody changes them meanwhile. */
+struct backing_batch {
+    const struct btree *tree[TABLE_COUNT];
+};
+
+struct backing_table {
+    enum err (*get)(struct backing *b, enum table_id id, struct bytes key, struct bytes *out);
+    enum err (*seek)(struct backing *b, enum table_id id, struct bytes from, bool after,
+                     struct bytes *out_key, struct bytes *out_value);
+    void (*rest)(struct backing *b);
+    enum err (*prepare)(struct backing *b, uint64_t rows, uint64_t bytes);
+    enum err (*write)(struct backing *b, const struct backing_batch *batch);
+    uint64_t (*disk_bytes)(struct backing *b);
+    void (*close)(struct backing *b);
+};
+
+struct backing {
+    const struct backing_table *table;
+};
+
+/* backing_get -- view until backing_rest or the next call. err ERR_NOT_FOUND, ERR_CORRUPT, ERR_IO. */
+MUST_CHECK
+static inline enum err backing_get(struct backing *b, enum table_id id, struct bytes key,
+                                   struct bytes *out)
+{
+    return b->table->get(b, id, key, out);
+}
+
+/* backing_seek -- the first row with key >= from, or > from; views until backing_rest or the next
+ * call. err ERR_NOT_FOUND (no such row), ERR_CORRUPT, ERR_IO. */
+MUST_CHECK
+static inline enum err backing_seek(struct backing *b, enum table_id id, struct bytes from,
+                                    bool after, struct bytes *out_key, struct bytes *out_value)
+{
+    return b->table->seek(b, id, from, after, out_key, out_value);
+}
+
+/* backing_rest -- views end; the next read sees the newest finished write. */
+static inline void backing_rest(struct backing *b)
+{
+    b->table->rest(b);
+}
+
+/* backing_prepare -- make room for a write of so many rows and bytes. err ERR_IO, ERR_NO_MEMORY. */
+MUST_CHECK
+static inline enum err backing_prepare(struct backing *b, uint64_t rows, uint64_t bytes)
+{
+    return b->table->prepare(b, rows, bytes);
+}
+
+/* backing_write -- all rows, durable on return.
+ *   err  ERR_NO_SPACE, ERR_BUSY (prepared too small): nothing was written, try again later
+ *        ERR_CORRUPT, ERR_SYNC_FAILED, ERR_IO */
+MUST_CHECK
+static inline enum err backing_write(struct backing *b, const struct backing_batch *batch)
+{
+    return b->table->write(b, batch);
+}
+
+/* backing_disk_bytes -- size of the files. */
+static inline uint64_t backing_disk_bytes(struct backing *b)
+{
+    return b->table->disk_bytes(b);
+}
+
+static inline void backing_close(struct backing *b)
+{
+    b->table->close(b);
+}
+
+#endif

@@ -1,0 +1,225 @@
+/* store/backing_lmdb.c -- the environment, its transactions, and room to grow.
+ *
+ * Why: no NOSYNC, no WRITEMAP, no MAPASYNC: without them the file is whole after any power cut; with
+ *      them it was unreadable after every one that was tried
+ */
+#include "store/backing_lmdb.h"
+
+#include "base/mem.h"
+#include "base/panic.h"
+#include "store/btree.h"
+#include "store/lmdb_rows.h"
+
+#define MAP_BYTES_FIRST (4ull * 1024 * 1024 * 1024)
+#define MAP_BYTES_MAX (16ull * 1024 * 1024 * 1024 * 1024)
+#define MAP_BYTES_SPARE (256ull * 1024 * 1024)
+enum {
+    BACKING_FORMAT = 1,
+    HEAD_BYTES = 16,
+    ROW_PAGES_BYTES = 16 * 1024 /* a row may rewrite a leaf of its own and the path to it */
+};
+
+struct backing_lmdb {
+    struct backing base; /* first */
+    struct mem *mem;
+    MDB_env *env;
+    struct lmdb_dbs dbs;
+    MDB_txn *txn; /* read transaction of this turn, NULL before the first */
+    bool reading; /* txn is under way */
+    uint64_t map_bytes;
+    uint8_t room[LMDB_KEY_BYTES_MAX]; /* key of the last seek */
+};
+
+static enum err read_begin(struct backing_lmdb *b)
+{
+    if (b->reading) {
+        return ERR_OK;
+    }
+    int rc =
+        b->txn == NULL ? mdb_txn_begin(b->env, NULL, MDB_RDONLY, &b->txn) : mdb_txn_renew(b->txn);
+    b->reading = rc == 0;
+    return lmdb_err(rc);
+}
+
+static enum err lmdb_get(struct backing *base, enum table_id id, struct bytes key,
+                         struct bytes *out)
+{
+    struct backing_lmdb *b = (struct backing_lmdb *)base;
+    if (key.count == 0 || key.count > LMDB_KEY_BYTES_MAX) {
+        return ERR_NOT_FOUND;
+    }
+    TRY(read_begin(b));
+    return lmdb_rows_get(b->txn, &b->dbs, id, key, out);
+}
+
+static enum err lmdb_seek(struct backing *base, enum table_id id, struct bytes from, bool after,
+                          struct bytes *out_key, struct bytes *out_value)
+{
+    struct backing_lmdb *b = (struct backing_lmdb *)base;
+    TRY(read_begin(b));
+    return lmdb_rows_seek(b->txn, &b->dbs, id, from, after, b->room, out_key, out_value);
+}
+
+static void lmdb_rest(struct backing *base)
+{
+    struct backing_lmdb *b = (struct backing_lmdb *)base;
+    if (b->reading) {
+        mdb_txn_reset(b->txn);
+        b->reading = false;
+    }
+}
+
+static uint64_t lmdb_disk_bytes(struct backing *base)
+{
+    struct backing_lmdb *b = (struct backing_lmdb *)base;
+    MDB_envinfo info;
+    MDB_stat stat;
+    IGNORE(lmdb_err(mdb_env_info(b->env, &info))); /* cannot fail with an open environment */
+    IGNORE(lmdb_err(mdb_env_stat(b->env, &stat)));
+    return ((uint64_t)info.me_last_pgno + 1) * stat.ms_psize;
+}
+
+/* The map is address space only; it grows before a write could fill it. */
+static enum err lmdb_prepare(struct backing *base, uint64_t rows, uint64_t bytes)
+{
+    struct backing_lmdb *b = (struct backing_lmdb *)base;
+    uint64_t want = lmdb_disk_bytes(base) + rows * ROW_PAGES_BYTES + 4 * bytes;
+    uint64_t map = b->map_bytes;
+    while (map < want + want / 4 && map < MAP_BYTES_MAX) {
+        map *= 2;
+    }
+    if (map == b->map_bytes) {
+        return ERR_OK;
+    }
+    lmdb_rest(base);
+    enum err e = lmdb_err(mdb_env_set_mapsize(b->env, map));
+    b->map_bytes = e == ERR_OK ? map : b->map_bytes;
+    return e;
+}
+
+static enum err write_tree(struct backing_lmdb *b, MDB_txn *txn, enum table_id id,
+                           const struct btree *tree)
+{
+    struct bytes key = { 0 };
+    struct bytes value;
+    bool more = btree_seek(tree, key, false, &key, &value);
+    while (more) {
+        TRY(value.data != NULL ? lmdb_rows_put(txn, &b->dbs, id, key, value)
+                               : lmdb_rows_del(txn, &b->dbs, id, key));
+        more = btree_seek(tree, key, true, &key, &value);
+    }
+    return ERR_OK;
+}
+
+static enum err lmdb_write(struct backing *base, const struct backing_batch *batch)
+{
+    struct backing_lmdb *b = (struct backing_lmdb *)base;
+    MDB_txn *txn = NULL;
+    TRY(lmdb_err(mdb_txn_begin(b->env, NULL, 0, &txn)));
+    enum err e = ERR_OK;
+    for (int i = 0; i < TABLE_COUNT && e == ERR_OK; i++) {
+        e = write_tree(b, txn, (enum table_id)i, batch->tree[i]);
+    }
+    if (e != ERR_OK) {
+        mdb_txn_abort(txn);
+        return e;
+    }
+    return lmdb_err(mdb_txn_commit(txn)); /* frees the transaction either way */
+}
+
+static void lmdb_close(struct backing *base)
+{
+    struct backing_lmdb *b = (struct backing_lmdb *)base;
+    if (b->txn != NULL) {
+        mdb_txn_abort(b->txn);
+    }
+    if (b->env != NULL) {
+        mdb_env_close(b->env);
+    }
+    mem_free(b->mem, b);
+}
+
+static const struct backing_table lmdb_table = { lmdb_get,     lmdb_seek,  lmdb_rest,
+                                                 lmdb_prepare, lmdb_write, lmdb_disk_bytes,
+                                                 lmdb_close };
+
+/* ---- Opening ---- */
+
+static enum err open_dbs(struct backing_lmdb *b, MDB_txn *txn)
+{
+    static const char *names[TABLE_COUNT] = { "key", "session", "meta" };
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        TRY(lmdb_err(mdb_dbi_open(txn, names[i], MDB_CREATE, &b->dbs.table[i])));
+    }
+    TRY(lmdb_err(mdb_dbi_open(txn, "extra", MDB_CREATE, &b->dbs.extra)));
+    return lmdb_err(mdb_dbi_open(txn, "head", MDB_CREATE, &b->dbs.head));
+}
+
+/* The head row says which format and whose rows these are. */
+static enum err check_head(struct backing_lmdb *b, MDB_txn *txn, uint64_t salt)
+{
+    MDB_val k = { 4, "head" };
+    MDB_val v;
+    uint8_t text[HEAD_BYTES];
+    int rc = mdb_get(txn, b->dbs.head, &k, &v);
+    if (rc == MDB_NOTFOUND) {
+        struct writer w = writer_of(text, sizeof text);
+        writer_u64(&w, BACKING_FORMAT);
+        writer_u64(&w, salt);
+        v = (MDB_val){ sizeof text, text };
+        return lmdb_err(mdb_put(txn, b->dbs.head, &k, &v, 0));
+    }
+    TRY(lmdb_err(rc));
+    struct reader r = reader_of(bytes_of(v.mv_data, v.mv_size));
+    uint64_t format = reader_u64(&r);
+    uint64_t theirs = reader_u64(&r);
+    if (r.bad || format == 0) {
+        return ERR_CORRUPT;
+    }
+    return format > BACKING_FORMAT ? ERR_NEWER_FORMAT : theirs != salt ? ERR_WRONG_NODE : ERR_OK;
+}
+
+static enum err open_env(struct backing_lmdb *b, const char *path, uint64_t salt)
+{
+    MDB_txn *txn = NULL;
+    TRY(lmdb_err(mdb_env_create(&b->env)));
+    TRY(lmdb_err(mdb_env_set_maxdbs(b->env, TABLE_COUNT + 2)));
+    TRY(lmdb_err(mdb_env_set_mapsize(b->env, b->map_bytes)));
+    TRY(lmdb_err(mdb_env_open(b->env, path, MDB_NOTLS | MDB_NORDAHEAD, 0600)));
+    TRY(lmdb_err(mdb_txn_begin(b->env, NULL, 0, &txn)));
+    enum err e = open_dbs(b, txn);
+    e = e == ERR_OK ? check_head(b, txn, salt) : e;
+    if (e != ERR_OK) {
+        mdb_txn_abort(txn);
+        return e;
+    }
+    return lmdb_err(mdb_txn_commit(txn));
+}
+
+enum err backing_lmdb_open(struct os_dir *dir, const struct backing_lmdb_options *options,
+                           struct backing **out, struct diag *diag)
+{
+    const char *path = os_dir_path(dir);
+    struct os_stat stat = { 0 };
+    ASSERT(path != NULL);
+    struct backing_lmdb *b = mem_alloc(options->mem, sizeof *b);
+    if (b == NULL) {
+        return diag_set(diag, ERR_NO_MEMORY, "no memory for the state machine's store");
+    }
+    memset(b, 0, sizeof *b);
+    b->base.table = &lmdb_table;
+    b->mem = options->mem;
+    b->map_bytes = options->map_bytes != 0 ? options->map_bytes : MAP_BYTES_FIRST;
+    if (os_dir_stat(dir, "data.mdb", &stat) == ERR_OK) {
+        while (b->map_bytes < stat.bytes + stat.bytes / 2 + MAP_BYTES_SPARE) {
+            b->map_bytes *= 2;
+        }
+    }
+    enum err e = open_env(b, path, options->salt);
+    if (e != ERR_OK) {
+        lmdb_close(&b->base);
+        return diag_set(diag, e, "state machine %s/data.mdb: %s", path, err_text(e));
+    }
+    *out = &b->base;
+    return ERR_OK;
+}
