@@ -202,6 +202,7 @@ enum err mesh_load(struct node *n, struct diag *diag);
 enum err init_begin(struct service *s, const struct service_member *members, uint32_t count,
                     struct service_call *call);
 void init_advance(struct node *n);
+void init_expire(struct node *n, uint64_t now_ns);
 
 /* ---- backend_raft.c ---- */
 extern const struct service_table backend_raft_table;

@@ -6,17 +6,31 @@
 #include <stdio.h>
 
 enum {
-    INIT_TEXT_BYTES_MAX = 256
+    INIT_TEXT_BYTES_MAX = 512,
+    INIT_MEMBER_BYTES_MAX = 8 + 2 * (NODE_ADDR_BYTES_MAX + 2),
 };
 
-/* The operation carries the members' ids, little-endian, one after the other. */
-static uint32_t ids_of(const struct op *op, uint64_t ids[SERVICE_MEMBERS_MAX])
+/* The operation carries the members one after the other: id, address, raft address. */
+static void members_put(struct writer *w, const struct service_member *members, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        writer_u64(w, members[i].id);
+        writer_blob(w, members[i].addr);
+        writer_blob(w, members[i].raft_addr);
+    }
+}
+
+static uint32_t members_of(const struct op *op, struct service_member *out)
 {
     struct reader r = reader_of(bytes_of(op->data, op->data_bytes));
     uint32_t count = 0;
-    while (reader_left(&r) >= 8 && count < SERVICE_MEMBERS_MAX) {
-        ids[count++] = reader_u64(&r);
+    while (reader_left(&r) > 0 && count < RAFT_VOTERS_MAX) {
+        out[count].id = reader_u64(&r);
+        out[count].addr = reader_blob(&r, NODE_ADDR_BYTES_MAX);
+        out[count].raft_addr = reader_blob(&r, NODE_ADDR_BYTES_MAX);
+        count++;
     }
+    ASSERT(reader_done(&r));
     return count;
 }
 
@@ -34,21 +48,21 @@ static enum err members_check(const struct node *n, const struct service_member 
                 return ERR_BAD_REQUEST;
             }
         }
-        if (members[i].id == 0) {
+        if (members[i].id == 0 || members[i].addr.count >= NODE_ADDR_BYTES_MAX ||
+            members[i].raft_addr.count >= NODE_ADDR_BYTES_MAX) {
             return ERR_BAD_REQUEST;
         }
     }
     return self ? ERR_OK : ERR_BAD_REQUEST;
 }
 
-/* Texts of members whose key is known; the others' come when their key does. */
+/* All keys are known by now. */
 static void texts_set(struct node *n, const struct service_member *members, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         struct book_entry *e = book_by_id(&n->book, members[i].id);
-        if (e != NULL) {
-            book_texts_set(&n->book, e, members[i].addr, members[i].raft_addr);
-        }
+        ASSERT(e != NULL);
+        book_texts_set(&n->book, e, members[i].addr, members[i].raft_addr);
     }
 }
 
@@ -57,7 +71,7 @@ enum err init_begin(struct service *s, const struct service_member *members, uin
 {
     struct node *n = (struct node *)s;
     struct raft_status st;
-    uint8_t room[8 * SERVICE_MEMBERS_MAX];
+    uint8_t room[INIT_MEMBER_BYTES_MAX * RAFT_VOTERS_MAX];
     struct writer w = writer_of(room, sizeof room);
     struct op *op = NULL;
     raft_status(n->core, &st);
@@ -68,10 +82,8 @@ enum err init_begin(struct service *s, const struct service_member *members, uin
         return ERR_ALREADY_INITIALIZED;
     }
     TRY(members_check(n, members, count));
-    texts_set(n, members, count);
-    for (uint32_t i = 0; i < count; i++) {
-        writer_u64(&w, members[i].id);
-    }
+    members_put(&w, members, count);
+    ASSERT(!w.bad);
     uint64_t now = os_now(n->os);
     uint64_t deadline =
         call->deadline_ns != 0 ? call->deadline_ns : now + CALL_MS_DEFAULT * 1000000ull;
@@ -84,26 +96,30 @@ enum err init_begin(struct service *s, const struct service_member *members, uin
     return ERR_OK;
 }
 
-static bool all_known(struct node *n, const uint64_t *ids, uint32_t count)
+static bool all_known(struct node *n, const struct service_member *members, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (book_by_id(&n->book, ids[i]) == NULL) {
+        if (book_by_id(&n->book, members[i].id) == NULL) {
             return false;
         }
     }
     return true;
 }
 
-static void write_entry(struct node *n, struct op *op, const uint64_t *ids, uint32_t count)
+static void write_entry(struct node *n, struct op *op, const struct service_member *members,
+                        uint32_t count)
 {
+    uint64_t ids[RAFT_VOTERS_MAX];
     struct raft_conf c = { 0 };
     struct writer tail =
         writer_of(n->frame + RAFT_CONF_BYTES_MAX, n->frame_capacity - RAFT_CONF_BYTES_MAX);
     static_assert((int)RAFT_CONF_BYTES_MAX < (int)BOOK_BYTES_MAX, "the frame has room for both");
-    enum err e = book_tail_encode(&n->book, ids, count, &tail);
+    texts_set(n, members, count);
     for (uint32_t i = 0; i < count; i++) {
-        c.voter[c.voter_count++] = ids[i];
+        ids[i] = members[i].id;
+        c.voter[c.voter_count++] = members[i].id;
     }
+    enum err e = book_tail_encode(&n->book, ids, count, &tail);
     if (e != ERR_OK) {
         backend_answer(n, op, e, 0);
         return;
@@ -127,7 +143,7 @@ static void answer_members(struct node *n, struct op *op)
 
 static void advance_one(struct node *n, struct op *op)
 {
-    uint64_t ids[SERVICE_MEMBERS_MAX];
+    struct service_member members[RAFT_VOTERS_MAX];
     struct raft_status st;
     raft_status(n->core, &st);
     if (op->state == OP_PROPOSED) {
@@ -136,11 +152,44 @@ static void advance_one(struct node *n, struct op *op)
         }
         return;
     }
-    uint32_t count = ids_of(op, ids);
+    uint32_t count = members_of(op, members);
     if (st.last > 0) {
         backend_answer(n, op, ERR_ALREADY_INITIALIZED, 0);
-    } else if (all_known(n, ids, count)) {
-        write_entry(n, op, ids, count);
+    } else if (all_known(n, members, count)) {
+        write_entry(n, op, members, count);
+    }
+}
+
+/* The time is over and endpoints are still missing: say whose. */
+static void answer_missing(struct node *n, struct op *op)
+{
+    struct service_member members[RAFT_VOTERS_MAX];
+    char text[INIT_TEXT_BYTES_MAX];
+    struct writer w = writer_of(text, sizeof text);
+    uint32_t count = members_of(op, members);
+    const char *before = "";
+    writer_text(&w, "no endpoint is known for node ");
+    for (uint32_t i = 0; i < count; i++) {
+        if (book_by_id(&n->book, members[i].id) == NULL) {
+            writer_text(&w, "%s%llu", before, (unsigned long long)members[i].id);
+            before = ", ";
+        }
+    }
+    writer_text(&w, "; name it with --peers or POST /add-peer");
+    text[w.offset] = '\0';
+    struct service_reply reply = { .code = ERR_UNKNOWN_ENDPOINT, .detail = text };
+    op_answer(n->ops, op, &reply);
+}
+
+void init_expire(struct node *n, uint64_t now_ns)
+{
+    struct list *node = n->inits.next;
+    while (node != &n->inits) {
+        struct op *op = CONTAINER_OF(node, struct op, wait);
+        node = node->next;
+        if (op->state == OP_QUEUED && op->deadline_ns <= now_ns) {
+            answer_missing(n, op);
+        }
     }
 }
 

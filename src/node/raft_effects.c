@@ -33,7 +33,7 @@ static uint32_t entries_of_core(struct node *n, const struct raft_effect *e,
     size_t total = e->payload_count + step->tail.count;
     ASSERT(total <= n->frame_capacity);
     memcpy(n->frame, e->payload, e->payload_count);
-    memcpy(n->frame + e->payload_count, step->tail.data, step->tail.count);
+    memmove(n->frame + e->payload_count, step->tail.data, step->tail.count); /* init's lies there */
     x->data = bytes_of(n->frame, total);
     return 1;
 }
