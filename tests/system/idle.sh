@@ -61,14 +61,18 @@ window() {
     check "$1: no file was touched" [ "$touched" = 0 ]
 }
 
-# settle -- all have the same state, and half a second long nobody writes.
+# settle -- all have the same state, and three seconds long nobody writes: a node flushes its state
+# machine once after work has paused.
 settle() {
-    local i
+    local i quiet=0 last="" now
     wait_for 15 converged 1 2 3 || fail "the nodes did not converge"
-    for ((i = 0; i < 60; i++)); do
-        LAST=$(for id in 1 2 3; do written "${PID[$id]}"; done)
-        sleep 0.5
-        [ "$LAST" != "$(for id in 1 2 3; do written "${PID[$id]}"; done)" ] || return 0
+    for ((i = 0; i < 120; i++)); do
+        now=$(for id in 1 2 3; do written "${PID[$id]}"; done)
+        quiet=$((quiet + 1))
+        [ "$now" = "$last" ] || quiet=0
+        [ "$quiet" -lt 12 ] || return 0
+        last=$now
+        sleep 0.25
     done
     fail "the nodes write on and on"
 }
