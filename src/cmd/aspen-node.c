@@ -13,7 +13,8 @@
 
 enum {
     TEXT_BYTES_MAX = 64 * 1024,
-    DRAIN_MS_MAX = 2000
+    DRAIN_MS_MAX = 2000,
+    FILES = HTTP_CONNS_MAX + 512 /* connections, and everything else */
 };
 #define NS_PER_MS 1000000ull
 
@@ -157,18 +158,28 @@ static enum err write_addr(struct server *s, const struct os_addr *addr)
 {
     char text[OS_ADDR_TEXT_MAX + 1];
     struct os_file *file = NULL;
+    struct os_dir *own = NULL;
     struct os_dir *dir = s->node != NULL ? node_dir(s->node) : NULL;
-    if (dir == NULL) {
-        return ERR_OK;
+    if (dir == NULL) { /* a node that keeps nothing tells where it is, where it can */
+        if (os_dir_open(s->os, s->config.data_dir, true, &own) != ERR_OK) {
+            return ERR_OK;
+        }
+        dir = own;
     }
     os_addr_format(addr, text);
     size_t count = strlen(text);
     text[count++] = '\n';
-    TRY(os_file_open(dir, "http.addr.part", OS_OPEN_WRITE | OS_OPEN_CREATE, &file));
-    enum err e = os_file_truncate(file, 0);
-    e = e == ERR_OK ? os_file_write(file, 0, text, count) : e;
-    os_file_close(file);
-    return e == ERR_OK ? os_dir_rename(dir, "http.addr.part", "http.addr") : e;
+    enum err e = os_file_open(dir, "http.addr.part", OS_OPEN_WRITE | OS_OPEN_CREATE, &file);
+    if (e == ERR_OK) {
+        e = os_file_truncate(file, 0);
+        e = e == ERR_OK ? os_file_write(file, 0, text, count) : e;
+        os_file_close(file);
+        e = e == ERR_OK ? os_dir_rename(dir, "http.addr.part", "http.addr") : e;
+    }
+    if (own != NULL) {
+        os_dir_close(own);
+    }
+    return e;
 }
 
 static enum err open_api(struct server *s, struct diag *diag)
@@ -250,6 +261,7 @@ int main(int argc, char **argv)
         return CONFIG_EXIT_FAILED;
     }
     s->os = os_linux_os(s->loop);
+    os_linux_files(FILES);
     if (configure(s, argc, argv, &code)) {
         code = serve(s);
     }

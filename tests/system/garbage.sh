@@ -52,7 +52,7 @@ not_grown() {
     for id in 1 2 3; do
         rss=$(status_kib "${PID[$id]}" VmRSS)
         echo "# node $id: ${RSS[$id]} KiB resident before, $rss after, $(status_kib "${PID[$id]}" VmHWM) at most"
-        [ "$rss" -le $((RSS[id] + RSS_KIB_GROWTH_MAX)) ] || good=1
+        [ "$rss" -le $((${RSS[$id]} + RSS_KIB_GROWTH_MAX)) ] || good=1
     done
     return $good
 }

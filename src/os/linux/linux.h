@@ -24,6 +24,10 @@ enum err os_linux_open(struct mem *mem, struct os_linux **out, struct diag *diag
 /* os_linux_os -- the object that all rooms take. */
 struct os *os_linux_os(struct os_linux *l);
 
+/* os_linux_files -- ask the system for count descriptors, where fewer are allowed; what it grants may be
+ * less: listeners rest when none is left. For the whole process. */
+void os_linux_files(uint32_t count);
+
 /* os_linux_signals -- call fn(arg) on the loop for SIGINT and SIGTERM, which are blocked for the
  * process from then on; call it before any worker is opened. err ERR_IO. */
 MUST_CHECK

@@ -1,10 +1,11 @@
-/* os/linux/machine.c -- clock, entropy and the list of interfaces. */
+/* os/linux/machine.c -- clock, entropy, the list of interfaces, the limit of descriptors. */
 #include "base/panic.h"
 #include "os/linux/impl.h"
 
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #define NS_PER_S 1000000000ull
@@ -86,4 +87,14 @@ uint32_t linux_interfaces(struct os *os, struct os_addr *out, uint32_t max)
     count += collect(all, true, out + count, max - count);
     freeifaddrs(all);
     return count;
+}
+
+void os_linux_files(uint32_t count)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < count) {
+        limit.rlim_cur = limit.rlim_max < count ? limit.rlim_max : count;
+        int rc = setrlimit(RLIMIT_NOFILE, &limit);
+        (void)rc; /* then it is as it was */
+    }
 }
