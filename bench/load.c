@@ -1,4 +1,5 @@
-/* bench/load.c -- closed-loop load: N clients, each with one request on the way, over one epoll loop.
+/* bench/load.c -- closed-loop load: N clients, each with one request on the way, over one epoll
+ * loop.
  *
  * Shape: warm up, measure, print one line of JSON; with --fill every key is written once instead
  * Why:   the same loop drives every system, so that differences are the systems'

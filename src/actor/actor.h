@@ -1,12 +1,12 @@
 /* actor/actor.h -- actors on one loop: a struct, a mailbox, one receive function, a fair scheduler.
  *
- * Shape:      a scheduler holds actors in the order they were spawned; a turn gives each of them up to
- *             its budget of messages, then its turn_end, and goes round until all mailboxes are empty or
- *             the rounds are used up
- * Invariants: a full mailbox is an error to the sender, never growth; the order in which messages are
- *             handled follows from the order in which they were sent, and from nothing else
- * Owns:       mailboxes, counted in the account; what a message points to belongs to whoever the two
- *             actors agreed on
+ * Shape:      a scheduler holds actors in the order they were spawned; a turn gives each of them
+ *             up to its budget of messages, then its turn_end, and goes round until all mailboxes
+ *             are empty or the rounds are used up
+ * Invariants: a full mailbox is an error to the sender, never growth; the order in which messages
+ *             are handled follows from the order in which they were sent, and from nothing else
+ * Owns:       mailboxes, counted in the account; what a message points to belongs to whoever the
+ *             two actors agreed on
  * Thread:     the loop's
  */
 #ifndef ACTOR_ACTOR_H

@@ -16,7 +16,8 @@ enum {
 };
 #define NS_PER_MS 1000000ull
 
-/* A new deadline, whatever ran before. False: without one a connection may not live, it is closed. */
+/* A new deadline, whatever ran before. False: without one a connection may not live, it is
+ * closed. */
 static bool arm(struct http_conn *c, enum http_conn_wait wait)
 {
     static const uint32_t ms[] = { 0, HTTP_HEAD_MS_MAX, HTTP_BODY_MS_MAX, HTTP_WRITE_MS_MAX,
@@ -73,8 +74,8 @@ static void shrink_in(struct http_conn *c)
     }
 }
 
-/* Room for need bytes of input. Large requests may fill three quarters of the account, so that small
- * ones, and answers, always find room. */
+/* Room for need bytes of input. Large requests may fill three quarters of the account, so that
+ * small ones, and answers, always find room. */
 static bool room_in(struct http_conn *c, size_t need)
 {
     const struct mem *m = c->api->mem;
@@ -118,7 +119,8 @@ void http_conn_close(struct http_conn *c)
     conn_free(c);
 }
 
-/* Say the end, then swallow what still comes: closing at once could destroy the answer on its way. */
+/* Say the end, then swallow what still comes: closing at once could destroy the answer on its
+ * way. */
 static void linger(struct http_conn *c)
 {
     os_conn_shutdown(c->conn);

@@ -2,8 +2,8 @@
  *
  * Shape:      READING until a request is whole, BUSY until its answer is queued, then the next one;
  *             pipelined requests wait in the buffer, so answers keep their order
- * Invariants: every request gets exactly one answer; after a protocol error the connection is closed,
- *             the answer first
+ * Invariants: every request gets exactly one answer; after a protocol error the connection is
+ *             closed, the answer first
  * Owns:       its buffers, counted in the account
  * Thread:     the loop's
  */
@@ -65,7 +65,8 @@ extern const struct os_tcp_handler http_conn_handler;
 struct bytes http_conn_path(const struct http_conn *c);
 struct bytes http_conn_body(const struct http_conn *c);
 
-/* http_conn_answer -- the answer to the request at hand. headers: complete lines with CRLF, or empty. */
+/* http_conn_answer -- the answer to the request at hand. headers: complete lines with CRLF, or
+ * empty. */
 void http_conn_answer(struct http_conn *c, int status, const char *type, struct bytes headers,
                       struct bytes body);
 

@@ -1,7 +1,9 @@
-/* api/http_parse.h -- HTTP/1.1 request heads and chunked bodies, strictly (RFC 9112); bytes in, facts out.
+/* api/http_parse.h -- HTTP/1.1 request heads and chunked bodies, strictly (RFC 9112); bytes in,
+ * facts out.
  *
- * Invariants: what two parsers could read differently is refused: bare CR or LF, folded lines, spaces
- *             before a colon, two lengths, a length beside chunks, chunk extensions, trailers
+ * Invariants: what two parsers could read differently is refused: bare CR or LF, folded lines,
+ *             spaces before a colon, two lengths, a length beside chunks, chunk extensions,
+ *             trailers
  * Owns:       nothing; offsets point into the caller's buffer
  * Thread:     any, pure
  */

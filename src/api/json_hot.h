@@ -9,11 +9,12 @@
 
 #include "base/bytes.h"
 
-/* json_hot_plain -- how many bytes at the front are printable ASCII and need no escape in a string. */
+/* json_hot_plain -- how many bytes at the front are printable ASCII and need no escape in a
+ * string. */
 size_t json_hot_plain(struct bytes text);
 
-/* json_hot_set -- {"command":{"Set":{"key":TEXT,"value":TEXT}}}, blanks allowed; the texts are views into
- * body. False: not this shape, ask the full parser. */
+/* json_hot_set -- {"command":{"Set":{"key":TEXT,"value":TEXT}}}, blanks allowed; the texts are
+ * views into body. False: not this shape, ask the full parser. */
 bool json_hot_set(struct bytes body, struct bytes *out_key, struct bytes *out_value);
 
 /* json_hot_key -- {"key":TEXT}; likewise. */

@@ -1,4 +1,5 @@
-/* api/json_in.c -- strict parsing: duplicates refused, a bounded number of values, nothing behind. */
+/* api/json_in.c -- strict parsing: duplicates refused, a bounded number of values, nothing
+ * behind. */
 #include "api/json_in.h"
 
 #include "api/router.h"
@@ -15,8 +16,8 @@ static void tree_free(void *tree)
     json_decref(tree);
 }
 
-/* A small value costs a hundred bytes as a tree, so a body of nothing but values would cost a hundred
- * times its size: count them first. Bodies up to two bytes a value cannot hold too many. */
+/* A small value costs a hundred bytes as a tree, so a body of nothing but values would cost a
+ * hundred times its size: count them first. Bodies up to two bytes a value cannot hold too many. */
 static bool too_many_values(struct bytes body)
 {
     size_t count = 0;

@@ -1,4 +1,5 @@
-/* api/json_in.h -- request bodies as jansson trees; the only header of the room that knows jansson. */
+/* api/json_in.h -- request bodies as jansson trees; the only header of the room that knows
+ * jansson. */
 #ifndef API_JSON_IN_H
 #define API_JSON_IN_H
 
@@ -6,8 +7,9 @@
 
 #include <jansson.h>
 
-/* json_in_body -- the request's body as an object, kept with the request until it is answered. When it
- * is not an object the request has been answered and NULL comes back. empty_ok: no body is {}. */
+/* json_in_body -- the request's body as an object, kept with the request until it is answered.
+ * When it is not an object the request has been answered and NULL comes back. empty_ok: no body
+ * is {}. */
 json_t *json_in_body(struct http_conn *c, bool empty_ok);
 
 /* json_in_text -- a string member; false when missing or of another type. */

@@ -1,7 +1,7 @@
 /* api/server.c -- opening, accepting within bounds, draining.
  *
- * Why: a closed connection is freed at the end of the turn, so that a callback further up the stack may
- *      still look at it
+ * Why: a closed connection is freed at the end of the turn, so that a callback further up the
+ *      stack may still look at it
  */
 #include "api/server.h"
 

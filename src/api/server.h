@@ -27,8 +27,9 @@ struct api {
     struct service_members members; /* scratch of routes */
 };
 
-/* server_conn_new -- a zeroed connection in the list, with its remote; when all are taken the one that
- * has been idle longest makes way. NULL: as many as there may be, in all or from that address. */
+/* server_conn_new -- a zeroed connection in the list, with its remote; when all are taken the one
+ * that has been idle longest makes way. NULL: as many as there may be, in all or from that
+ * address. */
 struct http_conn *server_conn_new(struct api *a, const struct os_addr *remote);
 
 /* server_conn_gone -- take it out and free it when the turn is over. */

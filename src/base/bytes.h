@@ -1,7 +1,9 @@
-/* base/bytes.h -- views of bytes and bounded cursors over them; the only place that walks raw memory.
+/* base/bytes.h -- views of bytes and bounded cursors over them; the only place that walks raw
+ * memory.
  *
  * Shape:      struct bytes is a borrowed view; reader and writer are cursors with a sticky failure
- * Invariants: offset <= size; once bad, always bad: a reader then yields zeroes, a writer writes nothing
+ * Invariants: offset <= size; once bad, always bad: a reader then yields zeroes, a writer writes
+ *             nothing
  * Owns:       nothing; a view is valid as long as what it views
  * Thread:     any, pure
  */

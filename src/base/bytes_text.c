@@ -1,4 +1,5 @@
-/* base/bytes_text.c -- printf into a cursor; apart from bytes.c so that codecs do not import stdio. */
+/* base/bytes_text.c -- printf into a cursor; apart from bytes.c so that codecs do not import
+ * stdio. */
 #include "base/bytes.h"
 
 #include <stdarg.h>

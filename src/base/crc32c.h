@@ -1,4 +1,5 @@
-/* base/crc32c.h -- CRC-32C (Castagnoli); by instruction where the processor has it, tables elsewhere.
+/* base/crc32c.h -- CRC-32C (Castagnoli); by instruction where the processor has it, tables
+ * elsewhere.
  *
  * Thread: any, pure
  */

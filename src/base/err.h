@@ -88,7 +88,8 @@ enum err {
 };
 #undef ERR_ENUM
 
-/* err_name -- the stable name without prefix, as clients see it in "code"; "UNKNOWN" if not listed. */
+/* err_name -- the stable name without prefix, as clients see it in "code"; "UNKNOWN" if not
+ * listed. */
 const char *err_name(enum err e);
 
 /* err_text -- one sentence, static storage, never NULL. */
@@ -119,7 +120,8 @@ int err_count(void);
         }                                                                                          \
     } while (0)
 
-/* struct diag -- an error with its story; filled on slow paths only (config, open, recover, CLI). */
+/* struct diag -- an error with its story; filled on slow paths only (config, open, recover, CLI).
+ * */
 struct diag {
     enum err code;
     char text[256]; /* NUL-terminated, cut when longer */

@@ -1,4 +1,5 @@
-/* base/hash64.c -- multiply and fold, eight bytes a step (the idea of wyhash, with our constants). */
+/* base/hash64.c -- multiply and fold, eight bytes a step (the idea of wyhash, with our
+ * constants). */
 #include "base/hash64.h"
 
 static uint64_t fold(uint64_t a, uint64_t b)

@@ -1,6 +1,7 @@
 /* base/heap.h -- 4-ary min-heap of intrusive items ordered by a 64-bit key; timers live in one.
  *
- * Invariants: item->slot is its place plus one while inside, 0 outside; ties leave in insertion order
+ * Invariants: item->slot is its place plus one while inside, 0 outside; ties leave in insertion
+ *             order
  * Owns:       the slot array, counted in the given account; items belong to the caller
  * Thread:     the owner's
  */

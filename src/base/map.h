@@ -1,4 +1,5 @@
-/* base/map.h -- fixed-capacity hash map from uint64_t to uint64_t (ids to slots, indexes to tickets).
+/* base/map.h -- fixed-capacity hash map from uint64_t to uint64_t (ids to slots, indexes to
+ * tickets).
  *
  * Invariants: count <= capacity; open addressing with backward-shift deletion, no tombstones
  * Owns:       its slots, counted in the given account

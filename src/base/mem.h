@@ -1,6 +1,7 @@
 /* base/mem.h -- counted memory: a budget per owner, taken at start, bounded afterwards.
  *
- * Shape:      struct mem is an account with a limit; blocks come from the C allocator and are counted
+ * Shape:      struct mem is an account with a limit; blocks come from the C allocator and are
+ *             counted
  * Invariants: used <= limit; after mem_seal, mem_take panics
  * Owns:       the account belongs to one room of one node; blocks belong to whoever took them
  * Thread:     the owner's; two threads never share an account

@@ -1,4 +1,5 @@
-/* cmd/aspen-node.c -- the server: configuration, loop, node, HTTP; and what the process ends with. */
+/* cmd/aspen-node.c -- the server: configuration, loop, node, HTTP; and what the process ends
+ * with. */
 #include "api/api.h"
 #include "base/panic.h"
 #include "node/backend_local.h"

@@ -44,8 +44,8 @@ bool cli_endpoints(struct cli *cli, const char *list);
 json_t *cli_ask(struct cli *cli, uint32_t endpoint, const char *path, const json_t *body,
                 int *out_exit, char *text, size_t text_size);
 
-/* cli_ask_any -- endpoints in turn until one answers; a request that may have been carried out is not
- * sent to the next one. Prints what went wrong. */
+/* cli_ask_any -- endpoints in turn until one answers; a request that may have been carried out is
+ * not sent to the next one. Prints what went wrong. */
 json_t *cli_ask_any(struct cli *cli, const char *path, const json_t *body, int *out_exit);
 
 /* The commands; each returns the exit code of the process. */

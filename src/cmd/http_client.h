@@ -1,4 +1,5 @@
-/* cmd/http_client.h -- one HTTP request to one endpoint, blocking, with a deadline; for the command line.
+/* cmd/http_client.h -- one HTTP request to one endpoint, blocking, with a deadline; for the
+ * command line.
  *
  * Owns:    the reply's body, until http_client_free
  * Thread:  any
@@ -22,8 +23,8 @@ struct http_reply {
 
 /* http_client_request -- url is http://host[:port]; body NULL makes a GET, else a POST.
  *   out  valid on ERR_OK; `sent` is set in any case
- *   err  ERR_BAD_REQUEST (url), ERR_PEER_GONE (cannot connect, or cut off), ERR_TIMEOUT, ERR_MALFORMED,
- *        ERR_NO_MEMORY */
+ *   err  ERR_BAD_REQUEST (url), ERR_PEER_GONE (cannot connect, or cut off), ERR_TIMEOUT,
+ *        ERR_MALFORMED, ERR_NO_MEMORY */
 MUST_CHECK
 enum err http_client_request(const char *url, const char *path, const char *body,
                              uint64_t timeout_ms, struct http_reply *out);

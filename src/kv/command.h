@@ -43,7 +43,8 @@ size_t command_bytes(const struct command *c);
 /* command_encode -- c has passed command_check. */
 void command_encode(const struct command *c, struct writer *w);
 
-/* command_decode -- ops has room for KV_TXN_OPS_MAX. err ERR_MALFORMED, or what command_check says. */
+/* command_decode -- ops has room for KV_TXN_OPS_MAX. err ERR_MALFORMED, or what command_check
+ * says. */
 MUST_CHECK
 enum err command_decode(struct bytes b, struct command *out, struct command_op *ops);
 

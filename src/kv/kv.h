@@ -1,9 +1,10 @@
 /* kv/kv.h -- the state machine: commands in log order, reads, and the hash that replicas compare.
  *
- * Shape:      etcd's data model: one revision a transaction that changes something, an empty store is
- *             at revision 1; a record has create, mod, version, lease and value
- * Invariants: deterministic: the same commands give the same tables and the same hash everywhere, in
- *             whatever portions they were applied. Applied index, term, revision and data move together.
+ * Shape:      etcd's data model: one revision a transaction that changes something, an empty
+ *             store is at revision 1; a record has create, mod, version, lease and value
+ * Invariants: deterministic: the same commands give the same tables and the same hash everywhere,
+ *             in whatever portions they were applied. Applied index, term, revision and data move
+ *                together.
  * Owns:       nothing; the tables belong to the caller
  * Thread:     the loop's
  */
@@ -45,15 +46,16 @@ struct kv {
 MUST_CHECK
 enum err kv_open(struct kv *kv, struct tables *tables);
 
-/* kv_save -- applied index, term, revision and hash into the tables, so that a flush that begins now
- * carries them with the data. err ERR_NO_MEMORY. */
+/* kv_save -- applied index, term, revision and hash into the tables, so that a flush that begins
+ * now carries them with the data. err ERR_NO_MEMORY. */
 MUST_CHECK
 enum err kv_save(struct kv *kv);
 
-/* kv_apply -- execute the command of entry (index, term). A command that cannot be read or is refused
- * changes nothing but the applied index, on every replica alike.
+/* kv_apply -- execute the command of entry (index, term). A command that cannot be read or is
+ * refused changes nothing but the applied index, on every replica alike.
  *   pre  index == applied + 1
- *   err  ERR_NO_MEMORY, ERR_CORRUPT, ERR_IO: the state machine is behind the log now: stop the node */
+ *   err  ERR_NO_MEMORY, ERR_CORRUPT, ERR_IO: the state machine is behind the log now: stop the
+ *        node */
 MUST_CHECK
 enum err kv_apply(struct kv *kv, uint64_t index, uint64_t term, struct bytes command,
                   struct kv_result *out);

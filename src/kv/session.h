@@ -1,9 +1,10 @@
-/* kv/session.h -- request ids that were applied, so that a retry is not applied twice; this folder only.
+/* kv/session.h -- request ids that were applied, so that a retry is not applied twice; this
+ * folder only.
  *
- * Shape:      two rows a client: 'c' client -> sequence, revision, index; 'i' index -> client, which
- *             orders clients by their last write
- * Invariants: at most KV_SESSIONS_MAX clients; the one that wrote longest ago is forgotten first, on
- *             every replica alike
+ * Shape:      two rows a client: 'c' client -> sequence, revision, index; 'i' index -> client,
+ *             which orders clients by their last write
+ * Invariants: at most KV_SESSIONS_MAX clients; the one that wrote longest ago is forgotten first,
+ *             on every replica alike
  */
 #ifndef KV_SESSION_H
 #define KV_SESSION_H

@@ -1,11 +1,12 @@
 /* net/admit.h -- the proof of the cookie: one message each way before anything else is read.
  *
- * Shape:      hello = instance, attempt, last (u64 little-endian each), proof (32 bytes); the proof is a
- *             keyed BLAKE3 over the TLS exporter, both keys, the role of the sender and the numbers
+ * Shape:      hello = instance, attempt, last (u64 little-endian each), proof (32 bytes); the
+ *             proof is a keyed BLAKE3 over the TLS exporter, both keys, the role of the sender
+ *             and the numbers
  * Invariants: a proof is good for one session and one direction only; it never shows the cookie
  * Thread:     any, pure
- * Why:        TLS proves who the peer is; the cookie proves that it belongs here, and the exporter binds
- *             it to this very session, so that nobody can pass it on (docs/WIRE.md)
+ * Why:        TLS proves who the peer is; the cookie proves that it belongs here, and the
+ *             exporter binds it to this very session, so that nobody can pass it on (docs/WIRE.md)
  */
 #ifndef NET_ADMIT_H
 #define NET_ADMIT_H

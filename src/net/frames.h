@@ -1,6 +1,7 @@
 /* net/frames.h -- cuts a stream of bytes into frames: u32 little-endian length, then so many bytes.
  *
- * Shape:      a frame that lies whole in one piece of input is handed on in place; others are gathered
+ * Shape:      a frame that lies whole in one piece of input is handed on in place; others are
+ *             gathered
  * Invariants: memory grows with what arrived, never with what a length announces
  * Owns:       the gathering buffer, counted in the given account
  * Thread:     the loop's
@@ -34,7 +35,8 @@ void frames_init(struct frames *f);
 void frames_done(struct frames *f, struct mem *mem);
 
 /* frames_feed -- take the next bytes of the stream.
- *   err ERR_FRAME_TOO_LARGE  a length above NET_FRAME_BYTES_MAX;  ERR_NO_MEMORY;  ERR_SHUTTING_DOWN fn
+ *   err ERR_FRAME_TOO_LARGE  a length above NET_FRAME_BYTES_MAX;  ERR_NO_MEMORY;
+ *       ERR_SHUTTING_DOWN fn
  *   said stop. The stream cannot go on after any of them. */
 MUST_CHECK
 enum err frames_feed(struct frames *f, struct mem *mem, struct bytes in, frames_fn fn, void *arg);

@@ -1,4 +1,5 @@
-/* net/identity.c -- key pair and its DER and base32hex forms (specs: RFC 8410, RFC 4648 section 7). */
+/* net/identity.c -- key pair and its DER and base32hex forms (specs: RFC 8410, RFC 4648 section
+ * 7). */
 #include "net/identity.h"
 
 #include "base/panic.h"

@@ -1,7 +1,8 @@
-/* net/identity.h -- who a node is: an Ed25519 key pair from a 32-byte seed, and its forms on the wire.
+/* net/identity.h -- who a node is: an Ed25519 key pair from a 32-byte seed, and its forms on the
+ * wire.
  *
- * Shape:      the public key is the name of the node; hex for people, base32hex in the TLS server name,
- *             DER constants around it for TLS (docs/WIRE.md)
+ * Shape:      the public key is the name of the node; hex for people, base32hex in the TLS server
+ *             name, DER constants around it for TLS (docs/WIRE.md)
  * Owns:       the seed inside; identity_done wipes it
  * Thread:     any, pure
  */
@@ -41,8 +42,8 @@ void identity_spki(const struct node_key *key, uint8_t out[IDENTITY_SPKI_BYTES])
 /* identity_pkcs8 -- the secret as TLS libraries read it; the caller wipes out afterwards. */
 void identity_pkcs8(const struct identity *id, uint8_t out[IDENTITY_PKCS8_BYTES]);
 
-/* identity_from_spki -- the key inside; out untouched on error. err ERR_MALFORMED: not Ed25519, not 44
- * bytes, not a point of the curve or one of small order. */
+/* identity_from_spki -- the key inside; out untouched on error. err ERR_MALFORMED: not Ed25519,
+ * not 44 bytes, not a point of the curve or one of small order. */
 MUST_CHECK
 enum err identity_from_spki(struct bytes spki, struct node_key *out);
 

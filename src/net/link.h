@@ -5,7 +5,8 @@
  * Invariants: within one epoch of a peer and one class frames arrive in order, none twice, none
  *             altered; a lost connection may lose a tail; every new connection is a new epoch
  * Order:      peer_up comes before any frame of its epoch, peer_down after the last one
- * Owns:       a frame handed to send is copied; a frame handed to the handler is borrowed until return
+ * Owns:       a frame handed to send is copied; a frame handed to the handler is borrowed until
+ *             return
  * Thread:     the loop's; callbacks come from the loop, never from inside a call
  * Why:        Raft and forwarding are written and simulated against this, not against QUIC
  */

@@ -135,7 +135,8 @@ static bool pair_event(const struct mem_hub *h, struct event *e, uint32_t *choic
     return false;
 }
 
-/* The choice-th event of all; false when there are not so many. *choice is left with what remains. */
+/* The choice-th event of all; false when there are not so many. *choice is left with what
+ * remains. */
 static bool event_find(const struct mem_hub *h, struct event *e, uint32_t *choice)
 {
     for (e->low = 0; e->low < h->count; e->low++) {

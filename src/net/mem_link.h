@@ -1,12 +1,15 @@
-/* net/mem_link.h -- the message seam in memory: links joined by a hub that moves one step at a time.
+/* net/mem_link.h -- the message seam in memory: links joined by a hub that moves one step at a
+ * time.
  *
- * Shape:      a hub joins up to MEM_LINKS_MAX links; everything that could happen next (a connection, a
- *             frame, a notice) is one pending event, and the caller says which one happens
+ * Shape:      a hub joins up to MEM_LINKS_MAX links; everything that could happen next (a
+ *             connection, a frame, a notice) is one pending event, and the caller says which one
+ *             happens
  * Invariants: the same calls and the same choices give the same events; net/link.h holds throughout
  * Order:      close the links, then the hub
  * Owns:       the hub owns its links and all frames on the way, counted in the given account
  * Thread:     one
- * Why:        Raft and forwarding are tested and simulated over it; chance comes from the caller's seed
+ * Why:        Raft and forwarding are tested and simulated over it; chance comes from the
+ *             caller's seed
  */
 #ifndef NET_MEM_LINK_H
 #define NET_MEM_LINK_H
@@ -35,10 +38,12 @@ enum err mem_link_open(struct mem_hub *h, const struct node_key *key,
 /* mem_hub_pending -- how many events could happen now. bound O(links squared). */
 uint32_t mem_hub_pending(const struct mem_hub *h);
 
-/* mem_hub_step -- let the choice-th pending event happen, modulo their number; false: there is none. */
+/* mem_hub_step -- let the choice-th pending event happen, modulo their number; false: there is
+ * none. */
 bool mem_hub_step(struct mem_hub *h, uint32_t choice);
 
-/* mem_hub_run -- oldest pair first until nothing is pending; false when steps_max did not suffice. */
+/* mem_hub_run -- oldest pair first until nothing is pending; false when steps_max did not
+ * suffice. */
 bool mem_hub_run(struct mem_hub *h, uint32_t steps_max);
 
 /* mem_hub_break -- lose the connection of two links and what is on it; they connect again later. */

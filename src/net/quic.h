@@ -1,9 +1,10 @@
 /* net/quic.h -- what the files of the QUIC link share; included from this room only.
  *
- * Shape:      struct quic is the link: sockets, peers, connections; a connection belongs to a peer from
- *             its admission on, a peer has at most one that is up and at most one that it dials
- * Invariants: a connection with a fault reads and writes nothing more and is buried at the end of the
- *             turn; ngtcp2 is entered from here only, never from inside one of its callbacks
+ * Shape:      struct quic is the link: sockets, peers, connections; a connection belongs to a
+ *             peer from its admission on, a peer has at most one that is up and at most one that
+ *             it dials
+ * Invariants: a connection with a fault reads and writes nothing more and is buried at the end of
+ *             the turn; ngtcp2 is entered from here only, never from inside one of its callbacks
  * Owns:       all of it; ngtcp2 allocates from the same account
  * Thread:     the loop's
  */
@@ -198,7 +199,8 @@ struct quic {
     uint64_t refused[QUIC_LINK_REFUSAL_COUNT];
 };
 
-/* quic_enter, quic_leave -- around everything the os calls; a link closed in between goes at the end. */
+/* quic_enter, quic_leave -- around everything the os calls; a link closed in between goes at the
+ * end. */
 void quic_enter(struct quic *q);
 void quic_leave(struct quic *q);
 
@@ -230,8 +232,8 @@ void quic_conn_cid_remove(struct quic_conn *c, uint64_t key);
 /* quic_callbacks_fill -- the functions that ngtcp2 calls back. */
 void quic_callbacks_fill(ngtcp2_callbacks *out);
 
-/* quic_conn_dial -- start a connection to a peer. err ERR_IO (no socket for this address), ERR_BUSY (too
- * many connections), ERR_NO_MEMORY. */
+/* quic_conn_dial -- start a connection to a peer. err ERR_IO (no socket for this address),
+ * ERR_BUSY (too many connections), ERR_NO_MEMORY. */
 MUST_CHECK
 enum err quic_conn_dial(struct quic_peer *p, const struct os_addr *remote);
 
@@ -273,7 +275,8 @@ void quic_send(struct quic *q, const ngtcp2_path *path, struct quic_conn *c,
 /* quic_streams_start -- after the handshake: our hello. err as a callback of ngtcp2 returns it. */
 int quic_streams_start(struct quic_conn *c);
 
-/* quic_streams_open, quic_streams_data -- the peer opened a stream, sent bytes; as callbacks return. */
+/* quic_streams_open, quic_streams_data -- the peer opened a stream, sent bytes; as callbacks
+ * return. */
 int quic_streams_open(struct quic_conn *c, int64_t id);
 int quic_streams_data(struct quic_conn *c, struct quic_in *in, struct bytes data, bool end);
 

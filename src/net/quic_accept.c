@@ -1,7 +1,7 @@
 /* net/quic_accept.c -- whose is this datagram? A connection's, a newcomer's, or nobody's.
  *
- * Invariants: strangers get at most one small answer each, within an allowance; what is kept for one
- *             that has not proved anything is bounded by QUIC_INBOUND_MAX connections
+ * Invariants: strangers get at most one small answer each, within an allowance; what is kept for
+ *             one that has not proved anything is bounded by QUIC_INBOUND_MAX connections
  */
 #include "net/quic.h"
 
@@ -170,8 +170,8 @@ static void knock(struct quic_socket *s, const struct os_datagram *d, const ngtc
     quic_conn_read(c, s, d);
 }
 
-/* A stateless reset looks like noise, but for the token at its end, which only a connection with that
- * remote address can know (RFC 9000 section 10.3). True when it was one. */
+/* A stateless reset looks like noise, but for the token at its end, which only a connection with
+ * that remote address can know (RFC 9000 section 10.3). True when it was one. */
 static bool was_reset(struct quic_socket *s, const struct os_datagram *d)
 {
     if (d->payload.count < RESET_BYTES_MIN) {

@@ -1,4 +1,5 @@
-/* net/quic_link.c -- the link as its owner sees it: open, the table of functions, the turn, close. */
+/* net/quic_link.c -- the link as its owner sees it: open, the table of functions, the turn,
+ * close. */
 #include "net/quic.h"
 
 #include "base/blake3.h"
@@ -168,7 +169,8 @@ static enum err link_push(struct link *l, const struct node_key *key, enum link_
     return ERR_OK;
 }
 
-/* Addresses behind a socket that is bound to all: of the interfaces, loopback only for want of better. */
+/* Addresses behind a socket that is bound to all: of the interfaces, loopback only for want of
+ * better. */
 static uint32_t interface_addrs(struct quic *q, const struct quic_socket *s, struct os_addr *out,
                                 uint32_t max)
 {

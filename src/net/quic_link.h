@@ -1,9 +1,9 @@
 /* net/quic_link.h -- the message seam over QUIC: net/link.h with real packets.
  *
- * Shape:      one UDP socket for each bind address, at most one connection kept for each peer, three
- *             streams each way on it; the wire is in docs/WIRE.md
- * Invariants: nothing of a peer is read before it proved key and cookie; what a stranger sends costs
- *             bounded memory and is counted
+ * Shape:      one UDP socket for each bind address, at most one connection kept for each peer,
+ *             three streams each way on it; the wire is in docs/WIRE.md
+ * Invariants: nothing of a peer is read before it proved key and cookie; what a stranger sends
+ *             costs bounded memory and is counted
  * Order:      quic_link_open, then the functions of net/link.h, link_close before the os closes
  * Owns:       everything it opens, until link_close; the cookie and the options are copied
  * Thread:     the loop's
@@ -65,7 +65,8 @@ struct quic_link_options {
 #define QUIC_LINK_MEM_BYTES (512ull * MIB)
 
 /* quic_link_open -- bind the sockets and listen; peers are added with link_peer_set.
- *   err ERR_ADDRESS_IN_USE, ERR_IO  an address cannot be bound, and not because the machine lacks its
+ *   err ERR_ADDRESS_IN_USE, ERR_IO  an address cannot be bound, and not because the machine lacks
+ *       its
  *                                   family while another one works
  *   err ERR_BAD_CONFIG              the cookie is empty or too long */
 MUST_CHECK

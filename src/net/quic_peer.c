@@ -1,9 +1,10 @@
 /* net/quic_peer.c -- peers: dialling, dialling again, and which of two connections stays.
  *
- * Shape: the hello of the side that dialled says which process it is (instance), its how-many-th dial
- *        this is (attempt) and which connection it had before (last); both sides hold the same numbers
- *        of both connections and so decide alike (beats)
- * Why:   both nodes may dial at once, and one that was restarted must not wait for its ghost to expire
+ * Shape: the hello of the side that dialled says which process it is (instance), its how-many-th
+ *        dial this is (attempt) and which connection it had before (last); both sides hold the
+ *        same numbers of both connections and so decide alike (beats)
+ * Why:   both nodes may dial at once, and one that was restarted must not wait for its ghost to
+ *        expire
  */
 #include "net/quic.h"
 

@@ -1,7 +1,9 @@
-/* net/quic_streams.c -- what travels on a connection: one hello each way, then a stream for each class.
+/* net/quic_streams.c -- what travels on a connection: one hello each way, then a stream for each
+ * class.
  *
- * Order: our hello goes out when the handshake has completed; frames follow once the peer proved itself
- *        and is known to have our hello, so that no honest peer ever sees a frame before the proof
+ * Order: our hello goes out when the handshake has completed; frames follow once the peer proved
+ *        itself and is known to have our hello, so that no honest peer ever sees a frame before
+ *        the proof
  */
 #include "net/quic.h"
 

@@ -1,7 +1,9 @@
-/* net/sendq.h -- bytes of one stream from the call that queues them until the peer acknowledged them.
+/* net/sendq.h -- bytes of one stream from the call that queues them until the peer acknowledged
+ * them.
  *
  * Shape:      a list of chunks; three positions walk over them: end (queued), sent, acked
- * Invariants: acked <= sent <= end; bytes between acked and sent do not move (ngtcp2 keeps pointers)
+ * Invariants: acked <= sent <= end; bytes between acked and sent do not move (ngtcp2 keeps
+ *             pointers)
  * Owns:       the chunks, counted in the given account
  * Thread:     the loop's
  */
@@ -49,8 +51,8 @@ static inline uint64_t sendq_unsent(const struct sendq *s)
     return s->end - s->sent;
 }
 
-/* sendq_peek -- views of the unsent bytes in order; returns how many, at most max. They stay valid until
- * the bytes are acknowledged. */
+/* sendq_peek -- views of the unsent bytes in order; returns how many, at most max. They stay
+ * valid until the bytes are acknowledged. */
 uint32_t sendq_peek(const struct sendq *s, struct bytes *out, uint32_t max);
 
 /* sendq_sent -- the next count unsent bytes are on their way. */

@@ -1,6 +1,7 @@
 /* net/tls.h -- TLS 1.3 for QUIC: raw Ed25519 keys on both sides, one protocol, no tickets.
  *
- * Shape:      struct tls is a node's credentials; struct tls_session the handshake of one connection
+ * Shape:      struct tls is a node's credentials; struct tls_session the handshake of one
+ *             connection
  * Invariants: peer_known is set only for a key that was shown, checked, and is the one dialled
  * Order:      tls_session_open, handshake, tls_session_export, tls_session_close
  * Owns:       GnuTLS objects; GnuTLS allocates for itself, capped by the number of connections
@@ -44,8 +45,9 @@ MUST_CHECK
 enum err tls_open(struct mem *mem, const struct identity *id, struct tls **out, struct diag *diag);
 void tls_close(struct tls *t);
 
-/* tls_session_open -- s->ref is filled by the caller before; expect is NULL for a server. offers is the
- * one protocol of a client, TLS_ALPN_COUNT for all (a server). err ERR_NO_MEMORY, ERR_INTERNAL. */
+/* tls_session_open -- s->ref is filled by the caller before; expect is NULL for a server. offers
+ * is the one protocol of a client, TLS_ALPN_COUNT for all (a server). err ERR_NO_MEMORY,
+ * ERR_INTERNAL. */
 MUST_CHECK
 enum err tls_session_open(struct tls *t, struct tls_session *s, const struct node_key *expect,
                           enum tls_alpn offers);

@@ -1,4 +1,5 @@
-/* node/housekeeping.c -- what the clock asks of a node: deadlines of operations, disk space, log lines. */
+/* node/housekeeping.c -- what the clock asks of a node: deadlines of operations, disk space, log
+ * lines. */
 #include "node/impl.h"
 
 #define NS_PER_S 1000000000ull

@@ -1,8 +1,8 @@
 /* node/impl.h -- the parts of one node and the functions by which its files call each other.
  *
  * Shape:      two actors share one loop: the raft actor is the only one that steps the core, the kv
- *             actor the only one that touches the state machine. What runs between them are registers
- *             that only grow (durable, target, applied) and lists of operations.
+ *             actor the only one that touches the state machine. What runs between them are
+ *             registers that only grow (durable, target, applied) and lists of operations.
  * Thread:     the loop's
  */
 #ifndef NODE_IMPL_H

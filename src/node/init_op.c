@@ -1,4 +1,5 @@
-/* node/init_op.c -- `init`: wait until every member's endpoint is known, write entry 1, wait for a leader. */
+/* node/init_op.c -- `init`: wait until every member's endpoint is known, write entry 1, wait for
+ * a leader. */
 #include "base/panic.h"
 #include "node/impl.h"
 #include "raft/raft_codec.h"

@@ -1,7 +1,7 @@
 /* node/mesh.c -- the link's news and the book of members; who is who, and where.
  *
- * Why: a peer is known by its key (proved by TLS); the number it claims in messages is believed once,
- *      and afterwards must stay with that key
+ * Why: a peer is known by its key (proved by TLS); the number it claims in messages is believed
+ *      once, and afterwards must stay with that key
  */
 #include "base/panic.h"
 #include "node/impl.h"

@@ -1,7 +1,7 @@
 /* node/node.h -- a whole node: opened from a configuration, asked through its service, closed.
  *
- * Order:   node_open starts storage, consensus, state machine and network in this order; node_close stops
- *          them in reverse. In between the loop runs.
+ * Order:   node_open starts storage, consensus, state machine and network in this order;
+ *          node_close stops them in reverse. In between the loop runs.
  * Owns:    everything below it; config and logger belong to the caller and outlive it
  * Thread:  the loop's
  */
@@ -43,7 +43,8 @@ const struct node_key *node_key(const struct node *n);
 /* node_stop -- answer everybody who waits with SHUTTING_DOWN, take nothing new. */
 void node_stop(struct node *n);
 
-/* node_close -- stop and free; blocks while the log and the state machine finish their last write. */
+/* node_close -- stop and free; blocks while the log and the state machine finish their last
+ * write. */
 void node_close(struct node *n);
 
 /* node_dir -- its data directory, or NULL when it has none. */

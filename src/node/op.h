@@ -1,7 +1,7 @@
 /* node/op.h -- client operations in flight: what was asked, by whom, and until when.
  *
- * Shape:      a bounded pool of operations, found by ticket; the asker is a local call of the API or
- *             a peer that forwarded its client's request
+ * Shape:      a bounded pool of operations, found by ticket; the asker is a local call of the API
+ *             or a peer that forwarded its client's request
  * Invariants: every operation that was taken is answered exactly once, by op_answer; a ticket is
  *             never used twice in the life of a process
  * Owns:       the operations, and the copies of command and key bytes they carry
@@ -58,7 +58,8 @@ struct op_pool *op_pool_open(struct mem *mem, size_t data_bytes_max, op_remote_f
                              void *arg);
 void op_pool_close(struct op_pool *p);
 
-/* op_take -- a fresh operation with a ticket and a copy of data. err ERR_BUSY: pool or bytes full. */
+/* op_take -- a fresh operation with a ticket and a copy of data. err ERR_BUSY: pool or bytes
+ * full. */
 MUST_CHECK
 enum err op_take(struct op_pool *p, enum op_kind kind, struct bytes data, uint64_t now_ns,
                  uint64_t deadline_ns, struct op **out);

@@ -1,5 +1,5 @@
-/* node/raft_send.c -- messages of the core on their way out: held until the disk is far enough, then
- * encoded with their entries and handed to the link. */
+/* node/raft_send.c -- messages of the core on their way out: held until the disk is far enough,
+ * then encoded with their entries and handed to the link. */
 #include "base/panic.h"
 #include "node/impl.h"
 #include "raft/raft_codec.h"

@@ -1,7 +1,8 @@
-/* node/state.c -- the state machine's store: opened at its own index, flushed behind the kv actor's back.
+/* node/state.c -- the state machine's store: opened at its own index, flushed behind the kv
+ * actor's back.
  *
- * Shape:      a flush begins when the overlay is large, when much log would have to be replayed, once
- *             after writing has paused, and at the end
+ * Shape:      a flush begins when the overlay is large, when much log would have to be replayed,
+ *             once after writing has paused, and at the end
  * Invariants: applied <= durable index of the log, so the store is never ahead of it; while a flush
  *             runs, the overlay is bounded: nothing is applied beyond STATE_FULL_BYTES
  * Thread:     the loop's

@@ -1,4 +1,5 @@
-/* os/io.h -- the only door to the machine: clock, entropy, timers, wake-ups, files, UDP, TCP, workers.
+/* os/io.h -- the only door to the machine: clock, entropy, timers, wake-ups, files, UDP, TCP,
+ * workers.
  *
  * Shape:      struct os is an object with a table of functions; os/linux is one implementation, the
  *             simulator's world is the other. Code outside os/linux calls only the inline functions
@@ -146,7 +147,8 @@ struct os_job {
     void *arg;
 };
 
-/* A wake-up from another thread: coalesced, fn is called once on the loop after any number of wakes. */
+/* A wake-up from another thread: coalesced, fn is called once on the loop after any number of
+ * wakes. */
 typedef void (*os_wake_fn)(void *arg);
 
 /* ---- The table ------------------------------------------------------------------------------- */
@@ -273,8 +275,8 @@ static inline void os_turn_end(struct os *os, struct os_job *hook)
     os->table->turn_end(os, hook);
 }
 
-/* os_interfaces -- addresses of the interfaces that are up, port 0, loopback ones last; link-local ones
- * are left out. Returns how many were written, at most max. */
+/* os_interfaces -- addresses of the interfaces that are up, port 0, loopback ones last;
+ * link-local ones are left out. Returns how many were written, at most max. */
 static inline uint32_t os_interfaces(struct os *os, struct os_addr *out, uint32_t max)
 {
     return os->table->interfaces(os, out, max);
@@ -315,8 +317,8 @@ static inline void os_udp_addr(struct os_udp *udp, struct os_addr *out)
     udp->os->table->udp_addr(udp, out);
 }
 
-/* os_udp_send -- at most 64 segments and 65,000 bytes. err ERR_WOULD_BLOCK (drop or retry; UDP may lose
- * anyway), ERR_IO (unreachable and the like; the socket lives on). */
+/* os_udp_send -- at most 64 segments and 65,000 bytes. err ERR_WOULD_BLOCK (drop or retry; UDP
+ * may lose anyway), ERR_IO (unreachable and the like; the socket lives on). */
 MUST_CHECK
 static inline enum err os_udp_send(struct os_udp *udp, const struct os_udp_send *send)
 {
@@ -381,9 +383,11 @@ static inline void os_conn_close(struct os_conn *c)
     c->os->table->conn_close(c);
 }
 
-/* ---- Files (loop thread at start, or inside a worker's job) ----------------------------------- */
+/* ---- Files (loop thread at start, or inside a worker's job) -----------------------------------
+ * */
 
-/* os_dir_open -- create makes the last component (and syncs its parent). err ERR_NO_FILE, ERR_IO. */
+/* os_dir_open -- create makes the last component (and syncs its parent). err ERR_NO_FILE, ERR_IO.
+ * */
 MUST_CHECK
 static inline enum err os_dir_open(struct os *os, const char *path, bool create,
                                    struct os_dir **out)

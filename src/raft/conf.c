@@ -1,7 +1,7 @@
 /* raft/conf.c -- configurations in force, and the table of peers that follows from them.
  *
- * Invariants: a configuration is in force from the moment its entry is in the log, committed or not;
- *             when that entry is truncated, the one before is in force again
+ * Invariants: a configuration is in force from the moment its entry is in the log, committed or
+ *             not; when that entry is truncated, the one before is in force again
  */
 #include "raft/impl.h"
 #include "raft/raft_codec.h"

@@ -147,7 +147,8 @@ void raft_heartbeat_msg(struct raft *r, const struct raft_msg *m, struct raft_ou
     }
     heard(r, m, out);
     answer(r, m, out, RAFT_MSG_HEARTBEAT_REPLY, r->hard_ticket);
-    /* commit is at most what this leader knows to match here; a log that was lost since knows less */
+    /* commit is at most what this leader knows to match here; a log that was lost since knows
+     * less */
     uint64_t commit = m->commit < r->last ? m->commit : r->last;
     if (commit > r->commit && commit <= m->index) {
         raft_commit_to(r, commit);

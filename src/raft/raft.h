@@ -1,10 +1,11 @@
 /* raft/raft.h -- the consensus core: one block of memory, one function that changes it.
  *
- * Shape:      raft_step(raft, event, out): an event goes in, effects come out; the driver carries the
- *             effects out and reports their completion as later events. No entry bytes inside: terms
- *             as runs, sizes as a ring; the driver's log has the bytes.
+ * Shape:      raft_step(raft, event, out): an event goes in, effects come out; the driver carries
+ *             the effects out and reports their completion as later events. No entry bytes
+ *             inside: terms as runs, sizes as a ring; the driver's log has the bytes.
  * Invariants: raft_check asserts them after every step; see raft/check.c
- * Order:      effects of one target are binding in their order. A SEND leaves only when the WAL ticket
+ * Order:      effects of one target are binding in their order. A SEND leaves only when the WAL
+ *             ticket
  *             in `after` is durable; tickets become durable in order.
  * Owns:       struct raft is plain data without pointers: a clone is a copy of bytes. What an event
  *             points to is borrowed for the step; effects point into the event or nowhere.
@@ -41,8 +42,8 @@ struct raft_conf {
 /* Value of one member, for quorums over anything: matches, votes, times. */
 typedef uint64_t (*raft_value_fn)(const void *arg, uint64_t id);
 
-/* raft_quorum -- the largest v that a majority (both majorities when joint) has or exceeds; an empty
- * half decides nothing and counts as UINT64_MAX, an empty configuration gives 0. */
+/* raft_quorum -- the largest v that a majority (both majorities when joint) has or exceeds; an
+ * empty half decides nothing and counts as UINT64_MAX, an empty configuration gives 0. */
 uint64_t raft_quorum(const struct raft_conf *c, raft_value_fn value, const void *arg);
 
 /* raft_conf_is_voter -- in either half. */
@@ -109,8 +110,9 @@ enum raft_event_type {
     RAFT_EV_INIT,     /* conf, tail_size: entry 1 of an empty log; ticket */
     RAFT_EV_PROPOSE,  /* ticket, count, sizes */
     RAFT_EV_READ,     /* ticket, count */
-    RAFT_EV_PERSISTED, /* ticket, index, term: all WAL writes up to ticket are durable, the last entry
-                          of the newest that had entries is (index, term), index 0 when none had */
+    /* ticket, index, term: all WAL writes up to ticket are durable, the last entry of the newest
+     * that had entries is (index, term), index 0 when none had */
+    RAFT_EV_PERSISTED,
     RAFT_EV_APPLIED,   /* index */
     RAFT_EV_PEER_UP,   /* peer: a new connection, what was in flight may be lost */
     RAFT_EV_PEER_DOWN, /* peer */

@@ -1,7 +1,8 @@
 /* raft/raft_codec.h -- messages and configuration entries as bytes.
  *
- * Shape:      a message is a fixed order of varints; an append's entries follow as term, kind, length
- *             and bytes each. A configuration entry is the configuration, then a tail of the driver's.
+ * Shape:      a message is a fixed order of varints; an append's entries follow as term, kind,
+ *             length and bytes each. A configuration entry is the configuration, then a tail of
+ *             the driver's.
  * Invariants: decode never panics, takes nothing that encode does not give, and bounds every count
  * Thread:     any, pure
  */

@@ -1,8 +1,10 @@
-/* raft/read.c -- linearizable reads without writing (thesis 6.4): one round to a quorum for a batch.
+/* raft/read.c -- linearizable reads without writing (thesis 6.4): one round to a quorum for a
+ * batch.
  *
  * Invariants: a round confirms only reads that arrived before it was sent; a read's index is the
  *             commit index at its arrival, or the own term's first entry when that is not committed
- * Why:        rounds are numbers of our own making, monotone in a term; nothing of a client's travels
+ * Why:        rounds are numbers of our own making, monotone in a term; nothing of a client's
+ *             travels
  */
 #include "raft/impl.h"
 

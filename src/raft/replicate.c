@@ -1,4 +1,5 @@
-/* raft/replicate.c -- the leader's side: what to send to whom, and what is committed (Raft 5.3, 5.4.2).
+/* raft/replicate.c -- the leader's side: what to send to whom, and what is committed (Raft 5.3,
+ * 5.4.2).
  *
  * Invariants: for every peer exactly one of these holds: something is sent, its window is full, it
  *             is being probed, or it has everything. Commit is a joint quorum of durable matches,

@@ -1,5 +1,5 @@
-/* sim/backing.h -- rows under the tables in the simulator: a finished write survives, an interrupted one
- * is there as a whole or not at all.
+/* sim/backing.h -- rows under the tables in the simulator: a finished write survives, an
+ * interrupted one is there as a whole or not at all.
  *
  * Owns:       its rows, counted in the account, through any number of restarts
  * Thread:     one

@@ -1,9 +1,10 @@
 /* sim/loop.h -- a machine whose time, chance, files and threads are played: os/io.h's other side.
  *
- * Shape:      sim_turn does one thing that could happen now: a worker's job, the end of one, a wake-up,
- *             a timer; when nothing is left to do, the clock jumps to the next timer
+ * Shape:      sim_turn does one thing that could happen now: a worker's job, the end of one, a
+ *             wake-up, a timer; when nothing is left to do, the clock jumps to the next timer
  * Invariants: the same seed and the same calls give the same run
- * Owns:       handles until their close; the disk is the caller's and outlives any number of machines
+ * Owns:       handles until their close; the disk is the caller's and outlives any number of
+ *             machines
  * Thread:     one; a worker's job runs inside sim_turn
  * Why:        no sockets yet: what needs them is driven over net/mem_link.h
  */

@@ -1,10 +1,10 @@
 /* store/backing.h -- what lies under the tables: rows that survive the process.
  *
- * Shape:      sorted rows per table; read by key or by seeking, written as one batch that is durable and
- *             visible as a whole or not at all
+ * Shape:      sorted rows per table; read by key or by seeking, written as one batch that is
+ *             durable and visible as a whole or not at all
  * Invariants: what is read is one finished batch, the newest when reading began, until backing_rest
- * Order:      backing_prepare, then one backing_write (on a worker), then backing_rest before the next
- *             read; one write at a time
+ * Order:      backing_prepare, then one backing_write (on a worker), then backing_rest before the
+ *             next read; one write at a time
  * Owns:       the files
  * Thread:     the loop's; backing_write on a worker's while the loop reads
  * Why:        LMDB is one, the simulator's is another: a memory map's writes cannot be played
@@ -44,7 +44,8 @@ struct backing {
     const struct backing_table *table;
 };
 
-/* backing_get -- view until backing_rest or the next call. err ERR_NOT_FOUND, ERR_CORRUPT, ERR_IO. */
+/* backing_get -- view until backing_rest or the next call. err ERR_NOT_FOUND, ERR_CORRUPT,
+ * ERR_IO. */
 MUST_CHECK
 static inline enum err backing_get(struct backing *b, enum table_id id, struct bytes key,
                                    struct bytes *out)

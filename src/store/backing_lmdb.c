@@ -1,7 +1,7 @@
 /* store/backing_lmdb.c -- the environment, its transactions, and room to grow.
  *
- * Why: no NOSYNC, no WRITEMAP, no MAPASYNC: without them the file is whole after any power cut; with
- *      them it was unreadable after every one that was tried
+ * Why: no NOSYNC, no WRITEMAP, no MAPASYNC: without them the file is whole after any power cut;
+ *      with them it was unreadable after every one that was tried
  */
 #include "store/backing_lmdb.h"
 

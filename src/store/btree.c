@@ -1,7 +1,7 @@
 /* store/btree.c -- insertion by path copying and splitting; empty nodes are dropped, never merged.
  *
- * Why: merging half-empty nodes costs more code than it saves: keys that are deleted here are mostly
- *      deleted in runs, and a run leaves empty nodes
+ * Why: merging half-empty nodes costs more code than it saves: keys that are deleted here are
+ *      mostly deleted in runs, and a run leaves empty nodes
  */
 #include "store/btree.h"
 
@@ -125,8 +125,8 @@ static uint16_t lower(const struct btree_node *n, struct bytes key, bool *exact)
     return low;
 }
 
-/* Child that holds key: the last whose separator is <= key. The first one takes all that is smaller,
- * so its separator is never looked at; it may be too high. */
+/* Child that holds key: the last whose separator is <= key. The first one takes all that is
+ * smaller, so its separator is never looked at; it may be too high. */
 static uint16_t child_of(const struct btree_node *n, struct bytes key)
 {
     uint64_t head = head_of(key);

@@ -1,10 +1,10 @@
 /* store/btree.h -- ordered map of bytes in memory: a copy-on-write B+tree.
  *
- * Shape:      nodes of BTREE_FAN slots; the first eight bytes of each key are kept in the node, so that
- *             most comparisons touch nothing else
- * Invariants: keys are unique and sorted as unsigned bytes; a frozen tree never changes: nodes that are
- *             shared with it are copied before they are written. A pair may be a mark: a key that is
- *             known to be gone, its value's data is NULL.
+ * Shape:      nodes of BTREE_FAN slots; the first eight bytes of each key are kept in the node,
+ *             so that most comparisons touch nothing else
+ * Invariants: keys are unique and sorted as unsigned bytes; a frozen tree never changes: nodes
+ *             that are shared with it are copied before they are written. A pair may be a mark: a
+ *             key that is known to be gone, its value's data is NULL.
  * Owns:       nodes and items, counted in the account and by references
  * Thread:     one at a time for a tree and all that were frozen from it
  */
@@ -32,12 +32,12 @@ struct btree {
 void btree_init(struct btree *t, struct mem *mem);
 void btree_done(struct btree *t);
 
-/* btree_shed -- free about `pairs` pairs from the front of a tree that nobody uses any more, so that
- * a large one costs no turn of the loop too much. True when nothing is left. */
+/* btree_shed -- free about `pairs` pairs from the front of a tree that nobody uses any more, so
+ * that a large one costs no turn of the loop too much. True when nothing is left. */
 bool btree_shed(struct btree *t, uint32_t pairs);
 
-/* btree_put -- insert or replace; value.data NULL leaves a mark. err ERR_NO_MEMORY: the tree is as it
- * was. */
+/* btree_put -- insert or replace; value.data NULL leaves a mark. err ERR_NO_MEMORY: the tree is
+ * as it was. */
 MUST_CHECK
 enum err btree_put(struct btree *t, struct bytes key, struct bytes value);
 

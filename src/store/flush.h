@@ -1,6 +1,7 @@
 /* store/flush.h -- carries the overlay of the tables into their backing, behind everybody's back.
  *
- * Shape:      flush_begin freezes the overlay and hands it to a worker; the handler hears how it ended
+ * Shape:      flush_begin freezes the overlay and hands it to a worker; the handler hears how it
+ *             ended
  * Invariants: one flush at a time; a flush that found no space is tried again with the same rows
  * Order:      the caller writes its rows of TABLE_META before flush_begin, so that they move along
  * Owns:       a worker; the tables belong to the caller
@@ -23,8 +24,8 @@ struct flush {
     enum err result;
     uint64_t began_ns;
     uint64_t retry_rows; /* asked of the backing when its map was too small */
-    /* the end of a flush. ERR_NO_SPACE: it goes on trying, this is told once a try; any other error:
-     * nothing will be flushed any more */
+    /* the end of a flush. ERR_NO_SPACE: it goes on trying, this is told once a try; any other
+     * error: nothing will be flushed any more */
     void (*done)(void *arg, enum err e, uint64_t took_ns);
     void *arg;
 };

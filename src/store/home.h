@@ -1,7 +1,8 @@
 /* store/home.h -- whose data directory this is, and its secret key.
  *
  * Invariants: node id, key and incarnation never change in a directory's life
- * Order:      identity is the first thing read at start and the first thing written in a new directory
+ * Order:      identity is the first thing read at start and the first thing written in a new
+ *             directory
  * Thread:     the loop's, at start
  */
 #ifndef STORE_HOME_H

@@ -1,8 +1,8 @@
 /* store/lmdb_rows.h -- rows whose keys may be longer than LMDB's 511 bytes, in exact order.
  *
- * Shape:      a key is cut into pieces of LMDB_PIECE bytes. The first piece is a row of the table's own
- *             database; when a key goes on, that row names a subtree, whose rows live in LONG under
- *             subtree number (8 bytes, big-endian) + next piece, and so on.
+ * Shape:      a key is cut into pieces of LMDB_PIECE bytes. The first piece is a row of the
+ *             table's own database; when a key goes on, that row names a subtree, whose rows live
+ *             in LONG under subtree number (8 bytes, big-endian) + next piece, and so on.
  *             row = flags u8 | subtree u64 (if flagged) | value (if flagged)
  * Invariants: a row has a value or a subtree; a subtree is never empty
  * Owns:       nothing; cursors live for one call
@@ -42,7 +42,8 @@ enum err lmdb_rows_seek(MDB_txn *txn, const struct lmdb_dbs *dbs, enum table_id 
                         struct bytes from, bool after, uint8_t *room, struct bytes *out_key,
                         struct bytes *out_value);
 
-/* lmdb_rows_put -- in a write transaction. err ERR_BUSY (the map is full), ERR_NO_SPACE, ERR_IO, ... */
+/* lmdb_rows_put -- in a write transaction. err ERR_BUSY (the map is full), ERR_NO_SPACE, ERR_IO,
+ * ... */
 MUST_CHECK
 enum err lmdb_rows_put(MDB_txn *txn, const struct lmdb_dbs *dbs, enum table_id id, struct bytes key,
                        struct bytes value);

@@ -1,12 +1,12 @@
 /* store/log.h -- the Raft log of one node: appended in batches, read by index, recovered at start.
  *
- * Shape:      log_append queues; a worker writes and syncs everything that gathered meanwhile as one
- *             batch; the handler hears when a ticket is durable. With in_memory nothing is written,
- *             and durability is granted at the end of the turn.
+ * Shape:      log_append queues; a worker writes and syncs everything that gathered meanwhile as
+ *             one batch; the handler hears when a ticket is durable. With in_memory nothing is
+ *             written, and durability is granted at the end of the turn.
  * Invariants: tickets become durable in order; after a failure none does
  * Order:      an entry can be read as soon as log_append returned
- * Owns:       copies of all bytes; what log_read gives is valid until the next call of any log function
- *             or the end of the turn
+ * Owns:       copies of all bytes; what log_read gives is valid until the next call of any log
+ *             function or the end of the turn
  * Thread:     the loop's; the worker sees only the batch that it writes
  */
 #ifndef STORE_LOG_H
@@ -82,8 +82,8 @@ struct log;
 
 /* log_open -- recover what is there, or begin a new log. dir is the log's own and outlives it; NULL
  * with in_memory.
- *   err  ERR_CORRUPT       an acknowledged batch cannot be read; diag names segment, batch and index
- *        ERR_NEWER_FORMAT, ERR_IO, ERR_NO_SPACE, ERR_NO_MEMORY */
+ *   err  ERR_CORRUPT       an acknowledged batch cannot be read; diag names segment, batch and
+ *        index ERR_NEWER_FORMAT, ERR_IO, ERR_NO_SPACE, ERR_NO_MEMORY */
 MUST_CHECK
 enum err log_open(struct os *os, struct os_dir *dir, const struct log_options *options,
                   const struct log_handler *handler, struct log_recovered *out_recovered,

@@ -1,7 +1,7 @@
 /* store/slot.h -- a small record that is replaced whole: two alternating slots in one file.
  *
- * Shape:      file = 2 x 4 KiB; slot = magic u32 | crc32c u32 of the rest | counter u64 | bytes u32 |
- *             payload | zeroes
+ * Shape:      file = 2 x 4 KiB; slot = magic u32 | crc32c u32 of the rest | counter u64 | bytes
+ *             u32 | payload | zeroes
  * Invariants: the valid slot with the higher counter counts; a write never touches it
  * Owns:       the open file
  * Thread:     any, one at a time

@@ -1,8 +1,8 @@
 /* store/table.h -- named ordered maps of bytes: what the state machine is made of.
  *
- * Shape:      changes go to an overlay in memory; under it lies the overlay that is being flushed, and
- *             under that the backing. Reads look in that order; a deletion is a mark. Without a backing
- *             the overlay is all there is.
+ * Shape:      changes go to an overlay in memory; under it lies the overlay that is being
+ *             flushed, and under that the backing. Reads look in that order; a deletion is a
+ *             mark. Without a backing the overlay is all there is.
  * Invariants: what a group of changes belongs to (applied index and so on) is the caller's row in
  *             TABLE_META, written before tables_freeze, so it moves with the data
  * Owns:       copies of keys and values; the backing belongs to the caller
@@ -50,7 +50,8 @@ enum err table_seek(const struct tables *t, enum table_id id, struct bytes from,
  * when there is more to give back. */
 bool tables_rest(struct tables *t);
 
-/* tables_overlay_bytes -- keys and values that are not flushed, rows that are being flushed left out. */
+/* tables_overlay_bytes -- keys and values that are not flushed, rows that are being flushed left
+ * out. */
 uint64_t tables_overlay_bytes(const struct tables *t);
 
 /* tables_freeze -- set the overlay aside for a flush and begin a new one.

@@ -1,7 +1,7 @@
 /* store/wal.c -- opening, preparing and writing segments.
  *
- * Why: a write that grows a file costs half as much again as one that overwrites zeroes, because the
- *      file's size has to be made durable too; so segments are filled before they are needed
+ * Why: a write that grows a file costs half as much again as one that overwrites zeroes, because
+ *      the file's size has to be made durable too; so segments are filled before they are needed
  */
 #include "store/wal.h"
 

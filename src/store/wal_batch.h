@@ -20,7 +20,8 @@
  *                 84    8  salt
  *                 92    4  zero
  *             record: bytes u32 | kind u8 | term u64 | data; its index is first + position
- * Invariants: decode never panics; salt and segment make another log's or another life's bytes invalid
+ * Invariants: decode never panics; salt and segment make another log's or another life's bytes
+ *             invalid
  * Thread:     any, pure
  */
 #ifndef STORE_WAL_BATCH_H

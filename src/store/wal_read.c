@@ -1,4 +1,5 @@
-/* store/wal_read.c -- entries by index from disk; the batch read last is kept for the next index. */
+/* store/wal_read.c -- entries by index from disk; the batch read last is kept for the next index.
+ * */
 #include "store/wal.h"
 
 #include "base/crc32c.h"

@@ -1,4 +1,5 @@
-/* tests/lib/tap.h -- test harness: prints TAP, one line a test; a test is a function with a sentence.
+/* tests/lib/tap.h -- test harness: prints TAP, one line a test; a test is a function with a
+ * sentence.
  *
  * Shape:      TAP_TEST("commit: entries commit only when durable", fn) inside main, then tap_done()
  * Invariants: a failed CHECK ends its test, not the program; the plan is printed last

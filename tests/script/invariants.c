@@ -1,8 +1,9 @@
-/* tests/script/invariants.c -- what must hold over all nodes at any moment, after the TLA+ model of Raft.
+/* tests/script/invariants.c -- what must hold over all nodes at any moment, after the TLA+ model
+ * of Raft.
  *
- * Shape: one leader a term; log matching; leader completeness; state machine safety; what is committed
- *        stays; one vote a term; terms and commit never fall; a committed entry is durable on a quorum.
- *        The core checks its own in every step.
+ * Shape: one leader a term; log matching; leader completeness; state machine safety; what is
+ *        committed stays; one vote a term; terms and commit never fall; a committed entry is
+ *        durable on a quorum. The core checks its own in every step.
  */
 #include "world.h"
 

@@ -1,4 +1,5 @@
-/* tests/script/network.c -- queued messages: delivered, dropped, doubled, reordered; and settling. */
+/* tests/script/network.c -- queued messages: delivered, dropped, doubled, reordered; and
+ * settling. */
 #include "world.h"
 
 #include <stdlib.h>

@@ -1,6 +1,8 @@
-/* tests/script/world.h -- the cluster that a script drives: real cores, a disk, a clock and a network each.
+/* tests/script/world.h -- the cluster that a script drives: real cores, a disk, a clock and a
+ * network each.
  *
- * Shape:      an event is stepped at once; its effects wait in the node until it is pumped. Messages wait
+ * Shape:      an event is stepped at once; its effects wait in the node until it is pumped.
+ *             Messages wait
  *             in the network until they are delivered.
  * Invariants: nothing is delivered, written, applied or ticked unless the script says so
  * Thread:     one
@@ -107,7 +109,8 @@ struct world {
     struct raft_out out;
 };
 
-/* world_start -- the nodes named, booted with the initial configuration as durable entry 1, term 1. */
+/* world_start -- the nodes named, booted with the initial configuration as durable entry 1, term
+ * 1. */
 void world_start(struct world *w, const struct raft_conf *conf);
 void world_done(struct world *w);
 
@@ -123,10 +126,12 @@ void world_step(struct world *w, uint64_t id, struct raft_event *ev, const struc
 
 void world_tick(struct world *w, uint64_t id);
 
-/* world_pump -- carry out all effects of a node, and those that follow; true when there were any. */
+/* world_pump -- carry out all effects of a node, and those that follow; true when there were any.
+ * */
 bool world_pump(struct world *w, uint64_t id);
 
-/* world_deliver, world_drop -- queued messages from a to b (0: any) of a type (0: any); how many. */
+/* world_deliver, world_drop -- queued messages from a to b (0: any) of a type (0: any); how many.
+ * */
 uint32_t world_deliver(struct world *w, uint64_t a, uint64_t b, int type);
 uint32_t world_drop(struct world *w, uint64_t a, uint64_t b, int type);
 uint32_t world_count(const struct world *w, uint64_t a, uint64_t b, int type);

@@ -1,7 +1,7 @@
 /* os/linux/impl.h -- what the files of the Linux side share; included from this folder only.
  *
- * Shape:      every descriptor in the loop is a source; closed ones wait in `dead` until the turn is
- *             over, so that a callback may close anything
+ * Shape:      every descriptor in the loop is a source; closed ones wait in `dead` until the turn
+ *             is over, so that a callback may close anything
  * Invariants: a source in `dead` gets no callback
  * Thread:     the loop's, but for linux_wake and the file functions
  */

@@ -1,7 +1,7 @@
 /* os/linux/linux.h -- the Linux side of os/io.h: one epoll loop on the thread that runs it.
  *
- * Order:   open, hand os_linux_os to whoever needs it, run until stop, close after everything that was
- *          opened through it is closed
+ * Order:   open, hand os_linux_os to whoever needs it, run until stop, close after everything
+ *          that was opened through it is closed
  * Thread:  the one that calls os_linux_run or os_linux_turn; os_linux_stop from the loop only
  */
 #ifndef OS_LINUX_LINUX_H
@@ -24,8 +24,8 @@ enum err os_linux_open(struct mem *mem, struct os_linux **out, struct diag *diag
 /* os_linux_os -- the object that all rooms take. */
 struct os *os_linux_os(struct os_linux *l);
 
-/* os_linux_files -- ask the system for count descriptors, where fewer are allowed; what it grants may be
- * less: listeners rest when none is left. For the whole process. */
+/* os_linux_files -- ask the system for count descriptors, where fewer are allowed; what it grants
+ * may be less: listeners rest when none is left. For the whole process. */
 void os_linux_files(uint32_t count);
 
 /* os_linux_signals -- call fn(arg) on the loop for SIGINT and SIGTERM, which are blocked for the

@@ -1,4 +1,5 @@
-/* os/linux/listener.c -- listening sockets; when descriptors run out, they rest instead of spinning. */
+/* os/linux/listener.c -- listening sockets; when descriptors run out, they rest instead of
+ * spinning. */
 #include "base/panic.h"
 #include "os/linux/tcp.h"
 

@@ -1,8 +1,8 @@
 /* os/linux/tcp.c -- connections on the loop.
  *
  * Invariants: a connection is read once a turn at most; a peer's end is told once, a failure once
- * Why:        level-triggered readiness: what one turn leaves, the next one finds. A pause leaves the
- *             watch in place until data does come: a request and its answer cost no epoll_ctl
+ * Why:        level-triggered readiness: what one turn leaves, the next one finds. A pause leaves
+ *             the watch in place until data does come: a request and its answer cost no epoll_ctl
  */
 #include "os/linux/tcp.h"
 

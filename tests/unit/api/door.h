@@ -1,7 +1,9 @@
-/* tests/unit/api/door.h -- the HTTP door on a machine of its own: clients, clock and turns are the test's.
+/* tests/unit/api/door.h -- the HTTP door on a machine of its own: clients, clock and turns are
+ * the test's.
  *
  * Shape:      door_open, door_connect, door_send, door_turn; what came back is parsed by door_reply
- * Invariants: nothing sleeps and nothing opens a socket; at door_close no byte of memory is left over
+ * Invariants: nothing sleeps and nothing opens a socket; at door_close no byte of memory is left
+ *             over
  * Thread:     one
  * Why:        deadlines, half-closed clients and full send buffers are played, not waited for
  */
@@ -209,7 +211,8 @@ __attribute__((unused)) static void door_open(struct door *d, struct service *se
     CHECK(d->listening);
 }
 
-/* One turn of the loop: data, ends and room for every client, then hooks. True: something happened. */
+/* One turn of the loop: data, ends and room for every client, then hooks. True: something
+ * happened. */
 static bool door_turn_once(struct door *d)
 {
     bool busy = false;

@@ -1,4 +1,5 @@
-/* tests/unit/api/test_conn.c -- the life of a connection: order, keep-alive, deadlines, clients that leave.
+/* tests/unit/api/test_conn.c -- the life of a connection: order, keep-alive, deadlines, clients
+ * that leave.
  *
  * Subject: api/http_conn.c, api/server.c
  * Method:  a fake service holds every call until the test answers it; the clock is the test's

@@ -1,7 +1,8 @@
 /* tests/unit/api/test_hot.c -- the scanner of hot requests never differs from the full parser.
  *
  * Subject: api/json_hot.c
- * Method:  jansson is the judge of every body that the scanner takes, a good one and 300,000 spoiled ones
+ * Method:  jansson is the judge of every body that the scanner takes, a good one and 300,000
+ * spoiled ones
  */
 #include "api/json_hot.h"
 #include "base/prng.h"

@@ -1,7 +1,8 @@
 /* tests/unit/api/test_refuse.c -- requests that must be refused, and with which status.
  *
  * Subject: api/http_parse.c, api/http_chunks.c, api/http_conn.c
- * Method:  every input is sent whole, byte by byte, and cut in two at each position; behind it stands a
+ * Method:  every input is sent whole, byte by byte, and cut in two at each position; behind it
+ * stands a
  *          good request, which must never be answered: whoever answers it can be made to smuggle
  */
 #include "door.h"

@@ -1,4 +1,5 @@
-/* tests/unit/base/test_codec.c -- Subject: cursors, ids, errors. Method: boundaries and refusals. */
+/* tests/unit/base/test_codec.c -- Subject: cursors, ids, errors. Method: boundaries and refusals.
+ * */
 #include "tap.h"
 
 #include "base/bytes.h"

@@ -1,7 +1,7 @@
-/* tests/unit/kv/test_differential.c -- Subject: the state machine over LMDB against the one in memory.
- * Method: both are fed the same random commands; hashes are compared all along, and whole states at
- * the end, after the durable one was closed and opened at random moments. More: seed and count as
- * arguments.
+/* tests/unit/kv/test_differential.c -- Subject: the state machine over LMDB against the one in
+ * memory. Method: both are fed the same random commands; hashes are compared all along, and whole
+ * states at the end, after the durable one was closed and opened at random moments. More: seed
+ * and count as arguments.
  */
 #include "loop.h"
 

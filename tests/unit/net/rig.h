@@ -1,7 +1,8 @@
 /* tests/unit/net/rig.h -- several links in one process, and what each of their owners saw.
  *
  * Shape:  struct rig is a loop or a hub; struct side is one link with a record of its callbacks
- * Method: RIG_UNTIL turns the loop until a condition holds, and fails when it does not in RIG_MS_MAX
+ * Method: RIG_UNTIL turns the loop until a condition holds, and fails when it does not in
+ * RIG_MS_MAX
  */
 #ifndef TESTS_NET_RIG_H
 #define TESTS_NET_RIG_H

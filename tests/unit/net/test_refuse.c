@@ -1,7 +1,8 @@
 /* tests/unit/net/test_refuse.c -- whoever does not belong here is refused, counted and told.
  *
  * Subject: net/quic_*.c, net/tls.c, net/admit.c
- * Method:  wrong links, a hostile client (villain.h) and raw datagrams against one link; in the end a
+ * Method:  wrong links, a hostile client (villain.h) and raw datagrams against one link; in the
+ * end a
  *          good peer must still be served
  */
 #include "villain.h"

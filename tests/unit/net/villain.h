@@ -1,4 +1,5 @@
-/* tests/unit/net/villain.h -- a hostile client: real QUIC and TLS, and whatever a test makes it say.
+/* tests/unit/net/villain.h -- a hostile client: real QUIC and TLS, and whatever a test makes it
+ * say.
  *
  * Shape:  struct villain dials one address from a socket of its own in the rig's loop; when the
  *         handshake has completed it writes up to three streams, and notes how it was sent away

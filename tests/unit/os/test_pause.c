@@ -1,4 +1,5 @@
-/* tests/unit/os/test_pause.c -- a paused connection: nothing is told, nothing is lost, nothing spins. */
+/* tests/unit/os/test_pause.c -- a paused connection: nothing is told, nothing is lost, nothing
+ * spins. */
 #include "os/linux/linux.h"
 #include "tap.h"
 

@@ -1,6 +1,6 @@
-/* tests/unit/raft/test_cluster.c -- Subject: the core as a cluster. Method: a seeded world of three or
- * five cores that loses, repeats and reorders messages, delays disks and crashes nodes; after every
- * step: one leader a term, committed entries agree, nothing acknowledged is lost. */
+/* tests/unit/raft/test_cluster.c -- Subject: the core as a cluster. Method: a seeded world of
+ * three or five cores that loses, repeats and reorders messages, delays disks and crashes nodes;
+ * after every step: one leader a term, committed entries agree, nothing acknowledged is lost. */
 #include "tap.h"
 
 #include "base/prng.h"

@@ -1,7 +1,8 @@
-/* tests/unit/sim/test_crash.c -- Subject: log, vote, identity and state machine of one node after a power
- * cut. Method: a seeded workload is cut at its first disk operation, then at its second, and so on; each
- * time the node starts again from what the disk kept, must find nothing missing that it was told is
- * durable and nothing that was never written, goes on, and is cut a second time somewhere.
+/* tests/unit/sim/test_crash.c -- Subject: log, vote, identity and state machine of one node after
+ * a power cut. Method: a seeded workload is cut at its first disk operation, then at its second,
+ * and so on; each time the node starts again from what the disk kept, must find nothing missing
+ * that it was told is durable and nothing that was never written, goes on, and is cut a second
+ * time somewhere.
  */
 #include "tap.h"
 
@@ -143,8 +144,8 @@ static void entries_check(void)
     }
 }
 
-/* The log must be what it was at some moment after the newest durable write was complete; history is
- * then cut there, as the next cut is judged from it. */
+/* The log must be what it was at some moment after the newest durable write was complete; history
+ * is then cut there, as the next cut is judged from it. */
 static void log_check(void)
 {
     static uint64_t terms[STEPS_MAX + 1];
@@ -326,8 +327,8 @@ static void live(uint32_t rounds)
     }
 }
 
-/* One history: cut at operation `cut`, again somewhere, and then looked at once more. False when the
- * workload ended before the cut. */
+/* One history: cut at operation `cut`, again somewhere, and then looked at once more. False when
+ * the workload ended before the cut. */
 static bool history(uint64_t seed, uint64_t cut)
 {
     memset(&w, 0, sizeof w);

@@ -1,5 +1,5 @@
-/* tests/unit/sim/test_faults.c -- Subject: a log on a disk that answers with errors. Method: one planned
- * fault at every operation of a workload, then a look at what was promised. */
+/* tests/unit/sim/test_faults.c -- Subject: a log on a disk that answers with errors. Method: one
+ * planned fault at every operation of a workload, then a look at what was promised. */
 #include "tap.h"
 
 #include "sim/loop.h"

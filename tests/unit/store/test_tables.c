@@ -1,6 +1,6 @@
-/* tests/unit/store/test_tables.c -- Subject: tables over each kind of backing. Method: random changes and
- * reads beside a sorted array, with flushes and new beginnings at random moments; keys around every
- * length at which LMDB's own limit shows. */
+/* tests/unit/store/test_tables.c -- Subject: tables over each kind of backing. Method: random
+ * changes and reads beside a sorted array, with flushes and new beginnings at random moments;
+ * keys around every length at which LMDB's own limit shows. */
 #include "loop.h"
 
 #include "base/prng.h"
