@@ -437,6 +437,17 @@ static void test_half_closed_pipeline(void)
     door_close(&d);
 }
 
+static void test_end_refused(void)
+{
+    start();
+    struct door_client *c = door_connect(&d);
+    door_put(c, bytes_text("GET\n"));
+    door_end(c);
+    CHECK_U64(door_status(c, 0), 400);
+    CHECK(c->closed); /* nothing can come any more, so nothing is waited for */
+    door_close(&d);
+}
+
 static void test_end_at_once(void)
 {
     start();
@@ -598,6 +609,20 @@ static void test_stop(void)
     door_close(&d);
 }
 
+/* An answer that was on its way when the stop came does not let another dozen follow. */
+static void test_stop_ready(void)
+{
+    start();
+    struct door_client *c = door_connect(&d);
+    door_send(c, WRITE GET_LEADER GET_LEADER GET_LEADER);
+    fake_answer(&f, ERR_OK);
+    api_stop(d.api);
+    door_turn(&d);
+    CHECK_U64(door_replies(c), 2);
+    CHECK(door_head_has(c, 1, "\r\nConnection: close\r\n") && c->shut);
+    door_close(&d);
+}
+
 static void test_close_busy(void)
 {
     start();
@@ -662,6 +687,7 @@ static void end_tests(void)
 {
     TAP_TEST("conn: a client that has shut its side gets its answer", test_half_closed);
     TAP_TEST("conn: and all pipelined ones, half a request excepted", test_half_closed_pipeline);
+    TAP_TEST("conn: a refusal to a client that has shut its side is the end", test_end_refused);
     TAP_TEST("conn: a client that leaves at once is no trouble", test_end_at_once);
     TAP_TEST("conn: a client that is gone while its call runs is forgotten", test_gone_while_busy);
     TAP_TEST("conn: a client may go in the middle of its answer", test_gone_mid_answer);
@@ -671,6 +697,7 @@ static void end_tests(void)
     TAP_TEST("conn: when all are taken the longest idle one makes way", test_cap_idle);
     TAP_TEST("conn: when all are at work a newcomer gets 503", test_cap_busy);
     TAP_TEST("conn: stopping closes the idle and answers the busy", test_stop);
+    TAP_TEST("conn: a stop is heard by a connection that is answering", test_stop_ready);
     TAP_TEST("conn: closing forgets what is under way", test_close_busy);
 }
 
