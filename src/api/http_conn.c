@@ -115,6 +115,7 @@ void http_conn_close(struct http_conn *c)
         c->request_free(c->request);
         c->request = NULL;
     }
+    server_discharge(c->api, c);
     os_conn_close(c->conn);
     conn_free(c);
 }
@@ -196,6 +197,7 @@ static void request_over(struct http_conn *c)
         c->request_free(c->request);
         c->request = NULL;
     }
+    server_discharge(c->api, c);
     c->calling = false;
     c->continued = false;
     if (c->head_known && used <= c->in_used) {
@@ -309,7 +311,12 @@ static bool take_request(struct http_conn *c)
     c->state = HTTP_CONN_BUSY;
     c->api->requests++;
     os_conn_pause(c->conn);
-    router_route(c);
+    size_t count = http_conn_body(c).count;
+    if (count > CONN_SMALL_BYTES && !server_charge(c->api, c, count)) {
+        router_error(c, ERR_TOO_MANY_REQUESTS, NULL, 0);
+    } else {
+        router_route(c);
+    }
     return true;
 }
 

@@ -53,6 +53,7 @@ struct http_conn {
     struct http_chunks chunks;
     enum http_conn_wait wait;
     struct os_timer timer;
+    size_t charged; /* bytes of a large body, on its address's account while it is at work */
     struct service_call call;
     void *request; /* what the route keeps until the answer */
     void (*request_free)(void *request);

@@ -7,6 +7,11 @@
 
 #include "base/panic.h"
 
+enum {
+    IP_COUNT_BITS = 16,
+    IP_COUNT_MASK = 0xffff,
+};
+
 /* Every connection is in `conns`, `ready` or `dead` by its one link. */
 static void turn_end(void *arg)
 {
@@ -41,21 +46,48 @@ static uint64_t ip_key(const struct os_addr *addr)
     return key;
 }
 
-static uint64_t ip_count(const struct api *a, const struct os_addr *addr)
+/* What is known of an address: connections in the low 16 bits, bytes above them. */
+static uint64_t ip_get(const struct api *a, const struct os_addr *addr)
 {
-    uint64_t count = 0;
-    return map_find(&a->per_ip, ip_key(addr), &count) ? count : 0;
+    uint64_t value = 0;
+    return map_find(&a->per_ip, ip_key(addr), &value) ? value : 0;
 }
 
-static void ip_gone(struct api *a, const struct os_addr *addr)
+static void ip_set(struct api *a, const struct os_addr *addr, uint64_t value)
 {
-    uint64_t count = ip_count(a, addr);
-    ASSERT(count > 0);
-    if (count == 1) {
+    if (value == 0) {
         map_remove(&a->per_ip, ip_key(addr));
-    } else {
-        enum err e = map_put(&a->per_ip, ip_key(addr), count - 1);
-        ASSERT(e == ERR_OK); /* it is in there */
+        return;
+    }
+    enum err e = map_put(&a->per_ip, ip_key(addr), value);
+    ASSERT(e == ERR_OK); /* never more addresses than connections */
+}
+
+static uint64_t ip_count(const struct api *a, const struct os_addr *addr)
+{
+    static_assert(HTTP_CONNS_MAX <= IP_COUNT_MASK, "connections fit their bits");
+    return ip_get(a, addr) & IP_COUNT_MASK;
+}
+
+bool server_charge(struct api *a, struct http_conn *c, size_t count)
+{
+    uint64_t value = ip_get(a, &c->remote);
+    ASSERT(c->charged == 0);
+    if ((value >> IP_COUNT_BITS) + count > HTTP_CLIENT_BYTES_MAX) {
+        return false;
+    }
+    c->charged = count;
+    ip_set(a, &c->remote, value + ((uint64_t)count << IP_COUNT_BITS));
+    return true;
+}
+
+void server_discharge(struct api *a, struct http_conn *c)
+{
+    if (c->charged > 0) {
+        uint64_t value = ip_get(a, &c->remote);
+        ASSERT(value >> IP_COUNT_BITS >= c->charged);
+        ip_set(a, &c->remote, value - ((uint64_t)c->charged << IP_COUNT_BITS));
+        c->charged = 0;
     }
 }
 
@@ -85,8 +117,7 @@ struct http_conn *server_conn_new(struct api *a, const struct os_addr *remote)
         a->turned_away++;
         return NULL;
     }
-    enum err e = map_put(&a->per_ip, ip_key(remote), of_ip + 1);
-    ASSERT(e == ERR_OK); /* never more addresses than connections */
+    ip_set(a, remote, ip_get(a, remote) + 1);
     memset(c, 0, sizeof *c);
     c->api = a;
     c->remote = *remote;
@@ -107,7 +138,8 @@ void server_conn_gone(struct api *a, struct http_conn *c)
 {
     ASSERT(a->count > 0);
     a->count--;
-    ip_gone(a, &c->remote);
+    ASSERT(c->charged == 0 && ip_count(a, &c->remote) > 0);
+    ip_set(a, &c->remote, ip_get(a, &c->remote) - 1);
     server_conn_ready(a, c); /* freed there */
 }
 

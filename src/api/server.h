@@ -14,7 +14,7 @@ struct api {
     struct os_addr addr;
     struct list conns;
     struct list ready; /* connections with an answer to send, by http_conn.link of `ready` */
-    struct map per_ip; /* connections of an address, by server_ip_key */
+    struct map per_ip; /* connections and bytes of an address */
     uint32_t count;
     bool stopping;
     uint64_t accepted;              /* connections taken */
@@ -31,6 +31,11 @@ struct api {
  * that has been idle longest makes way. NULL: as many as there may be, in all or from that
  * address. */
 struct http_conn *server_conn_new(struct api *a, const struct os_addr *remote);
+
+/* server_charge -- the body at hand goes on the account of the connection's address; false: its share is
+ * used up. server_discharge takes it off again; fine when nothing is on it. */
+bool server_charge(struct api *a, struct http_conn *c, size_t count);
+void server_discharge(struct api *a, struct http_conn *c);
 
 /* server_conn_gone -- take it out and free it when the turn is over. */
 void server_conn_gone(struct api *a, struct http_conn *c);

@@ -50,7 +50,8 @@
 
 /* HTTP. */
 #define HTTP_CONNS_MAX 4096u
-#define HTTP_CONNS_PER_IP_MAX 2048u /* one client cannot take all */
+#define HTTP_CONNS_PER_IP_MAX 2048u       /* one client cannot take all */
+#define HTTP_CLIENT_BYTES_MAX (48u * MIB) /* large bodies of one client at work; others find room */
 #define HTTP_HEAD_BYTES_MAX (8u * KIB)
 #define HTTP_TARGET_BYTES_MAX (4u * KIB)
 #define HTTP_FIELDS_MAX 64u

@@ -291,6 +291,44 @@ static void test_memory(void)
     door_close(&d);
 }
 
+/* A client that fills its share of the queue leaves the rest to others. */
+static void test_share(void)
+{
+    static uint8_t body[1024 * 1024];
+    enum {
+        SHARE = HTTP_CLIENT_BYTES_MAX / sizeof body
+    };
+    static const char head[] = "POST /write HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n";
+    struct door_client *c = NULL;
+    start();
+    memset(body, ' ', sizeof body);
+    memcpy(body, "{\"command\":{\"Set\":{\"key\":\"k\",\"value\":\"v\"}}}", 43);
+    for (int i = 0; i <= SHARE; i++) {
+        c = door_connect(&d);
+        door_put(c, bytes_text(head));
+        door_send_bytes(c, bytes_of(body, sizeof body));
+    }
+    CHECK_U64(f.waiting, SHARE);
+    CHECK_U64(door_status(c, 0), 429);
+    CHECK(door_head_has(c, 0, "\r\nRetry-After: 1\r\n") && !c->shut);
+    door_send(c, WRITE); /* small ones pass */
+    struct door_client *other = door_connect_from(&d, 1);
+    door_put(other, bytes_text(head));
+    door_send_bytes(other, bytes_of(body, sizeof body));
+    CHECK_U64(f.waiting, SHARE + 2);
+    fake_answer(&f, ERR_OK);
+    fake_answer(&f, ERR_OK);
+    door_reset(CONTAINER_OF(d.clients.next->next->next, struct door_client, link));
+    door_turn(&d);
+    for (int i = 0; i < 4; i++) { /* two were answered and one is gone: three find room again */
+        c = door_connect(&d);
+        door_put(c, bytes_text(head));
+        door_send_bytes(c, bytes_of(body, sizeof body));
+        CHECK_U64(door_status(c, 0), i < 3 ? 0 : 429);
+    }
+    door_close(&d);
+}
+
 /* ---- deadlines ---- */
 
 static void test_silent(void)
@@ -668,6 +706,7 @@ static void body_tests(void)
     TAP_TEST("conn: a body that is too large is refused before it is sent", test_continue_refused);
     TAP_TEST("conn: the largest body fits in chunks of one byte", test_tiny_chunks);
     TAP_TEST("conn: large bodies leave room for small requests", test_memory);
+    TAP_TEST("conn: large bodies of one client get 429 beyond its share", test_share);
     TAP_TEST("conn: an idle connection keeps no buffers", test_idle_memory);
 }
 
