@@ -7,7 +7,7 @@
 #include "kv/session.h"
 
 /* Hash of one row; rows are summed, so their order does not matter. */
-uint64_t kv_row_hash(enum table_id id, struct bytes key, struct bytes value)
+static uint64_t row_hash(enum table_id id, struct bytes key, struct bytes value)
 {
     return hash64(hash64((uint64_t)id + 1, key), value);
 }
@@ -15,9 +15,9 @@ uint64_t kv_row_hash(enum table_id id, struct bytes key, struct bytes value)
 static enum err row_replace(struct kv *kv, enum table_id id, struct bytes key,
                             const struct bytes *old, struct bytes value)
 {
-    uint64_t hash = kv->hash - (old != NULL ? kv_row_hash(id, key, *old) : 0);
+    uint64_t hash = kv->hash - (old != NULL ? row_hash(id, key, *old) : 0);
     TRY(table_put(kv->tables, id, key, value));
-    kv->hash = hash + kv_row_hash(id, key, value);
+    kv->hash = hash + row_hash(id, key, value);
     return ERR_OK;
 }
 
@@ -35,7 +35,7 @@ enum err kv_row_del(struct kv *kv, enum table_id id, struct bytes key)
 {
     struct bytes old;
     TRY(table_get(kv->tables, id, key, &old));
-    uint64_t hash = kv->hash - kv_row_hash(id, key, old);
+    uint64_t hash = kv->hash - row_hash(id, key, old);
     TRY(table_del(kv->tables, id, key));
     kv->hash = hash;
     return ERR_OK;

@@ -30,7 +30,4 @@ enum err kv_row_put(struct kv *kv, enum table_id id, struct bytes key, struct by
 MUST_CHECK
 enum err kv_row_del(struct kv *kv, enum table_id id, struct bytes key);
 
-/* kv_row_hash -- of one row. */
-uint64_t kv_row_hash(enum table_id id, struct bytes key, struct bytes value);
-
 #endif
