@@ -310,12 +310,6 @@ void quic_peer_admit(struct quic_conn *c);
 /* quic_peer_lost -- c is being buried: tell the owner when it was up, dial again when wanted. */
 void quic_peer_lost(struct quic_conn *c);
 
-/* quic_peer_wake -- dial after a pause when there is neither a connection nor a dial. */
-void quic_peer_wake(struct quic_peer *p, uint64_t pause_ns);
-
-/* quic_peer_prefers -- this node has the smaller key of the two: it dials first. */
-bool quic_peer_prefers(const struct quic_peer *p);
-
 /* quic_peer_release -- free it when nobody wants it and nothing uses it. */
 void quic_peer_release(struct quic_peer *p);
 

@@ -233,12 +233,6 @@ static const struct link_table quic_table = {
     .close = link_shut,
 };
 
-const struct node_key *quic_link_key(struct link *l)
-{
-    ASSERT(l->table == &quic_table);
-    return &quic_of(l)->identity.key;
-}
-
 static void quic_free(struct quic *q)
 {
     q->closed = true;

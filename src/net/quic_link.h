@@ -74,7 +74,4 @@ enum err quic_link_open(struct os *os, struct mem *mem, const struct quic_link_o
                         const struct link_handler *handler, void *arg, struct link **out,
                         struct diag *diag);
 
-/* quic_link_key -- public key of the node behind a link of this kind. */
-const struct node_key *quic_link_key(struct link *l);
-
 #endif

@@ -61,12 +61,14 @@ void quic_peer_release(struct quic_peer *p)
     mem_free(p->q->mem, p);
 }
 
-bool quic_peer_prefers(const struct quic_peer *p)
+/* This node has the smaller key of the two: it dials first. */
+static bool prefers(const struct quic_peer *p)
 {
     return memcmp(p->q->identity.key.b, p->key.b, NODE_KEY_BYTES) < 0;
 }
 
-void quic_peer_wake(struct quic_peer *p, uint64_t pause_ns)
+/* Dial after a pause when there is neither a connection nor a dial. */
+static void wake(struct quic_peer *p, uint64_t pause_ns)
 {
     struct quic *q = p->q;
     if (!p->wanted || p->up != NULL || p->dialling != NULL || q->closed) {
@@ -110,7 +112,7 @@ static void on_timer(void *arg, uint64_t now)
     quic_enter(p->q);
     if (p->wanted && p->up == NULL && p->dialling == NULL && !p->q->closed &&
         address_next(p, &to, &p->round_over) && quic_conn_dial(p, &to) != ERR_OK) {
-        quic_peer_wake(p, p->round_over ? backoff(p) : QUICK_NS);
+        wake(p, p->round_over ? backoff(p) : QUICK_NS);
     }
     quic_leave(p->q);
 }
@@ -131,7 +133,7 @@ void quic_peer_set(struct quic_peer *p, const struct os_addr *addrs, uint32_t co
     }
     p->addr_next = 0;
     p->backoff_ns = 0;
-    quic_peer_wake(p, quic_peer_prefers(p) ? 0 : PREFER_PAUSE_NS);
+    wake(p, prefers(p) ? 0 : PREFER_PAUSE_NS);
 }
 
 void quic_peer_forget(struct quic_peer *p)
@@ -170,7 +172,7 @@ static bool beats(const struct quic_peer *p, const struct quic_conn *fresh,
     if (dialler(old)->last == fresh->id) {
         return false;
     }
-    return fresh->server != quic_peer_prefers(p); /* the one that the smaller key dialled */
+    return fresh->server != prefers(p); /* the one that the smaller key dialled */
 }
 
 /* The connection no longer counts, whatever becomes of it. */
@@ -229,15 +231,15 @@ void quic_peer_lost(struct quic_conn *c)
     if (p->up == c) {
         take_down(p);
         if (now - c->up_ns < SHORT_LIFE_NS) {
-            quic_peer_wake(p, backoff(p));
+            wake(p, backoff(p));
         } else {
             p->backoff_ns = 0;
             p->addr_next = 0;
-            quic_peer_wake(p, quic_peer_prefers(p) ? QUICK_NS : PREFER_PAUSE_NS);
+            wake(p, prefers(p) ? QUICK_NS : PREFER_PAUSE_NS);
         }
     } else if (p->dialling == c) {
         p->dialling = NULL;
-        quic_peer_wake(p, p->round_over ? backoff(p) : QUICK_NS);
+        wake(p, p->round_over ? backoff(p) : QUICK_NS);
     }
     c->peer = NULL; /* what was told above may have let go of the peer already */
     quic_peer_release(p);

@@ -24,12 +24,6 @@ struct tls {
     gnutls_priority_t priority;
 };
 
-const char *tls_alpn_name(enum tls_alpn alpn)
-{
-    ASSERT(alpn < TLS_ALPN_COUNT);
-    return alpn_names[alpn];
-}
-
 /* Called by GnuTLS once the peer proved that it holds the key it shows. */
 static int verify(gnutls_session_t session)
 {

@@ -23,9 +23,6 @@ enum tls_alpn {
     TLS_ALPN_COUNT,
 };
 
-/* tls_alpn_name -- static text. */
-const char *tls_alpn_name(enum tls_alpn alpn);
-
 struct tls;
 
 struct tls_session {
