@@ -387,11 +387,6 @@ struct service *node_service(struct node *n)
     return &n->service;
 }
 
-const struct node_key *node_key(const struct node *n)
-{
-    return &n->home.key;
-}
-
 struct os_dir *node_dir(struct node *n)
 {
     return n->dir;

@@ -193,8 +193,6 @@ void config_print(const struct config *c, struct writer *out);
 /* config_report_print -- one line an issue: "error: ..." or "warning: ...". */
 void config_report_print(const struct config_report *report, struct writer *out);
 
-const char *config_layer_name(enum config_layer layer);
-
 /* config_name_count, config_name -- every flag name without dashes, for completions and tests;
  * NULL past the end. */
 uint32_t config_name_count(void);

@@ -9,7 +9,7 @@
 
 #include <inttypes.h>
 
-const char *config_layer_name(enum config_layer layer)
+static const char *layer_name(enum config_layer layer)
 {
     static const char *const names[] = { "default", "environment", "file", "command line" };
     ASSERT((unsigned)layer < sizeof names / sizeof names[0]);
@@ -126,7 +126,7 @@ static bool is_set(const struct config *c, const struct config_row *row)
 
 static void put_row(const struct config *c, const struct config_row *row, struct writer *out)
 {
-    const char *layer = config_layer_name(c->layer[row->key]);
+    const char *layer = layer_name(c->layer[row->key]);
     if (!is_set(c, row)) {
         writer_text(out, "# %s is not set\n", row->toml);
         return;

@@ -9,6 +9,8 @@
 
 static const char book_name[] = "nodes";
 
+static void save_begin(struct node *n);
+
 static void tell_raft(struct node *n, const struct book_entry *e)
 {
     struct actor_msg msg = { .kind = RAFT_ACTOR_PEER, .a = e->id, .b = e->up ? 1 : 0 };
@@ -61,7 +63,7 @@ static bool sender_good(struct node *n, const struct node_key *peer, uint64_t id
         return false;
     }
     tell_raft(n, e);
-    mesh_save(n);
+    save_begin(n);
     return true;
 }
 
@@ -127,7 +129,7 @@ enum err mesh_peer(struct node *n, uint64_t id, const struct node_key *key,
     if (before != e->id && e->up) {
         tell_raft(n, e);
     }
-    mesh_save(n);
+    save_begin(n);
     actor_poke(&n->raft_actor); /* an init may have waited for it */
     return ERR_OK;
 }
@@ -147,7 +149,7 @@ void mesh_members(struct node *n, struct bytes tail)
             tell_raft(n, m);
         }
     }
-    mesh_save(n);
+    save_begin(n);
 }
 
 /* ---- the book on disk: metadata written by a worker, whole, and renamed into place ---- */
@@ -177,10 +179,10 @@ static void save_done(void *arg)
                    logger_err(n->book_err));
         return;
     }
-    mesh_save(n);
+    save_begin(n);
 }
 
-void mesh_save(struct node *n)
+static void save_begin(struct node *n)
 {
     if (!n->book.dirty || n->book_saving || n->keeper == NULL) {
         return;

@@ -37,9 +37,6 @@ enum err node_open(struct os *os, const struct node_options *options, struct nod
 /* node_service -- what the API asks. */
 struct service *node_service(struct node *n);
 
-/* node_key -- the public key that names this node. */
-const struct node_key *node_key(const struct node *n);
-
 /* node_stop -- answer everybody who waits with SHUTTING_DOWN, take nothing new. */
 void node_stop(struct node *n);
 

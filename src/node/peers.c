@@ -117,7 +117,8 @@ static enum err json_endpoint(const json_t *root, struct peers_entry *e, struct 
     return ERR_OK;
 }
 
-enum err peers_endpoint_parse(struct bytes json, struct peers_entry *out, struct diag *diag)
+/* The JSON of an endpoint address; out->id is left as it is. */
+static enum err endpoint_parse(struct bytes json, struct peers_entry *out, struct diag *diag)
 {
     if (json.count > PEERS_TEXT_BYTES_MAX) {
         return diag_set(diag, ERR_MALFORMED, "longer than %d bytes", PEERS_TEXT_BYTES_MAX);
@@ -183,7 +184,7 @@ enum err peers_parse(struct bytes text, struct peers_entry *out, struct diag *di
     }
     struct bytes endpoint = cut(text, at + 1);
     bool json = endpoint.count > 0 && endpoint.data[0] == '{';
-    TRY(json ? peers_endpoint_parse(endpoint, &e, diag) : plain_endpoint(endpoint, &e, diag));
+    TRY(json ? endpoint_parse(endpoint, &e, diag) : plain_endpoint(endpoint, &e, diag));
     *out = e;
     return ERR_OK;
 }
@@ -271,7 +272,8 @@ const struct peers_entry *peers_find(const struct peers *p, uint64_t id)
     return NULL;
 }
 
-void peers_endpoint_format(const struct peers_entry *e, struct writer *out)
+/* {"id":"<hex>","addrs":[{"Relay":"..."},{"Ip":"..."}]} */
+static void endpoint_format(const struct peers_entry *e, struct writer *out)
 {
     char hex[KEY_HEX + 1];
     ids_hex(e->key.b, NODE_KEY_BYTES, hex);
@@ -291,7 +293,7 @@ void peers_format(const struct peers_entry *e, struct writer *out)
 {
     writer_text(out, "%" PRIu64 "@", e->id);
     if (e->relay_count > 0) {
-        peers_endpoint_format(e, out);
+        endpoint_format(e, out);
         return;
     }
     char hex[KEY_HEX + 1];

@@ -39,11 +39,6 @@ struct peers {
 MUST_CHECK
 enum err peers_parse(struct bytes text, struct peers_entry *out, struct diag *diag);
 
-/* peers_endpoint_parse -- the JSON of an endpoint address; out->id is left as it is.
- *   err  ERR_MALFORMED  out untouched, diag says why */
-MUST_CHECK
-enum err peers_endpoint_parse(struct bytes json, struct peers_entry *out, struct diag *diag);
-
 /* peers_next -- cut the first peer off a comma-separated list; false when nothing is left. A comma
  * separates peers only where `digits@` follows, so that address lists and JSON stay whole. */
 bool peers_next(struct bytes *rest, struct bytes *out);
@@ -54,9 +49,6 @@ enum err peers_add(struct peers *p, const struct peers_entry *e, struct diag *di
 
 /* peers_find -- entry of that id, or NULL. */
 const struct peers_entry *peers_find(const struct peers *p, uint64_t id);
-
-/* peers_endpoint_format -- {"id":"<hex>","addrs":[{"Relay":"..."},{"Ip":"..."}]}. */
-void peers_endpoint_format(const struct peers_entry *e, struct writer *out);
 
 /* peers_format -- `ID@hex[@ip:port,...]`; the JSON form when there is a relay. */
 void peers_format(const struct peers_entry *e, struct writer *out);

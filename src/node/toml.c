@@ -32,7 +32,8 @@ void toml_skip_blank(struct toml_parser *p)
     }
 }
 
-enum err toml_skip_comment(struct toml_parser *p)
+/* From a # to the newline, that excluded; nothing without #. */
+static enum err skip_comment(struct toml_parser *p)
 {
     if (toml_peek(p) != '#') {
         return ERR_OK;
@@ -47,12 +48,13 @@ enum err toml_skip_comment(struct toml_parser *p)
     return ERR_OK;
 }
 
-enum err toml_skip_lines(struct toml_parser *p)
+/* Blanks, newlines and comments. */
+static enum err skip_lines(struct toml_parser *p)
 {
     for (;;) {
         size_t before = p->at;
         toml_skip_blank(p);
-        TRY(toml_skip_comment(p));
+        TRY(skip_comment(p));
         if (p->at < p->count && toml_peek(p) == '\n') {
             toml_newline(p);
         }
@@ -85,7 +87,8 @@ static enum err key_part(struct toml_parser *p, struct bytes *out)
     return ERR_OK;
 }
 
-enum err toml_key_read(struct toml_parser *p, struct toml_key *out)
+/* A dotted key and the blanks behind it. */
+static enum err key_read(struct toml_parser *p, struct toml_key *out)
 {
     out->line = p->line;
     out->column = (uint32_t)(p->at - p->line_begin + 1);
@@ -164,7 +167,7 @@ static enum err header_read(struct toml_parser *p)
     p->at += array ? 2 : 1;
     toml_skip_blank(p);
     struct toml_key key;
-    TRY(toml_key_read(p, &key));
+    TRY(key_read(p, &key));
     struct toml *cont = p->root;
     for (uint32_t i = 0; i + 1 < key.count; i++) {
         TRY(header_step(p, &key, i, &cont));
@@ -198,7 +201,7 @@ static enum err dotted_step(struct toml_parser *p, const struct toml_key *key, u
 static enum err pair_read(struct toml_parser *p, struct toml *table, uint32_t section)
 {
     struct toml_key key;
-    TRY(toml_key_read(p, &key));
+    TRY(key_read(p, &key));
     if (toml_peek(p) != '=') {
         return toml_fail(p, "= is expected after a key");
     }
@@ -220,15 +223,15 @@ static enum err pair_read(struct toml_parser *p, struct toml *table, uint32_t se
 static enum err array_read(struct toml_parser *p, struct toml *v)
 {
     p->at++;
-    TRY(toml_skip_lines(p));
+    TRY(skip_lines(p));
     while (toml_peek(p) != ']') {
         struct toml *item = NULL;
         TRY(toml_node_add(p, v, bytes_of(NULL, 0), NULL, &item));
         TRY(value_read(p, item));
-        TRY(toml_skip_lines(p));
+        TRY(skip_lines(p));
         if (toml_peek(p) == ',') {
             p->at++;
-            TRY(toml_skip_lines(p));
+            TRY(skip_lines(p));
         } else if (toml_peek(p) != ']') {
             return toml_fail(p, "a list is not closed by ]");
         }
@@ -297,7 +300,7 @@ static enum err statement_read(struct toml_parser *p)
         TRY(pair_read(p, p->table, p->section));
     }
     toml_skip_blank(p);
-    TRY(toml_skip_comment(p));
+    TRY(skip_comment(p));
     if (p->at == p->count) {
         return ERR_OK;
     }

@@ -55,6 +55,7 @@ static inline void toml_newline(struct toml_parser *p)
     p->line_begin = p->at;
 }
 
+/* toml_begins -- word stands under the cursor. */
 static inline bool toml_begins(const struct toml_parser *p, const char *word)
 {
     size_t n = strlen(word);
@@ -63,18 +64,6 @@ static inline bool toml_begins(const struct toml_parser *p, const char *word)
 
 /* toml_skip_blank -- spaces and tabs. */
 void toml_skip_blank(struct toml_parser *p);
-
-/* toml_skip_lines -- blanks, newlines and comments. */
-MUST_CHECK
-enum err toml_skip_lines(struct toml_parser *p);
-
-/* toml_skip_comment -- from a # to the newline, that excluded; nothing without #. */
-MUST_CHECK
-enum err toml_skip_comment(struct toml_parser *p);
-
-/* toml_key_read -- a dotted key and the blanks behind it. */
-MUST_CHECK
-enum err toml_key_read(struct toml_parser *p, struct toml_key *out);
 
 /* toml_string_read -- any of the four forms; multi selects whether the long ones are allowed. */
 MUST_CHECK
