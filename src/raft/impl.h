@@ -169,7 +169,6 @@ void raft_heartbeat_msg(struct raft *r, const struct raft_msg *m, struct raft_ou
 void raft_heartbeat_reply(struct raft *r, const struct raft_msg *m, struct raft_out *out);
 void raft_heartbeat(struct raft *r, struct raft_out *out);
 void raft_replicate(struct raft *r, struct raft_peer *p, struct raft_out *out);
-void raft_replicate_all(struct raft *r, struct raft_out *out);
 void raft_propose(struct raft *r, const struct raft_event *ev, struct raft_out *out);
 void raft_commit_advance(struct raft *r, struct raft_out *out);
 void raft_commit_to(struct raft *r, uint64_t index);

@@ -19,6 +19,13 @@ void raft_peer_reset(struct raft *r, struct raft_peer *p)
     ASSERT(p->next <= r->last + 1);
 }
 
+static void replicate_all(struct raft *r, struct raft_out *out)
+{
+    for (uint32_t i = 0; i < r->peer_count; i++) {
+        raft_replicate(r, &r->peer[i], out);
+    }
+}
+
 void raft_lead(struct raft *r, struct raft_out *out)
 {
     ASSERT(r->role == RAFT_CANDIDATE && r->vote == r->config.id);
@@ -43,7 +50,7 @@ void raft_lead(struct raft *r, struct raft_out *out)
     e->first = r->last;
     e->last = r->last;
     e->term = r->term;
-    raft_replicate_all(r, out);
+    replicate_all(r, out);
 }
 
 static uint32_t window_msgs(const struct raft *r)
@@ -130,13 +137,6 @@ void raft_replicate(struct raft *r, struct raft_peer *p, struct raft_out *out)
         send_append(r, p, out, false);
     }
     send_commit(r, p, out);
-}
-
-void raft_replicate_all(struct raft *r, struct raft_out *out)
-{
-    for (uint32_t i = 0; i < r->peer_count; i++) {
-        raft_replicate(r, &r->peer[i], out);
-    }
 }
 
 void raft_heartbeat(struct raft *r, struct raft_out *out)
@@ -342,5 +342,5 @@ void raft_propose(struct raft *r, const struct raft_event *ev, struct raft_out *
         raft_log_push(r, r->term, ev->sizes[i]);
     }
     w->last = r->last;
-    raft_replicate_all(r, out);
+    replicate_all(r, out);
 }
