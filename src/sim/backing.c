@@ -69,17 +69,9 @@ static enum err write_rows(struct backing *base, const struct backing_batch *bat
     return last ? ERR_IO : ERR_OK;
 }
 
-static uint64_t disk_bytes(struct backing *b)
-{
-    uint64_t bytes = 0;
-    for (int i = 0; i < TABLE_COUNT; i++) {
-        bytes += of(b)->tree[i].bytes;
-    }
-    return bytes;
-}
-
-static const struct backing_table sim_backing_table = { get,        seek,       rest, prepare,
-                                                        write_rows, disk_bytes, rest };
+static const struct backing_table sim_backing_table = {
+    get, seek, rest, prepare, write_rows, rest
+};
 
 void sim_backing_init(struct sim_backing *b, struct mem *mem, struct sim_disk *disk)
 {

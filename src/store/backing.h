@@ -36,7 +36,6 @@ struct backing_table {
     void (*rest)(struct backing *b);
     enum err (*prepare)(struct backing *b, uint64_t rows, uint64_t bytes);
     enum err (*write)(struct backing *b, const struct backing_batch *batch);
-    uint64_t (*disk_bytes)(struct backing *b);
     void (*close)(struct backing *b);
 };
 
@@ -84,12 +83,7 @@ static inline enum err backing_write(struct backing *b, const struct backing_bat
     return b->table->write(b, batch);
 }
 
-/* backing_disk_bytes -- size of the files. */
-static inline uint64_t backing_disk_bytes(struct backing *b)
-{
-    return b->table->disk_bytes(b);
-}
-
+/* backing_close -- rests, then frees; no write may be under way. */
 static inline void backing_close(struct backing *b)
 {
     b->table->close(b);

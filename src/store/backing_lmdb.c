@@ -140,8 +140,7 @@ static void lmdb_close(struct backing *base)
 }
 
 static const struct backing_table lmdb_table = { lmdb_get,     lmdb_seek,  lmdb_rest,
-                                                 lmdb_prepare, lmdb_write, lmdb_disk_bytes,
-                                                 lmdb_close };
+                                                 lmdb_prepare, lmdb_write, lmdb_close };
 
 /* ---- Opening ---- */
 
