@@ -65,6 +65,7 @@ struct actor_sched {
     uint64_t turns;
 };
 
+/* actor_sched_init -- no actors yet; os and mem outlive it. */
 void actor_sched_init(struct actor_sched *s, struct os *os, struct mem *mem);
 
 /* actor_spawn -- add an actor; it lives in the caller's memory until actor_stop. */

@@ -60,6 +60,7 @@ struct supervisor {
     struct supervisor_child child[SUPERVISOR_CHILDREN_MAX];
 };
 
+/* supervisor_init -- no children yet; escalate hears which child was given up, and why. */
 void supervisor_init(struct supervisor *s, struct os *os,
                      void (*escalate)(void *arg, const char *child, enum err why), void *arg);
 

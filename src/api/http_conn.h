@@ -59,7 +59,7 @@ struct http_conn {
     void (*request_free)(void *request);
 };
 
-/* http_conn_accept -- os_tcp_handler for the listener; its argument is the struct api. */
+/* http_conn_handler -- os_tcp_handler for the listener; its argument is the struct api. */
 extern const struct os_tcp_handler http_conn_handler;
 
 /* http_conn_path, http_conn_body -- of the request at hand; valid until it is answered. */

@@ -32,8 +32,8 @@ struct api {
  * address. */
 struct http_conn *server_conn_new(struct api *a, const struct os_addr *remote);
 
-/* server_charge -- the body at hand goes on the account of the connection's address; false: its share is
- * used up. server_discharge takes it off again; fine when nothing is on it. */
+/* server_charge -- the body at hand goes on the account of the connection's address; false: its
+ * share is used up. server_discharge takes it off again; fine when nothing is on it. */
 bool server_charge(struct api *a, struct http_conn *c, size_t count);
 void server_discharge(struct api *a, struct http_conn *c);
 

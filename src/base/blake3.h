@@ -29,9 +29,13 @@ struct blake3 {
     uint32_t stack[BLAKE3_DEPTH + 1][8];
 };
 
+/* blake3_init, blake3_init_keyed, blake3_init_derive -- begin a plain hash, a keyed one (a MAC)
+ * or a key derivation; context is a constant text, unique to its use. */
 void blake3_init(struct blake3 *h);
 void blake3_init_keyed(struct blake3 *h, const uint8_t key[BLAKE3_KEY]);
 void blake3_init_derive(struct blake3 *h, const char *context);
+
+/* blake3_update -- hash the next count bytes; any number of calls. */
 void blake3_update(struct blake3 *h, const void *data, size_t count);
 
 /* blake3_final -- any number of output bytes; the state may go on being updated. */

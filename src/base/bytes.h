@@ -22,6 +22,7 @@ struct bytes {
     size_t count;        /* bytes */
 };
 
+/* bytes_of -- view of count bytes at data. */
 static inline struct bytes bytes_of(const void *data, size_t count)
 {
     struct bytes b = { (const uint8_t *)data, count };
@@ -34,6 +35,7 @@ static inline struct bytes bytes_text(const char *text)
     return bytes_of(text, strlen(text));
 }
 
+/* bytes_equal -- same length and content; not in constant time, so not for secrets. */
 static inline bool bytes_equal(struct bytes a, struct bytes b)
 {
     return a.count == b.count && (a.count == 0 || memcmp(a.data, b.data, a.count) == 0);
@@ -50,13 +52,17 @@ struct reader {
     bool bad; /* asked for more than there is, or for something not canonical */
 };
 
+/* reader_of -- a reader at the front of b, which it borrows. */
 static inline struct reader reader_of(struct bytes b)
 {
     struct reader r = { b.data, b.count, 0, false };
     return r;
 }
 
+/* reader_left -- bytes not read yet. */
 size_t reader_left(const struct reader *r);
+
+/* reader_u8, reader_u16, reader_u32, reader_u64 -- the next integer; 0 and bad when short. */
 uint8_t reader_u8(struct reader *r);
 uint16_t reader_u16(struct reader *r);
 uint32_t reader_u32(struct reader *r);
@@ -85,19 +91,29 @@ struct writer {
     bool bad; /* something did not fit; offset stands where it last did */
 };
 
+/* writer_of -- a writer at the front of size bytes, which it borrows. */
 static inline struct writer writer_of(void *data, size_t size)
 {
     struct writer w = { (uint8_t *)data, size, 0, false };
     return w;
 }
 
+/* writer_u8, writer_u16, writer_u32, writer_u64 -- append an integer; bad when it does not fit. */
 void writer_u8(struct writer *w, uint8_t v);
 void writer_u16(struct writer *w, uint16_t v);
 void writer_u32(struct writer *w, uint32_t v);
 void writer_u64(struct writer *w, uint64_t v);
+
+/* writer_varint -- append unsigned LEB128, 1 to 10 bytes, in its shortest form. */
 void writer_varint(struct writer *w, uint64_t v);
+
+/* writer_put -- append the bytes alone; their length must be known to who reads them. */
 void writer_put(struct writer *w, struct bytes b);
-void writer_blob(struct writer *w, struct bytes b); /* varint length, then the bytes */
+
+/* writer_blob -- append varint length, then the bytes. */
+void writer_blob(struct writer *w, struct bytes b);
+
+/* writer_zero -- append count zero bytes. */
 void writer_zero(struct writer *w, size_t count);
 
 /* writer_text -- printf form; bad when text and a NUL do not fit; the NUL is not counted. */

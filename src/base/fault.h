@@ -6,6 +6,7 @@
 #ifndef BASE_FAULT_H
 #define BASE_FAULT_H
 
+/* MARK -- name is a constant text, unique in the tree. */
 #define MARK(name)                                                                                 \
     do {                                                                                           \
     } while (0)

@@ -29,6 +29,8 @@ struct heap {
 
 /* heap_init -- capacity is fixed; panics when the account cannot hold it. */
 void heap_init(struct heap *h, struct mem *mem, uint32_t capacity);
+
+/* heap_done -- give the slots back; the items belong to their owners. */
 void heap_done(struct heap *h);
 
 /* heap_set -- insert, or move when inside already. err ERR_QUEUE_FULL: nothing changed. */

@@ -27,6 +27,7 @@ struct cluster_id {
     uint8_t b[CLUSTER_ID_BYTES];
 };
 
+/* ids_key_equal -- of public keys, so not in constant time. */
 static inline bool ids_key_equal(const struct node_key *a, const struct node_key *b)
 {
     return memcmp(a->b, b->b, NODE_KEY_BYTES) == 0;

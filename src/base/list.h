@@ -15,17 +15,20 @@ struct list {
     struct list *prev;
 };
 
+/* list_init -- an empty list, or a node in no list. */
 static inline void list_init(struct list *l)
 {
     l->next = l;
     l->prev = l;
 }
 
+/* list_empty -- of a list: it has no nodes; of a node: it is in no list. */
 static inline bool list_empty(const struct list *l)
 {
     return l->next == l;
 }
 
+/* list_remove -- take out; fine when it is in no list. */
 static inline void list_remove(struct list *node)
 {
     node->next->prev = node->prev;
@@ -33,6 +36,7 @@ static inline void list_remove(struct list *node)
     list_init(node);
 }
 
+/* list_push_back -- put a node that is in no list at the end. */
 static inline void list_push_back(struct list *l, struct list *node)
 {
     node->prev = l->prev;
@@ -41,6 +45,7 @@ static inline void list_push_back(struct list *l, struct list *node)
     l->prev = node;
 }
 
+/* list_push_front -- the same at the front. */
 static inline void list_push_front(struct list *l, struct list *node)
 {
     list_push_back(l->next, node);

@@ -29,6 +29,8 @@ struct map {
 
 /* map_init -- room for capacity pairs; panics when the account cannot hold it. */
 void map_init(struct map *m, struct mem *mem, uint32_t capacity);
+
+/* map_done -- give the slots back to the account. */
 void map_done(struct map *m);
 
 /* map_put -- insert or overwrite. err ERR_QUEUE_FULL: nothing changed. */

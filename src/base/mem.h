@@ -23,6 +23,7 @@ struct mem {
     bool sealed;
 };
 
+/* mem_init -- an empty account; name is static text. */
 void mem_init(struct mem *m, const char *name, size_t limit_bytes);
 
 /* mem_take -- zeroed block at start-up; panics over the limit or after mem_seal. */

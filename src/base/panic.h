@@ -22,6 +22,7 @@ void panic_hook_set(panic_dump_fn dump, void *arg);
 /* panic_fail -- print where and why to stderr, run the hook once, abort. */
 NORETURN void panic_fail(const char *file, int line, const char *what);
 
+/* ASSERT -- cond holds, or our own code is wrong; stays on in releases. */
 #define ASSERT(cond)                                                                               \
     do {                                                                                           \
         if (__builtin_expect(!(cond), 0)) {                                                        \
@@ -29,6 +30,7 @@ NORETURN void panic_fail(const char *file, int line, const char *what);
         }                                                                                          \
     } while (0)
 
+/* PANIC -- this place is reached by a mistake of our own only; what is static text. */
 #define PANIC(what) panic_fail(__FILE__, __LINE__, (what))
 
 #endif

@@ -18,6 +18,7 @@ struct ring {
     uint32_t count;
 };
 
+/* ring_init -- empty; capacity is a power of two. */
 static inline void ring_init(struct ring *r, uint32_t capacity)
 {
     ASSERT(capacity > 0 && (capacity & (capacity - 1)) == 0);
@@ -26,6 +27,7 @@ static inline void ring_init(struct ring *r, uint32_t capacity)
     r->count = 0;
 }
 
+/* ring_full -- ring_push would assert. */
 static inline bool ring_full(const struct ring *r)
 {
     return r->count == r->capacity;

@@ -26,6 +26,7 @@ struct trace {
     struct trace_event events[TRACE_EVENTS];
 };
 
+/* trace_init -- no events yet. */
 void trace_init(struct trace *t);
 
 /* trace_add -- record; O(1), no allocation. what must be static text. */

@@ -29,6 +29,7 @@ MUST_CHECK
 enum err http_client_request(const char *url, const char *path, const char *body,
                              uint64_t timeout_ms, struct http_reply *out);
 
+/* http_client_free -- the body of a reply; fine when there was none. */
 void http_client_free(struct http_reply *r);
 
 #endif

@@ -31,7 +31,10 @@ struct frames {
 /* Called for each frame, borrowed; false ends frames_feed at once. */
 typedef bool (*frames_fn)(void *arg, struct bytes frame);
 
+/* frames_init -- at the begin of a stream. */
 void frames_init(struct frames *f);
+
+/* frames_done -- free what was gathered; mem is the account that frames_feed was given. */
 void frames_done(struct frames *f, struct mem *mem);
 
 /* frames_feed -- take the next bytes of the stream.

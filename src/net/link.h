@@ -93,6 +93,7 @@ static inline void link_peer_forget(struct link *l, const struct node_key *peer)
     l->table->peer_forget(l, peer);
 }
 
+/* link_peer_is_up -- a connection is admitted; frames can be queued. */
 static inline bool link_peer_is_up(struct link *l, const struct node_key *peer)
 {
     return l->table->peer_is_up(l, peer);
@@ -114,6 +115,7 @@ static inline uint32_t link_addrs(struct link *l, struct os_addr *out, uint32_t 
     return l->table->addrs(l, out, max);
 }
 
+/* link_stats -- counters since the link was opened. */
 static inline void link_stats(struct link *l, struct link_stats *out)
 {
     l->table->stats(l, out);

@@ -36,6 +36,7 @@ struct sendq {
     uint32_t cursor_at;
 };
 
+/* sendq_init -- empty, at position 0. */
 void sendq_init(struct sendq *s);
 
 /* sendq_done -- free all chunks; nothing may point into them any more. */

@@ -23,6 +23,7 @@ struct backend_data {
     uint64_t hash; /* of all records, whatever their order */
 };
 
+/* backend_data_init, backend_data_done -- empty at revision 1; free all records. */
 void backend_data_init(struct backend_data *d, struct mem *mem);
 void backend_data_done(struct backend_data *d);
 

@@ -37,6 +37,7 @@ enum {
     BOOK_BYTES_MAX = 64 * 1024
 };
 
+/* book_init -- knows nobody. */
 void book_init(struct book *b);
 
 /* book_by_id, book_by_key -- NULL when not known. */

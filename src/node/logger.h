@@ -78,6 +78,7 @@ struct logger {
     uint64_t suppressed_total;
 };
 
+/* logger_init -- lines up to level go to sink; node_id 0 leaves the number out. */
 void logger_init(struct logger *l, enum logger_level level, enum logger_format format,
                  uint64_t node_id, const struct logger_sink *sink);
 
@@ -97,20 +98,24 @@ enum err logger_level_parse(struct bytes text, enum logger_level *out);
 MUST_CHECK
 enum err logger_format_parse(struct bytes text, enum logger_format *out);
 
+/* logger_level_name -- as logger_level_parse reads it; static text. */
 const char *logger_level_name(enum logger_level level);
 
+/* logger_u64 -- a field of a line; name is static text, as in all below. */
 static inline struct logger_field logger_u64(const char *name, uint64_t v)
 {
     struct logger_field f = { name, LOGGER_KIND_U64, v, { NULL, 0 } };
     return f;
 }
 
+/* logger_i64 -- likewise, signed. */
 static inline struct logger_field logger_i64(const char *name, int64_t v)
 {
     struct logger_field f = { name, LOGGER_KIND_I64, (uint64_t)v, { NULL, 0 } };
     return f;
 }
 
+/* logger_bool -- true or false. */
 static inline struct logger_field logger_bool(const char *name, bool v)
 {
     struct logger_field f = { name, LOGGER_KIND_BOOL, v ? 1 : 0, { NULL, 0 } };
@@ -124,23 +129,27 @@ static inline struct logger_field logger_text(const char *name, const char *v)
     return f;
 }
 
+/* logger_bytes -- text that has a length; borrowed until the line is written. */
 static inline struct logger_field logger_bytes(const char *name, struct bytes v)
 {
     struct logger_field f = { name, LOGGER_KIND_TEXT, 0, v };
     return f;
 }
 
+/* logger_hex -- count bytes in lower-case hex. */
 static inline struct logger_field logger_hex(const char *name, const void *data, size_t count)
 {
     struct logger_field f = { name, LOGGER_KIND_HEX, 0, bytes_of(data, count) };
     return f;
 }
 
+/* logger_err -- the field "error", by its name. */
 static inline struct logger_field logger_err(enum err e)
 {
     return logger_text("error", err_name(e));
 }
 
+/* logger_on -- a line of this level would be written. */
 static inline bool logger_on(const struct logger *l, enum logger_level level)
 {
     return level <= l->level;

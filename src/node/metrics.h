@@ -77,11 +77,13 @@ struct metrics {
     struct metrics_histogram histogram[METRICS_HISTOGRAM_COUNT];
 };
 
+/* metrics_init -- all zero. */
 static inline void metrics_init(struct metrics *m)
 {
     memset(m, 0, sizeof *m);
 }
 
+/* metrics_add -- count n more; a counter never falls. */
 static inline void metrics_add(struct metrics *m, enum metrics_counter c, uint64_t n)
 {
     m->counter[c] += n;

@@ -62,6 +62,7 @@ struct os_timer {
     void *arg;
 };
 
+/* os_timer_init -- not armed; fn is called on the loop. */
 static inline void os_timer_init(struct os_timer *t, os_timer_fn fn, void *arg)
 {
     memset(t, 0, sizeof *t);
@@ -284,6 +285,7 @@ static inline uint32_t os_interfaces(struct os *os, struct os_addr *out, uint32_
 
 /* ---- Wake-ups -------------------------------------------------------------------------------- */
 
+/* os_waker_open -- fn(arg) on the loop after os_wake. err ERR_NO_MEMORY. */
 MUST_CHECK
 static inline enum err os_waker_open(struct os *os, os_wake_fn fn, void *arg, struct os_waker **out)
 {
@@ -296,6 +298,7 @@ static inline void os_wake(struct os_waker *w)
     w->os->table->wake(w);
 }
 
+/* os_waker_close -- no call comes after it; no thread may wake it any more. */
 static inline void os_waker_close(struct os_waker *w)
 {
     w->os->table->waker_close(w);
@@ -325,6 +328,7 @@ static inline enum err os_udp_send(struct os_udp *udp, const struct os_udp_send 
     return udp->os->table->udp_send(udp, send);
 }
 
+/* os_udp_close -- no callback comes after it; may be called from inside one. */
 static inline void os_udp_close(struct os_udp *udp)
 {
     udp->os->table->udp_close(udp);
@@ -341,6 +345,7 @@ static inline enum err os_tcp_listen(struct os *os, const struct os_addr *bind,
     return os->table->tcp_listen(os, bind, handler, arg, out);
 }
 
+/* os_listener_addr -- the bound address with its real port. */
 static inline void os_listener_addr(struct os_listener *l, struct os_addr *out)
 {
     l->os->table->listener_addr(l, out);
@@ -395,6 +400,7 @@ static inline enum err os_dir_open(struct os *os, const char *path, bool create,
     return os->table->dir_open(os, path, create, out);
 }
 
+/* os_dir_close -- gives its lock back. */
 static inline void os_dir_close(struct os_dir *d)
 {
     d->os->table->dir_close(d);
@@ -408,6 +414,7 @@ static inline enum err os_dir_lock(struct os_dir *d, const char *name, uint64_t 
     return d->os->table->dir_lock(d, name, out_pid);
 }
 
+/* os_dir_list -- fn(arg, name) for each entry, in no order, before it returns. err ERR_IO. */
 MUST_CHECK
 static inline enum err os_dir_list(struct os_dir *d, os_dir_entry_fn fn, void *arg)
 {
@@ -421,18 +428,21 @@ static inline enum err os_dir_rename(struct os_dir *d, const char *from, const c
     return d->os->table->dir_rename(d, from, to);
 }
 
+/* os_dir_unlink -- durable after os_dir_sync. err ERR_NO_FILE, ERR_IO. */
 MUST_CHECK
 static inline enum err os_dir_unlink(struct os_dir *d, const char *name)
 {
     return d->os->table->dir_unlink(d, name);
 }
 
+/* os_dir_sync -- names made, moved and removed so far are durable. err ERR_SYNC_FAILED. */
 MUST_CHECK
 static inline enum err os_dir_sync(struct os_dir *d)
 {
     return d->os->table->dir_sync(d);
 }
 
+/* os_dir_space -- of the file system below, bytes. err ERR_IO. */
 MUST_CHECK
 static inline enum err os_dir_space(struct os_dir *d, struct os_space *out)
 {
@@ -484,18 +494,21 @@ static inline enum err os_file_sync(struct os_file *f)
     return f->os->table->file_sync(f);
 }
 
+/* os_file_size -- bytes. err ERR_IO. */
 MUST_CHECK
 static inline enum err os_file_size(struct os_file *f, uint64_t *out)
 {
     return f->os->table->file_size(f, out);
 }
 
+/* os_file_truncate -- cut or grow to so many bytes; new ones are zero. err ERR_IO. */
 MUST_CHECK
 static inline enum err os_file_truncate(struct os_file *f, uint64_t bytes)
 {
     return f->os->table->file_truncate(f, bytes);
 }
 
+/* os_file_close -- syncs nothing. */
 static inline void os_file_close(struct os_file *f)
 {
     f->os->table->file_close(f);

@@ -48,6 +48,8 @@ uint64_t raft_quorum(const struct raft_conf *c, raft_value_fn value, const void 
 
 /* raft_conf_is_voter -- in either half. */
 bool raft_conf_is_voter(const struct raft_conf *c, uint64_t id);
+
+/* raft_conf_is_learner -- receives the log and counts in no majority. */
 bool raft_conf_is_learner(const struct raft_conf *c, uint64_t id);
 
 /* ---- Messages ---- */

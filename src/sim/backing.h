@@ -18,7 +18,11 @@ struct sim_backing {
     struct btree tree[TABLE_COUNT];
 };
 
+/* sim_backing_init -- empty; mem bounds the rows, disk decides when a write fails or is cut off.
+ */
 void sim_backing_init(struct sim_backing *b, struct mem *mem, struct sim_disk *disk);
+
+/* sim_backing_done -- free the rows, at the end of all restarts. */
 void sim_backing_done(struct sim_backing *b);
 
 #endif

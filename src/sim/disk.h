@@ -53,6 +53,7 @@ struct sim_disk {
     bool down;
 };
 
+/* sim_disk_init, sim_disk_done -- an empty disk; the seed decides what survives a crash. */
 void sim_disk_init(struct sim_disk *d, struct mem *mem, uint64_t seed);
 void sim_disk_done(struct sim_disk *d);
 
@@ -72,6 +73,8 @@ int sim_disk_find(const struct sim_disk *d, const char *name);
 MUST_CHECK
 enum err sim_disk_create(struct sim_disk *d, const char *name, int *out_file);
 
+/* sim_disk_rename, sim_disk_unlink -- safe after sim_disk_sync_names.
+ *   err  ERR_NO_FILE;  ERR_NO_SPACE (a table is full);  ERR_IO, or the planned fault */
 MUST_CHECK
 enum err sim_disk_rename(struct sim_disk *d, const char *from, const char *to);
 MUST_CHECK

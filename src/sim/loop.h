@@ -30,13 +30,17 @@ enum {
     SIM_TIMERS_MAX = 1024
 };
 
+/* sim_loop_init -- a machine that has just started; seed decides what happens first of all that
+ * could, the disk is as it was. */
 void sim_loop_init(struct sim_loop *l, struct mem *mem, struct sim_disk *disk, uint64_t seed);
+
+/* sim_loop_done -- every handle must be closed. */
 void sim_loop_done(struct sim_loop *l);
 
 /* sim_turn -- false when nothing can ever happen without a call from outside. */
 bool sim_turn(struct sim_loop *l);
 
-/* ---- files.c, for the table in loop.c ---- */
+/* ---- files.c: rows of the table in loop.c; their cards are in os/io.h ---- */
 enum err sim_dir_open(struct os *os, const char *path, bool create, struct os_dir **out);
 void sim_dir_close(struct os_dir *d);
 enum err sim_dir_lock(struct os_dir *d, const char *name, uint64_t *out_pid);

@@ -29,6 +29,7 @@ struct btree {
     uint64_t bytes; /* of keys and values */
 };
 
+/* btree_init, btree_done -- empty; free every node at once (btree_shed: bit by bit). */
 void btree_init(struct btree *t, struct mem *mem);
 void btree_done(struct btree *t);
 

@@ -107,6 +107,7 @@ size_t log_unsynced_bytes(const struct log *l);
 /* log_runs -- terms of all entries; valid until the next append. Returns how many. */
 uint32_t log_runs(const struct log *l, const struct log_run **out);
 
+/* log_stats -- counters since log_open. */
 void log_stats(const struct log *l, struct log_stats *out);
 
 /* log_close -- waits for what is queued, seals, frees. The handler hears nothing more. */

@@ -35,6 +35,7 @@ enum err slot_open(struct os_dir *dir, const char *name, uint32_t magic, struct 
 MUST_CHECK
 enum err slot_write(struct slot_file *s, struct bytes payload);
 
+/* slot_close -- the newest record stays. */
 void slot_close(struct slot_file *s);
 
 #endif

@@ -25,6 +25,8 @@ struct tables {
 
 /* tables_open -- what the backing holds, or empty tables; mem bounds the overlays. */
 void tables_open(struct tables *t, struct mem *mem, struct backing *backing);
+
+/* tables_close -- free the overlays; what was not flushed is gone, the log has it. */
 void tables_close(struct tables *t);
 
 /* table_put -- insert or replace. err ERR_NO_MEMORY: nothing changed. */

@@ -37,6 +37,7 @@ struct wal_index {
     bool cut; /* a truncation came: the next batch begins a stretch */
 };
 
+/* wal_index_init, wal_index_done -- no entries; free the stretches. */
 void wal_index_init(struct wal_index *x, struct mem *mem);
 void wal_index_done(struct wal_index *x);
 

@@ -76,7 +76,7 @@ enum err linux_bind_error(int error);
 /* linux_wakers_start -- the eventfd behind all wakers. err ERR_IO. */
 enum err linux_wakers_start(struct os_linux *l);
 
-/* The rows of the os_table; their cards are in os/io.h. */
+/* ---- Rows of the os_table; their cards are in os/io.h ---- */
 uint64_t linux_now(struct os *os);
 uint64_t linux_wall(struct os *os);
 void linux_entropy(struct os *os, void *out, size_t count);
