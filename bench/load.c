@@ -344,9 +344,9 @@ static bool target_add(struct load *l, const char *text)
         return false;
     }
     memcpy(host, text, (size_t)(colon - text));
-    strcpy(t->text, text);
+    snprintf(t->text, sizeof t->text, "%s", text);
     t->addr.sin_family = AF_INET;
-    t->addr.sin_port = htons((uint16_t)atoi(colon + 1));
+    t->addr.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
     l->target_count++;
     return inet_pton(AF_INET, host, &t->addr.sin_addr) == 1;
 }

@@ -88,7 +88,7 @@ static long http_answer(const char *in, size_t count, int *out_status, const cha
     }
     size_t head = (size_t)(head_end - in) + 4;
     const char *length = header(in, head, "content-length");
-    *out_status = atoi(in + 9);
+    *out_status = (int)strtol(in + 9, NULL, 10);
     *out_body = in + head;
     if (length != NULL) {
         size_t whole = head + strtoul(length, NULL, 10);
@@ -183,7 +183,7 @@ static long redis_answer(bool write, const char *in, size_t count, bool *out_goo
     }
     long line = end - in + 2;
     if (in[0] == '$' && in[1] != '-') {
-        long whole = line + atol(in + 1) + 2;
+        long whole = line + strtol(in + 1, NULL, 10) + 2;
         *out_good = !write;
         return (long)count >= whole ? whole : 0;
     }
