@@ -80,19 +80,24 @@ for id in $ALL; do launch "$id"; done
 check "a node says ready in its log" grep -q ready "$WORK/node-1.log"
 ask 1 /node-info
 check "/node-info names the node and its endpoint" says 200 \
-    "r['node_id'] == 1 and len(r['endpoint_addr']['id']) == 64 and all(list(a) in (['Ip'], ['Relay']) for a in r['endpoint_addr']['addrs'])"
+    "r['node_id'] == 1 and len(r['endpoint_addr']['id']) == 64 \
+and all(list(a) in (['Ip'], ['Relay']) for a in r['endpoint_addr']['addrs'])"
 check "/node-info lists addresses with ports, never the wildcard" says 200 \
-    "r['endpoint_addr']['addrs'] and not any(a['Ip'].startswith(('0.0.0.0', '[::]')) or a['Ip'].endswith(':0') for a in r['endpoint_addr']['addrs'])"
+    "r['endpoint_addr']['addrs'] and not any(a['Ip'].startswith(('0.0.0.0', '[::]')) \
+or a['Ip'].endswith(':0') for a in r['endpoint_addr']['addrs'])"
 for id in $ALL; do ENDPOINT[$id]=$(endpoint_of "$id"); done
 check "endpoints have different ids" [ "$(printf '%s\n' "${ENDPOINT[@]}" | sort -u | wc -l)" = 5 ]
 ask 1 /leader
 check "/leader is null" says 200 "r == {'leader': None}"
 ask 1 /health
 check "/health is 503 and unhealthy" says 503 \
-    "r['status'] == 'unhealthy' and r['node_id'] == 1 and r['raft_node_id'] == 1 and isinstance(r['ractor_port'], int) and isinstance(r['checks'], dict)"
+    "r['status'] == 'unhealthy' and r['node_id'] == 1 and r['raft_node_id'] == 1 \
+and isinstance(r['ractor_port'], int) and isinstance(r['checks'], dict)"
 ask 1 /raft-metrics
 check "/raft-metrics has every field" says 200 \
-    "r['node_id'] == 1 and r['current_leader'] is None and not {'state','current_term','last_log_index','last_applied','committed','snapshot','purged','replication','millis_since_quorum_ack','members','learners'} - set(r) and r['members'] == []"
+    "r['node_id'] == 1 and r['current_leader'] is None \
+and not {'state','current_term','last_log_index','last_applied','committed','snapshot','purged','replication',\
+'millis_since_quorum_ack','members','learners'} - set(r) and r['members'] == []"
 ask 1 /metrics
 check "/metrics names the node, and no leader" says 200
 check "aspen_node_info is there" has_line 'aspen_node_info{node_id="1"} 1'
@@ -125,11 +130,14 @@ ask 1 /add-peer '{"node_id":2,"endpoint_addr":{"id":"00","addrs":[]}}'
 check "/add-peer with a short key is 400" refuses 400 BAD_REQUEST
 MEMBERS=""
 for id in $ALL; do
-    MEMBERS="$MEMBERS${MEMBERS:+,}{\"id\":$id,\"addr\":\"127.0.0.1:2100$id\",\"raft_addr\":$([ "$id" = 1 ] && echo null || echo "\"127.0.0.1:2600$id\"")}"
+    raft_addr=$([ "$id" = 1 ] && echo null || echo "\"127.0.0.1:2600$id\"")
+    MEMBERS="$MEMBERS${MEMBERS:+,}{\"id\":$id,\"addr\":\"127.0.0.1:2100$id\",\"raft_addr\":$raft_addr}"
 done
 ask 1 /init "{\"initial_members\":[$MEMBERS]}"
 check "/init answers the state of the cluster" says 200 \
-    "sorted(r['members']) == [1,2,3,4,5] and r['learners'] == [] and sorted(r['nodes'], key=lambda n: n['id'])[:2] == [{'id':1,'addr':'127.0.0.1:21001','raft_addr':None},{'id':2,'addr':'127.0.0.1:21002','raft_addr':'127.0.0.1:26002'}]"
+    "sorted(r['members']) == [1,2,3,4,5] and r['learners'] == [] \
+and sorted(r['nodes'], key=lambda n: n['id'])[:2] == [{'id':1,'addr':'127.0.0.1:21001','raft_addr':None},\
+{'id':2,'addr':'127.0.0.1:21002','raft_addr':'127.0.0.1:26002'}]"
 # shellcheck disable=SC2086
 check "all five name the same leader" wait_for 15 one_leader $ALL
 ask 1 /init "{\"initial_members\":[$MEMBERS]}"
@@ -144,7 +152,8 @@ check "/health is 200 and healthy" says 200 "r['status'] == 'healthy' and r['nod
 check "one is the leader, by /raft-metrics" [ "$(state_of "$LEADER")" = Leader ]
 ask "$LEADER" /raft-metrics
 check "the leader knows how far each follower is" says 200 \
-    "sorted(r['replication']) == [str(i) for i in range(1, 6) if i != $LEADER] and isinstance(r['millis_since_quorum_ack'], int) and r['members'] == [1,2,3,4,5]"
+    "sorted(r['replication']) == [str(i) for i in range(1, 6) if i != $LEADER] \
+and isinstance(r['millis_since_quorum_ack'], int) and r['members'] == [1,2,3,4,5]"
 
 # ---- writes and reads, through every node ----
 for id in $ALL; do
@@ -216,7 +225,9 @@ ask 1 /read '{"key":"k1"}' -H "X-Long: $(x_times 9000)"
 check "a large header is 431" refuses 431 HEADER_TOO_LARGE
 for route in '/add-learner {"learner":{"id":6,"addr":"a:1"}}' '/trigger-snapshot {}'; do
     ask 1 "${route%% *}" "${route#* }"
-    check "${route%% *} says when it is not built" sh -c "[ $STATUS = 501 ] && grep -q '\"code\":\"NOT_BUILT\"' '$WORK/body' || [ $STATUS = 200 ] || [ $STATUS = 400 ]"
+    check "${route%% *} says when it is not built" \
+        sh -c "[ $STATUS = 501 ] && grep -q '\"code\":\"NOT_BUILT\"' '$WORK/body' \
+            || [ $STATUS = 200 ] || [ $STATUS = 400 ]"
 done
 
 # ---- metrics ----
@@ -235,7 +246,8 @@ ask 2 /iroh-metrics
 check "/iroh-metrics is there" grep -q '^aspen_transport_' "$WORK/body"
 
 # ---- one connection, many requests ----
-curl -s -m 10 "$(url 1)/leader" "$(url 1)/leader" "$(url 1)/node-info" -w '%{num_connects} ' -o /dev/null -o /dev/null -o /dev/null >"$WORK/body"
+curl -s -m 10 "$(url 1)/leader" "$(url 1)/leader" "$(url 1)/node-info" -w '%{num_connects} ' \
+    -o /dev/null -o /dev/null -o /dev/null >"$WORK/body"
 check "a connection is kept" [ "$(cat "$WORK/body")" = "1 0 0 " ]
 STATUS=$(curl -s -m 10 -0 -o "$WORK/body" -D "$WORK/head" -w '%{http_code}' "$(url 1)/leader")
 check "HTTP/1.0 is served" says 200 "r == {'leader': $LEADER}"

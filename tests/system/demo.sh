@@ -30,7 +30,8 @@ others() { for id in 1 2 3; do [ "$id" = "$1" ] || echo "$id"; done; }
 
 step "Three nodes, each with a fresh key and an empty directory"
 for id in 1 2 3; do
-    printf '  $ aspen-node --node-id %s --data-dir DIR/node-%s --cookie ... --http-addr 127.0.0.1:0 --bind 127.0.0.1:0 &\n' $id $id
+    printf '  $ aspen-node --node-id %s --data-dir DIR/node-%s --cookie ... ' $id $id
+    printf -- '--http-addr 127.0.0.1:0 --bind 127.0.0.1:0 &\n'
     start $id
     printf '    ready on %s, endpoint %.16s...\n' "$(url $id)" "$(get $id /node-info | sed 's/.*"id":"//')"
 done
@@ -65,7 +66,8 @@ printf '  $ aspen-node --node-id %s ... &\n' "$leader"
 begin=$(date +%s%N)
 start "$leader"
 wait_for 15 converged 1 2 3 || fail "node $leader did not catch up"
-printf '    all three have the same state, hash %s (%d ms after its start)\n' "$(state_hash "$leader")" $((($(date +%s%N) - begin) / 1000000))
+elapsed_ms=$((($(date +%s%N) - begin) / 1000000))
+printf '    all three have the same state, hash %s (%d ms after its start)\n' "$(state_hash "$leader")" $elapsed_ms
 run '"value":"blue"' "curl -s $(url "$leader")/read -d '{\"key\":\"color\",\"consistency\":\"serializable\"}'"
 
 step "Stop all three, start all three, read everything back"

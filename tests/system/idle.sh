@@ -52,7 +52,8 @@ window() {
         mille[id]=$((cpu[id] / WINDOW / 1000))
         wrote[id]=$(($(written "$pid") - disk[id]))
         [ "$(tree_of "$id")" = "${tree[id]}" ] || touched=1
-        echo "# $1: node $id: ${rss[id]} KiB resident ($(kib_of "$pid" Pss smaps_rollup) KiB with shared pages divided)," \
+        echo "# $1: node $id: ${rss[id]} KiB resident" \
+            "($(kib_of "$pid" Pss smaps_rollup) KiB with shared pages divided)," \
             "${cpu[id]} us of processor and ${wrote[id]} bytes written in $WINDOW s"
     done
     check "$1: at most $2 KiB resident" all_under "$2" "${rss[@]}"

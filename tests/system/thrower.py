@@ -50,7 +50,8 @@ def initial(rng, size):
 
 
 def other_version(rng, size):
-    return long_header(rng, size, rng.choice([b"\x00\x00\x00\x00", b"\x6b\x33\x43\xcf", b"\x1a\x2a\x3a\x4a", b"\xff\xff\xff\xff"]))
+    return long_header(rng, size, rng.choice([b"\x00\x00\x00\x00", b"\x6b\x33\x43\xcf", b"\x1a\x2a\x3a\x4a",
+                                              b"\xff\xff\xff\xff"]))
 
 
 def short_header(rng, size):
@@ -203,7 +204,8 @@ def one_http(rng, to, kept, bad):
             pass
         reset(s)
     elif what == 5:  # JSON that is none, or too deep
-        body = rng.choice([b"[" * 100000, b'{"a":' * 20000, b'{"command":' + rng.randbytes(500), b"[0" + b",0" * 400000 + b"]"])
+        body = rng.choice([b"[" * 100000, b'{"a":' * 20000, b'{"command":' + rng.randbytes(500),
+                           b"[0" + b",0" * 400000 + b"]"])
         refused(to, POST + b"Content-Length: %d\r\n\r\n" % len(body) + body, bad)
     elif what == 6:
         for _ in range(20):
