@@ -16,6 +16,7 @@ demo: all
 	@tests/system/demo.sh
 
 tidy: all
+	@tools/install-deps tidy
 	@tools/tidy
 
 fmt:
