@@ -11,6 +11,7 @@ static void check_log(const struct raft *r)
     ASSERT(r->durable <= r->last);
     ASSERT(r->wal_done <= r->wal_issued);
     ASSERT(r->hard_ticket <= r->wal_issued);
+    ASSERT(r->cut_ticket <= r->wal_issued);
     ASSERT(r->run_count <= RAFT_TERM_RUNS_MAX);
     ASSERT((r->run_count > 0) == (r->last > r->snap_index));
     ASSERT(raft_term_at(r, r->last) <= r->term);

@@ -79,6 +79,7 @@ static void take(struct raft *r, const struct raft_msg *m, uint32_t skip, struct
         MARK("append: conflict truncates");
         w->truncate = true;
         w->truncate_to = first - 1;
+        r->cut_ticket = w->ticket;
         raft_log_truncate(r, first - 1);
         raft_conf_revert(r, first - 1);
     }

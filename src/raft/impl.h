@@ -81,6 +81,7 @@ struct raft {
     uint64_t wal_issued;
     uint64_t wal_done;
     uint64_t hard_ticket; /* newest that carried hard state */
+    uint64_t cut_ticket;  /* newest that truncated */
 
     /* log */
     uint64_t snap_index;

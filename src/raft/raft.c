@@ -264,8 +264,10 @@ static void step_persisted(struct raft *r, const struct raft_event *ev, struct r
 {
     ASSERT(ev->ticket <= r->wal_issued);
     r->wal_done = ev->ticket > r->wal_done ? ev->ticket : r->wal_done;
-    /* (index, term) names one entry for good: if it is still here, so is all before it */
-    if (ev->index > r->durable && ev->index <= r->last && raft_term_at(r, ev->index) == ev->term) {
+    /* (index, term) names one entry for good: if it is still here, so is all before it. But one
+     * that was overwritten and came back since is still to be overwritten on the disk. */
+    if (ev->ticket >= r->cut_ticket && ev->index > r->durable && ev->index <= r->last &&
+        raft_term_at(r, ev->index) == ev->term) {
         r->durable = ev->index;
     }
     raft_election_tally(r, out);

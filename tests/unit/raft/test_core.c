@@ -1,0 +1,150 @@
+/* tests/unit/raft/test_core.c -- Subject: one core alone. Method: hand-made events of peers, disks
+ * and clocks that a cluster meets once in a thousand days; the effects are looked at one by one. */
+#include "tap.h"
+
+#include "raft/raft.h"
+#include "raft/raft_codec.h"
+
+enum {
+    ELECTION = 1000,
+    HEARTBEAT = 100
+};
+
+static struct {
+    struct raft *core;
+    struct raft_out out;
+    struct raft_status status;
+    uint64_t now;
+    uint64_t last_ticket; /* newest WRITE seen */
+    struct raft_entry entries[RAFT_APPEND_ENTRIES_MAX];
+} t;
+
+static struct raft_config config(void)
+{
+    struct raft_config c = { .id = 1 };
+    c.election_ns_min = ELECTION;
+    c.election_ns_max = 2 * ELECTION;
+    c.heartbeat_ns = HEARTBEAT;
+    c.seed = 7;
+    return c;
+}
+
+static struct raft_conf conf_of(uint8_t voters)
+{
+    struct raft_conf c = { .index = 1, .voter_count = voters };
+    for (uint8_t i = 0; i < voters; i++) {
+        c.voter[i] = i + 1u;
+    }
+    return c;
+}
+
+/* Node 1 of some voters, with a log of these runs; sizes of the newest entries are known. */
+static void boot(uint8_t voters, uint64_t term, uint64_t last, uint64_t applied,
+                 const struct raft_run *runs, uint32_t run_count)
+{
+    static uint32_t sizes[RAFT_SIZE_RING];
+    struct raft_config c = config();
+    struct raft_boot b = { .now_ns = 1, .term = term, .last = last, .applied = applied };
+    for (uint32_t i = 0; i < RAFT_SIZE_RING; i++) {
+        sizes[i] = 10;
+    }
+    b.runs = runs;
+    b.run_count = run_count;
+    b.sizes = sizes;
+    b.size_count = last < RAFT_SIZE_RING ? (uint32_t)last : RAFT_SIZE_RING - 1;
+    b.effective = conf_of(voters);
+    b.committed = applied > 0 ? b.effective : (struct raft_conf){ 0 };
+    free(t.core);
+    t.now = 1;
+    t.last_ticket = 0;
+    void *mem = calloc(1, raft_size());
+    CHECK(raft_init(mem, &c, &b, &t.core) == ERR_OK);
+}
+
+static void boot_small(uint8_t voters)
+{
+    static const struct raft_run run = { 1, 1 };
+    boot(voters, 1, 1, 1, &run, 1);
+}
+
+static void step(struct raft_event ev)
+{
+    ev.now_ns = t.now;
+    raft_step(t.core, &ev, &t.out);
+    for (uint32_t i = 0; i < t.out.count; i++) {
+        if (t.out.effect[i].type == RAFT_DO_WRITE) {
+            t.last_ticket = t.out.effect[i].ticket;
+        }
+    }
+    raft_status(t.core, &t.status);
+}
+
+static void message(struct raft_msg m)
+{
+    m.to = 1;
+    step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
+}
+
+/* An append of entries with these terms, one byte each. */
+static void append(uint64_t from, uint64_t term, uint64_t prev, uint64_t prev_term,
+                   const uint64_t *terms, uint32_t count)
+{
+    struct raft_msg m = { .type = RAFT_MSG_APPEND, .from = from, .term = term, .epoch = 1 };
+    m.index = prev;
+    m.log_term = prev_term;
+    m.count = count;
+    m.entries = t.entries;
+    for (uint32_t i = 0; i < count; i++) {
+        t.entries[i] = (struct raft_entry){ terms[i], 1, RAFT_ENTRY_COMMAND, (const uint8_t *)"" };
+    }
+    message(m);
+}
+
+static void persisted(uint64_t ticket, uint64_t index, uint64_t term)
+{
+    step((struct raft_event){
+        .type = RAFT_EV_PERSISTED, .ticket = ticket, .index = index, .term = term });
+}
+
+/* The i-th effect of a type; for SEND of a message type, 0: any. */
+static const struct raft_effect *find(enum raft_effect_type type, int msg_type, uint32_t nth)
+{
+    for (uint32_t i = 0; i < t.out.count; i++) {
+        const struct raft_effect *e = &t.out.effect[i];
+        bool fits = e->type == type && (msg_type == 0 || (int)e->msg.type == msg_type);
+        if (fits && nth-- == 0) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+/* ---- the disk ---- */
+
+/* Entry 2 is written for term 2, overwritten for term 3, and comes back with the leader of term 4
+ * while the disk has only heard of the first write. */
+static void aba(void)
+{
+    uint64_t old = 2;
+    uint64_t other = 3;
+    uint64_t back[] = { 2, 4 };
+    boot_small(3);
+    append(2, 2, 1, 1, &old, 1);
+    uint64_t first = t.last_ticket;
+    append(3, 3, 1, 1, &other, 1);
+    append(2, 4, 1, 1, back, 2);
+    uint64_t newest = t.last_ticket;
+    persisted(first, 2, 2);
+    CHECK_U64(t.status.durable, 1); /* entry 3 of term 3 is still to come on that disk */
+    append(2, 4, 1, 1, back, 1);
+    const struct raft_effect *reply = find(RAFT_DO_SEND, RAFT_MSG_APPEND_REPLY, 0);
+    CHECK(reply != NULL && reply->msg.index == 2 && reply->after == newest);
+    persisted(newest, 3, 4);
+    CHECK_U64(t.status.durable, 3);
+}
+
+int main(void)
+{
+    TAP_TEST("core: a late completion of an overwritten write makes nothing durable", aba);
+    return tap_done();
+}
