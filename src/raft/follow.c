@@ -101,6 +101,21 @@ static void take(struct raft *r, const struct raft_msg *m, uint32_t skip, struct
     w->term = raft_term_at(r, r->last);
 }
 
+/* Room for the terms, after the conflicting ones are gone. */
+static bool runs_fit(const struct raft *r, const struct raft_msg *m, uint32_t skip)
+{
+    uint32_t runs = r->run_count;
+    while (runs > 0 && r->run[runs - 1].first > m->index + skip) {
+        runs--;
+    }
+    uint64_t term = runs > 0 ? r->run[runs - 1].term : 0;
+    for (uint32_t i = skip; i < m->count; i++) {
+        runs += m->entries[i].term != term ? 1 : 0;
+        term = m->entries[i].term;
+    }
+    return runs <= RAFT_TERM_RUNS_MAX;
+}
+
 /* Room for the sizes of everything that is not committed here. */
 static bool window_holds(const struct raft *r, const struct raft_msg *m)
 {
@@ -121,10 +136,7 @@ void raft_append_msg(struct raft *r, const struct raft_msg *m, struct raft_out *
     }
     uint32_t skip = known_prefix(r, m);
     if (skip < m->count) {
-        bool runs_full = r->run_count + (m->count - skip) > RAFT_TERM_RUNS_MAX &&
-                         r->run_count + m->count >= RAFT_TERM_RUNS_MAX &&
-                         m->entries[m->count - 1].term != raft_term_at(r, r->last);
-        if (m->index + 1 + skip <= r->commit || !window_holds(r, m) || runs_full) {
+        if (m->index + 1 + skip <= r->commit || !window_holds(r, m) || !runs_fit(r, m, skip)) {
             return;
         }
         take(r, m, skip, out);

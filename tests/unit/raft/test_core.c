@@ -143,8 +143,50 @@ static void aba(void)
     CHECK_U64(t.status.durable, 3);
 }
 
+/* ---- the bounds of the log ---- */
+
+/* One append can bring a new term and many entries at once. */
+static void many_entries(void)
+{
+    static uint64_t terms[RAFT_APPEND_ENTRIES_MAX];
+    for (uint32_t i = 0; i < RAFT_APPEND_ENTRIES_MAX; i++) {
+        terms[i] = 2;
+    }
+    boot_small(3);
+    append(2, 2, 1, 1, terms, RAFT_APPEND_ENTRIES_MAX);
+    CHECK_U64(t.status.last, RAFT_APPEND_ENTRIES_MAX + 1);
+}
+
+/* As many terms as a log can hold; what would bring one more is not taken. */
+static void too_many_terms(void)
+{
+    static struct raft_run runs[RAFT_TERM_RUNS_MAX];
+    static uint64_t terms[RAFT_APPEND_ENTRIES_MAX];
+    for (uint32_t i = 0; i < RAFT_TERM_RUNS_MAX; i++) {
+        runs[i] = (struct raft_run){ i + 1, (i + 1) * 2 };
+    }
+    boot(3, 20000, RAFT_TERM_RUNS_MAX, 1, runs, RAFT_TERM_RUNS_MAX);
+    uint64_t more = 20000;
+    uint64_t same = 2 * RAFT_TERM_RUNS_MAX;
+    append(2, 20000, RAFT_TERM_RUNS_MAX, same, &more, 1);
+    CHECK_U64(t.status.last, RAFT_TERM_RUNS_MAX);
+    append(2, 20000, RAFT_TERM_RUNS_MAX, same, &same, 1);
+    CHECK_U64(t.status.last, RAFT_TERM_RUNS_MAX + 1); /* the term is there already */
+    for (uint32_t i = 0; i < RAFT_APPEND_ENTRIES_MAX; i++) {
+        terms[i] = i + 3;
+    }
+    terms[RAFT_APPEND_ENTRIES_MAX - 1] = same; /* ends as the log does, differs before */
+    append(2, 20000, 1, 2, terms, RAFT_APPEND_ENTRIES_MAX);
+    CHECK_U64(t.status.last, RAFT_TERM_RUNS_MAX + 1); /* one term too many */
+    append(2, 20000, 1, 2, terms, RAFT_APPEND_ENTRIES_MAX - 1);
+    CHECK_U64(t.status.last, RAFT_TERM_RUNS_MAX); /* just fits */
+    CHECK_U64(t.status.last_term, RAFT_APPEND_ENTRIES_MAX + 1);
+}
+
 int main(void)
 {
+    TAP_TEST("core: a new term comes with as many entries as an append can have", many_entries);
+    TAP_TEST("core: a log full of terms takes no further one and lives on", too_many_terms);
     TAP_TEST("core: a late completion of an overwritten write makes nothing durable", aba);
     return tap_done();
 }
