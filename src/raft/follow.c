@@ -116,13 +116,6 @@ static bool runs_fit(const struct raft *r, const struct raft_msg *m, uint32_t sk
     return runs <= RAFT_TERM_RUNS_MAX;
 }
 
-/* Room for the sizes of everything that is not committed here. */
-static bool window_holds(const struct raft *r, const struct raft_msg *m)
-{
-    uint64_t end = m->index + m->count;
-    return end <= r->commit || end - r->commit < RAFT_SIZE_RING;
-}
-
 void raft_append_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out)
 {
     if (r->role == RAFT_LEADER || !entries_good(m)) {
@@ -136,7 +129,7 @@ void raft_append_msg(struct raft *r, const struct raft_msg *m, struct raft_out *
     }
     uint32_t skip = known_prefix(r, m);
     if (skip < m->count) {
-        if (m->index + 1 + skip <= r->commit || !window_holds(r, m) || !runs_fit(r, m, skip)) {
+        if (m->index + 1 + skip <= r->commit || !runs_fit(r, m, skip)) {
             return;
         }
         take(r, m, skip, out);

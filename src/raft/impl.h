@@ -92,7 +92,7 @@ struct raft {
     uint64_t apply_sent;
     uint64_t apply_bytes; /* of applied+1..apply_sent, as far as sizes are known */
     uint64_t applied;
-    uint64_t uncommitted_bytes;
+    uint64_t uncommitted_bytes; /* after commit, as far as sizes are known */
     uint32_t run_count;
     struct raft_run run[RAFT_TERM_RUNS_MAX];
     uint64_t size_first; /* oldest index whose size is known */
@@ -136,6 +136,10 @@ struct raft_effect *raft_write(struct raft *r, struct raft_out *out);
 
 void raft_log_push(struct raft *r, uint64_t term, uint32_t size);
 void raft_log_truncate(struct raft *r, uint64_t to);
+
+/* raft_log_settle -- entries first..last, uncommitted so far, are committed or gone: take those
+ * whose size is known off the account. */
+void raft_log_settle(struct raft *r, uint64_t first, uint64_t last);
 
 /* raft_log_size -- bytes of an entry; UINT32_MAX when not known any more. */
 uint32_t raft_log_size(const struct raft *r, uint64_t index);

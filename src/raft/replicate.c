@@ -260,13 +260,7 @@ static uint64_t match_of(const void *arg, uint64_t id)
 void raft_commit_to(struct raft *r, uint64_t index)
 {
     ASSERT(index <= r->last);
-    for (uint64_t i = r->commit + 1; i <= index; i++) {
-        uint32_t size = raft_log_size(r, i);
-        if (size != UINT32_MAX) {
-            ASSERT(r->uncommitted_bytes >= size);
-            r->uncommitted_bytes -= size;
-        }
-    }
+    raft_log_settle(r, r->commit + 1, index);
     r->commit = index > r->commit ? index : r->commit;
     if (r->commit >= r->effective.index) {
         r->committed = r->effective;

@@ -57,21 +57,28 @@ void raft_log_push(struct raft *r, uint64_t term, uint32_t size)
         r->run[r->run_count].term = term;
         r->run_count++;
     }
-    r->size[r->last % RAFT_SIZE_RING] = size;
-    if (r->last - r->size_first >= RAFT_SIZE_RING) {
-        r->size_first = r->last - RAFT_SIZE_RING + 1;
+    if (r->last - r->size_first >= RAFT_SIZE_RING) { /* the oldest size makes room */
+        uint32_t gone = r->size[r->size_first % RAFT_SIZE_RING];
+        r->uncommitted_bytes -= r->size_first > r->commit ? gone : 0;
+        r->size_first++;
     }
+    r->size[r->last % RAFT_SIZE_RING] = size;
     r->uncommitted_bytes += size;
+}
+
+void raft_log_settle(struct raft *r, uint64_t first, uint64_t last)
+{
+    for (uint64_t i = first > r->size_first ? first : r->size_first; i <= last; i++) {
+        uint32_t size = r->size[i % RAFT_SIZE_RING];
+        ASSERT(r->uncommitted_bytes >= size);
+        r->uncommitted_bytes -= size;
+    }
 }
 
 void raft_log_truncate(struct raft *r, uint64_t to)
 {
     ASSERT(to >= r->commit && to < r->last);
-    for (uint64_t i = to + 1; i <= r->last; i++) {
-        uint32_t size = raft_log_size(r, i);
-        ASSERT(size != UINT32_MAX && r->uncommitted_bytes >= size);
-        r->uncommitted_bytes -= size;
-    }
+    raft_log_settle(r, to + 1, r->last);
     r->last = to;
     if (r->durable > to) {
         r->durable = to;

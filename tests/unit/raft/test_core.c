@@ -183,8 +183,33 @@ static void too_many_terms(void)
     CHECK_U64(t.status.last_term, RAFT_APPEND_ENTRIES_MAX + 1);
 }
 
+/* The state machine may be far behind the log when a node restarts: more entries than sizes are
+ * remembered are not known to be committed. */
+static void long_tail(void)
+{
+    static const struct raft_run run = { 1, 1 };
+    uint64_t two = 2;
+    uint64_t three = 3;
+    boot(3, 1, 200000, 1000, &run, 1);
+    append(2, 2, 200000, 1, &two, 1);
+    CHECK_U64(t.status.last, 200001);
+    struct raft_msg m = { .type = RAFT_MSG_APPEND, .from = 2, .term = 2, .epoch = 1 };
+    m.index = 200001;
+    m.log_term = 2;
+    m.commit = 200001;
+    message(m);
+    CHECK_U64(t.status.commit, 200001);
+    CHECK_U64(t.status.uncommitted_bytes, 0);
+    boot(3, 1, 200000, 1000, &run, 1);
+    append(2, 2, 200000, 1, &two, 1);
+    append(3, 3, 1500, 1, &three, 1);
+    CHECK_U64(t.status.last, 1501);
+    CHECK_U64(t.status.uncommitted_bytes, 1);
+}
+
 int main(void)
 {
+    TAP_TEST("core: a log far ahead of what is committed takes entries, and can be cut", long_tail);
     TAP_TEST("core: a new term comes with as many entries as an append can have", many_entries);
     TAP_TEST("core: a log full of terms takes no further one and lives on", too_many_terms);
     TAP_TEST("core: a late completion of an overwritten write makes nothing durable", aba);
