@@ -26,13 +26,20 @@ static bool frame_room(struct node *n, size_t bytes)
     return true;
 }
 
-/* Entries first..last behind each other in n->frame. */
-static enum err entries_encode(struct node *n, const struct raft_msg *m, size_t *out_bytes)
+/* Entries first..last behind each other in n->frame; last moves back to what an append may carry,
+ * as the core has forgotten the sizes of old entries. */
+static enum err entries_encode(struct node *n, struct raft_msg *m, size_t *out_bytes)
 {
     size_t used = 0;
+    size_t data_bytes = 0;
     for (uint64_t i = m->first; i <= m->last; i++) {
         struct log_entry e;
         TRY(log_read(n->log, i, &e));
+        data_bytes += e.data.count;
+        if (i > m->first && data_bytes > RAFT_APPEND_BYTES_MAX) {
+            m->last = i - 1;
+            break;
+        }
         size_t need = used + RAFT_ENTRY_HEAD_BYTES_MAX + e.data.count;
         if (need > NET_FRAME_BYTES_MAX || !frame_room(n, need)) {
             return ERR_NO_MEMORY;
@@ -47,20 +54,21 @@ static enum err entries_encode(struct node *n, const struct raft_msg *m, size_t 
     return ERR_OK;
 }
 
-static void send_now(struct node *n, const struct raft_msg *m)
+static void send_now(struct node *n, const struct raft_msg *msg)
 {
+    struct raft_msg m = *msg;
     uint8_t head[SEND_HEAD_BYTES_MAX];
     struct writer w = writer_of(head, sizeof head);
     size_t bytes = 0;
-    const struct book_entry *peer = book_by_id(&n->book, m->to);
+    const struct book_entry *peer = book_by_id(&n->book, m.to);
     if (peer == NULL || !peer->up) {
         return; /* the core sends again when the peer is up */
     }
-    if (m->type == RAFT_MSG_APPEND && m->last >= m->first) {
-        if (m->last > log_last(n->log)) {
+    if (m.type == RAFT_MSG_APPEND && m.last >= m.first) {
+        if (m.last > log_last(n->log)) {
             return; /* truncated while it waited: the core has moved on */
         }
-        enum err e = entries_encode(n, m, &bytes);
+        enum err e = entries_encode(n, &m, &bytes);
         if (e != ERR_OK) {
             if (err_class(e) == ERR_CLASS_FATAL || e == ERR_IO) {
                 node_fail(n, e, "the log cannot be read");
@@ -69,9 +77,9 @@ static void send_now(struct node *n, const struct raft_msg *m)
         }
     }
     writer_u8(&w, FRAME_RAFT);
-    raft_msg_encode(m, &w);
+    raft_msg_encode(&m, &w);
     ASSERT(!w.bad);
-    enum link_class class = m->type == RAFT_MSG_APPEND ? LINK_LOG : LINK_CONTROL;
+    enum link_class class = m.type == RAFT_MSG_APPEND ? LINK_LOG : LINK_CONTROL;
     enum err e = link_send(n->link, &peer->key, class, writer_bytes(&w), bytes_of(n->frame, bytes));
     metrics_add(&n->metrics, e == ERR_OK ? METRICS_RAFT_MESSAGES_OUT : METRICS_NETWORK_ERRORS, 1);
 }

@@ -33,8 +33,8 @@ struct raft_peer {
     uint64_t epoch;
     uint64_t read_seq; /* newest round it answered */
     uint64_t ack_ns;
-    uint64_t
-        heard_at_heartbeat; /* match when the last heartbeat went out: no progress means loss */
+    uint64_t judged_ns;    /* when it was last probed, or looked at for lost messages */
+    uint64_t judged_match; /* match then: no progress since means loss */
     struct ring inflight;
     uint64_t inflight_bytes;
     struct raft_inflight slot[RAFT_INFLIGHT_MSGS_MAX];

@@ -143,12 +143,14 @@ struct raft_event {
 
 enum raft_effect_type {
     RAFT_DO_WRITE = 1, /* make durable, in order: truncate, entries, hard state; then PERSISTED */
-    RAFT_DO_SEND,      /* msg, once WAL ticket `after` is durable */
-    RAFT_DO_APPLY,     /* entries first..last are committed; apply, then APPLIED */
-    RAFT_DO_REPLY,     /* tickets ticket..ticket+count-1 end with code; OK: at index.. */
-    RAFT_DO_READ_OK,   /* tickets may read once applied >= index */
-    RAFT_DO_ROLE,      /* role, term or leader changed: see raft_status */
-    RAFT_DO_FATAL,     /* this node must stop: code */
+    /* msg, once WAL ticket `after` is durable; an append may be cut to fewer entries, at least one,
+     * where it would exceed RAFT_APPEND_BYTES_MAX */
+    RAFT_DO_SEND,
+    RAFT_DO_APPLY,   /* entries first..last are committed; apply, then APPLIED */
+    RAFT_DO_REPLY,   /* tickets ticket..ticket+count-1 end with code; OK: at index.. */
+    RAFT_DO_READ_OK, /* tickets may read once applied >= index */
+    RAFT_DO_ROLE,    /* role, term or leader changed: see raft_status */
+    RAFT_DO_FATAL,   /* this node must stop: code */
 };
 
 /* Where the bytes of a RAFT_DO_WRITE come from. */

@@ -13,7 +13,7 @@ void raft_peer_reset(struct raft *r, struct raft_peer *p)
     p->probing = false;
     p->next = p->match + 1;
     p->inflight_bytes = 0;
-    p->heard_at_heartbeat = UINT64_MAX;
+    p->judged_match = UINT64_MAX;
     p->sent_commit = 0;
     ring_init(&p->inflight, RAFT_INFLIGHT_MSGS_MAX);
     ASSERT(p->next <= r->last + 1);
@@ -67,14 +67,20 @@ static bool window_full(const struct raft *r, const struct raft_peer *p)
     return p->inflight.count >= window_msgs(r) || p->inflight_bytes >= RAFT_INFLIGHT_BYTES_MAX;
 }
 
-/* As many entries from first on as one message may carry; at least one. */
+/* As many entries from first on as one message may carry; at least one. Where sizes are forgotten
+ * the driver cuts it. */
 static uint64_t batch_end(const struct raft *r, uint64_t first, uint64_t *out_bytes)
 {
     uint64_t limit =
         r->config.append_bytes_max != 0 ? r->config.append_bytes_max : RAFT_APPEND_BYTES_MAX;
+    uint64_t most =
+        r->last - first < RAFT_APPEND_ENTRIES_MAX ? r->last : first + RAFT_APPEND_ENTRIES_MAX - 1;
     uint64_t bytes = raft_log_size(r, first);
     uint64_t last = first;
-    while (last < r->last && last - first + 1 < RAFT_APPEND_ENTRIES_MAX && bytes < limit) {
+    if (bytes == UINT32_MAX) {
+        return most;
+    }
+    while (last < most && bytes < limit) {
         uint64_t more = raft_log_size(r, last + 1);
         if (bytes + more > limit) {
             break;
@@ -102,6 +108,7 @@ static void send_append(struct raft *r, struct raft_peer *p, struct raft_out *ou
     p->sent_commit = r->commit < last ? r->commit : last;
     if (p->state == RAFT_PEER_PROBE) {
         p->probing = true;
+        p->judged_ns = r->now_ns;
         return;
     }
     if (last >= p->next) {
@@ -131,8 +138,12 @@ static void send_commit(struct raft *r, struct raft_peer *p, struct raft_out *ou
 void raft_replicate(struct raft *r, struct raft_peer *p, struct raft_out *out)
 {
     for (int i = 0; i < RAFT_SENDS_PER_PEER_MAX && p->next <= r->last; i++) {
-        if (window_full(r, p)) {
+        bool sized = raft_log_size(r, p->next) != UINT32_MAX;
+        if (window_full(r, p) || (!sized && p->inflight.count > 0)) {
             return;
+        }
+        if (!sized) { /* nobody knows how much will go: one at a time, its answer tells */
+            p->state = RAFT_PEER_PROBE;
         }
         send_append(r, p, out, false);
     }
@@ -220,6 +231,23 @@ void raft_append_reply(struct raft *r, const struct raft_msg *m, struct raft_out
     raft_read_confirm(r, out);
 }
 
+/* It lives: is what was sent to it lost? */
+static void judge(struct raft *r, struct raft_peer *p, struct raft_out *out)
+{
+    bool stuck = p->judged_match == p->match;
+    p->judged_ns = r->now_ns;
+    p->judged_match = p->match;
+    if (p->state == RAFT_PEER_PROBE) {
+        p->probing = false;
+        raft_replicate(r, p, out);
+        if (!p->probing && p->match < r->last) {
+            send_append(r, p, out, true);
+        }
+    } else if (p->match + 1 < p->next && stuck) {
+        send_append(r, p, out, true); /* a gap is rejected, and then filled */
+    }
+}
+
 void raft_heartbeat_reply(struct raft *r, const struct raft_msg *m, struct raft_out *out)
 {
     struct raft_peer *p = raft_peer_find(r, m->from);
@@ -230,16 +258,10 @@ void raft_heartbeat_reply(struct raft *r, const struct raft_msg *m, struct raft_
     if (m->read_seq <= r->read_seq && m->read_seq > p->read_seq) {
         p->read_seq = m->read_seq;
     }
-    if (p->state == RAFT_PEER_PROBE) {
-        p->probing = false;
-        raft_replicate(r, p, out);
-        if (!p->probing && p->match < r->last) {
-            send_append(r, p, out, true);
-        }
-    } else if (p->match + 1 < p->next && p->heard_at_heartbeat == p->match) {
-        send_append(r, p, out, true); /* no progress since the last one: was something lost? */
+    /* heartbeats also carry the rounds of reads, by the thousand: once a beat is enough */
+    if (r->now_ns - p->judged_ns >= r->config.heartbeat_ns / 2) {
+        judge(r, p, out);
     }
-    p->heard_at_heartbeat = p->match;
     raft_read_confirm(r, out);
 }
 

@@ -207,8 +207,83 @@ static void long_tail(void)
     CHECK_U64(t.status.uncommitted_bytes, 1);
 }
 
+/* ---- the leader ---- */
+
+static void lead(uint8_t voters)
+{
+    uint64_t round = 0;
+    step((struct raft_event){ .type = RAFT_EV_CAMPAIGN });
+    for (int type = RAFT_MSG_PREVOTE; type <= RAFT_MSG_VOTE; type += 2) {
+        const struct raft_effect *ask = find(RAFT_DO_SEND, type, 0);
+        CHECK(ask != NULL);
+        struct raft_msg ballot = { .type = type + 1, .term = ask->msg.term, .id = ask->msg.id };
+        round = ask->msg.id;
+        for (ballot.from = 2; ballot.from <= voters / 2u + 1; ballot.from++) {
+            message(ballot);
+        }
+        if (type == RAFT_MSG_VOTE) {
+            persisted(t.last_ticket, 0, 0);
+        }
+    }
+    CHECK(round != 0 && t.status.role == RAFT_LEADER);
+}
+
+static void append_reply(uint64_t from, uint64_t index, bool reject, uint64_t hint)
+{
+    struct raft_msg m = { .type = RAFT_MSG_APPEND_REPLY, .from = from, .epoch = 1 };
+    m.term = t.status.term;
+    m.index = index;
+    m.reject = reject;
+    m.hint = hint;
+    message(m);
+}
+
+static void heartbeat_reply(uint64_t from)
+{
+    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT_REPLY, .from = from, .epoch = 1 };
+    m.term = t.status.term;
+    message(m);
+}
+
+/* How many appends with entries the last step sent to node 2. */
+static uint32_t appends_to_2(void)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < t.out.count; i++) {
+        const struct raft_effect *e = &t.out.effect[i];
+        n += e->type == RAFT_DO_SEND && e->msg.to == 2 && e->msg.type == RAFT_MSG_APPEND;
+    }
+    return n;
+}
+
+/* A follower is so far behind that the sizes of its next entries are forgotten. */
+static void far_behind(void)
+{
+    static const struct raft_run run = { 1, 1 };
+    boot(3, 1, 200000, 200000, &run, 1);
+    lead(3);
+    append_reply(2, 200000, true, 1001);
+    const struct raft_effect *e = find(RAFT_DO_SEND, RAFT_MSG_APPEND, 0);
+    CHECK(e != NULL && e->msg.first == 1001 && e->msg.last == 1000 + RAFT_APPEND_ENTRIES_MAX);
+    CHECK_U64(appends_to_2(), 1);
+    append_reply(2, 3000, false, 0); /* the driver had cut it there */
+    e = find(RAFT_DO_SEND, RAFT_MSG_APPEND, 0);
+    CHECK(e != NULL && e->msg.first == 3001 && e->msg.last == 3000 + RAFT_APPEND_ENTRIES_MAX);
+    CHECK_U64(appends_to_2(), 1); /* one at a time */
+    heartbeat_reply(2);
+    CHECK_U64(appends_to_2(), 0); /* it may still be on its way */
+    t.now += HEARTBEAT;
+    heartbeat_reply(2);
+    CHECK_U64(appends_to_2(), 1); /* it was lost */
+    append_reply(2, 199000, false, 0);
+    append_reply(2, 200001, false, 0);
+    CHECK_U64(t.status.peer[0].match, 200001);
+    CHECK(t.status.peer[0].state == RAFT_PEER_REPLICATE);
+}
+
 int main(void)
 {
+    TAP_TEST("core: who is far behind gets large appends, one at a time", far_behind);
     TAP_TEST("core: a log far ahead of what is committed takes entries, and can be cut", long_tail);
     TAP_TEST("core: a new term comes with as many entries as an append can have", many_entries);
     TAP_TEST("core: a log full of terms takes no further one and lives on", too_many_terms);
