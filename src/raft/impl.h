@@ -73,7 +73,7 @@ struct raft {
     uint64_t election_deadline_ns;
     uint64_t heartbeat_deadline_ns;
     uint64_t sticky_until_ns; /* no vote before: a leader was heard, or may have been promised to */
-    uint64_t round;           /* of pre-votes and votes */
+    uint64_t round;           /* of pre-votes and votes; begins anywhere, see raft_init */
     enum raft_ballot own_ballot;
     uint64_t own_vote_ticket; /* the own vote counts once this is durable */
 
@@ -106,7 +106,8 @@ struct raft {
 
     /* leader, and reads of a follower */
     uint64_t noop_index;
-    uint64_t read_seq;
+    uint64_t read_seq;   /* leader: newest round */
+    uint64_t read_asked; /* follower: newest question; begins anywhere, see raft_init */
     struct ring proposals;
     struct raft_proposal proposal[RAFT_PROPOSALS_MAX];
     struct ring reads;

@@ -91,7 +91,8 @@ struct raft_msg {
     uint64_t index;    /* votes: last durable index; append, heartbeat: prev; append reply: match,
                             or the prev that was rejected; read reply: the index */
     uint64_t log_term; /* votes: last durable term; append: prev term; rejection: conflict term */
-    uint64_t hint;     /* rejection: first index of the conflict term, or where the log ends + 1 */
+    uint64_t hint;     /* rejection: first index of the conflict term, or where the log ends + 1;
+                            read refused: the leader it knows of, itself when it is only busy */
     uint64_t commit;   /* append, heartbeat */
     uint64_t epoch;    /* append, heartbeat: leader's epoch for this peer, echoed by replies */
     uint64_t read_seq; /* append, heartbeat: newest read round, echoed by replies */
@@ -205,7 +206,7 @@ struct raft_config {
     uint64_t election_ns_min;
     uint64_t election_ns_max; /* > min */
     uint64_t heartbeat_ns;
-    uint64_t seed;             /* of the election jitter */
+    uint64_t seed;             /* of jitter and of the numbers of questions: new for every boot */
     bool no_pre_vote;          /* for tests only */
     bool no_check_quorum;      /* for tests only */
     uint32_t inflight_max;     /* messages a peer, 0: RAFT_INFLIGHT_MSGS_MAX */

@@ -92,7 +92,7 @@ void raft_read(struct raft *r, const struct raft_event *ev, struct raft_out *out
         raft_read_confirm(r, out);
         return;
     }
-    q->seq = ++r->read_seq;
+    q->seq = ++r->read_asked;
     struct raft_msg *m = raft_send(r, out, r->leader, RAFT_MSG_READ, r->hard_ticket);
     m->id = q->seq;
 }
@@ -104,6 +104,7 @@ void raft_read_msg(struct raft *r, const struct raft_msg *m, struct raft_out *ou
         struct raft_msg *reply = raft_send(r, out, m->from, RAFT_MSG_READ_REPLY, r->hard_ticket);
         reply->reject = true;
         reply->id = m->id;
+        reply->hint = r->leader;
         return;
     }
     struct raft_read *q = enqueue_leader(r);
@@ -125,7 +126,8 @@ void raft_read_reply(struct raft *r, const struct raft_msg *m, struct raft_out *
             continue;
         }
         if (m->reject) {
-            raft_reply(r, out, q->ticket, q->count, ERR_NO_LEADER, 0);
+            enum err why = m->hint == m->from ? ERR_BUSY : ERR_NO_LEADER;
+            raft_reply(r, out, q->ticket, q->count, why, 0);
         } else {
             q->index = m->index;
             finish(r, q, out);

@@ -48,7 +48,7 @@ static void boot(struct world *w, uint64_t id, bool restarted, uint64_t applied)
     b.runs = room->runs;
     b.sizes = room->sizes;
     config.id = id;
-    config.seed += id * 7919 + n->now_ns;
+    config.seed += id * 7919 + n->now_ns + 104729 * n->boots++;
     free(n->core);
     n->core = NULL;
     void *mem = need(calloc(1, raft_size()));

@@ -58,6 +58,7 @@ struct world_node {
     bool exists;
     bool up;
     struct raft *core;
+    uint64_t boots; /* each has its own seed, even within a tick */
     uint64_t now_ns;
     uint64_t rate_percent; /* of its clock */
     /* disk */

@@ -16,6 +16,7 @@ static struct {
     struct raft_status status;
     uint64_t now;
     uint64_t last_ticket; /* newest WRITE seen */
+    uint64_t seed;
     struct raft_entry entries[RAFT_APPEND_ENTRIES_MAX];
 } t;
 
@@ -25,7 +26,7 @@ static struct raft_config config(void)
     c.election_ns_min = ELECTION;
     c.election_ns_max = 2 * ELECTION;
     c.heartbeat_ns = HEARTBEAT;
-    c.seed = 7;
+    c.seed = ++t.seed; /* the driver draws a new one for every boot */
     return c;
 }
 
@@ -281,8 +282,64 @@ static void far_behind(void)
     CHECK(t.status.peer[0].state == RAFT_PEER_REPLICATE);
 }
 
+/* ---- reads ---- */
+
+static void heartbeat(uint64_t from, uint64_t term)
+{
+    message(
+        (struct raft_msg){ .type = RAFT_MSG_HEARTBEAT, .from = from, .term = term, .epoch = 1 });
+}
+
+static void ask_read(uint64_t ticket)
+{
+    step((struct raft_event){ .type = RAFT_EV_READ, .ticket = ticket, .count = 1 });
+}
+
+/* The answer to a question that was asked before a restart may come after it. */
+static void read_reply_of_the_past(void)
+{
+    struct raft_msg answer = { .type = RAFT_MSG_READ_REPLY, .from = 2, .term = 1, .index = 1 };
+    boot_small(3);
+    heartbeat(2, 1);
+    ask_read(1);
+    answer.id = find(RAFT_DO_SEND, RAFT_MSG_READ, 0)->msg.id;
+    boot_small(3);
+    heartbeat(2, 1);
+    ask_read(2);
+    message(answer);
+    CHECK(find(RAFT_DO_READ_OK, 0, 0) == NULL);
+}
+
+/* A leader that has no room for a question is still the leader: its asker is to hear "later". */
+static void read_refused_by_a_busy_leader(void)
+{
+    struct raft_msg question = { .type = RAFT_MSG_READ, .from = 2 };
+    struct raft_msg answer = { .type = RAFT_MSG_READ_REPLY, .from = 2, .term = 1, .reject = true };
+    boot_small(3);
+    lead(3);
+    question.term = t.status.term;
+    for (uint32_t i = 0; i <= RAFT_READ_BATCHES_MAX; i++) {
+        question.id = i + 1;
+        message(question);
+    }
+    const struct raft_effect *e = find(RAFT_DO_SEND, RAFT_MSG_READ_REPLY, 0);
+    CHECK(e != NULL && e->msg.reject && e->msg.hint == 1);
+    boot_small(3);
+    for (uint64_t leader = 0; leader <= 2; leader += 2) {
+        heartbeat(2, 1);
+        ask_read(1);
+        answer.id = find(RAFT_DO_SEND, RAFT_MSG_READ, 0)->msg.id;
+        answer.hint = leader;
+        message(answer);
+        e = find(RAFT_DO_REPLY, 0, 0);
+        CHECK(e != NULL && e->code == (leader == 2 ? ERR_BUSY : ERR_NO_LEADER));
+    }
+}
+
 int main(void)
 {
+    TAP_TEST("core: an answer from before a restart answers no read", read_reply_of_the_past);
+    TAP_TEST("core: a leader without room for reads says so", read_refused_by_a_busy_leader);
     TAP_TEST("core: who is far behind gets large appends, one at a time", far_behind);
     TAP_TEST("core: a log far ahead of what is committed takes entries, and can be cut", long_tail);
     TAP_TEST("core: a new term comes with as many entries as an append can have", many_entries);
