@@ -6,6 +6,20 @@
 #include "raft/impl.h"
 #include "raft/raft_codec.h"
 
+void raft_conf_copy(struct raft_conf *to, const struct raft_conf *from)
+{
+    ASSERT(from->voter_count <= RAFT_VOTERS_MAX && from->outgoing_count <= RAFT_VOTERS_MAX &&
+           from->learner_count <= RAFT_LEARNERS_MAX);
+    memset(to, 0, sizeof *to);
+    to->index = from->index;
+    to->voter_count = from->voter_count;
+    to->outgoing_count = from->outgoing_count;
+    to->learner_count = from->learner_count;
+    memcpy(to->voter, from->voter, from->voter_count * sizeof to->voter[0]);
+    memcpy(to->outgoing, from->outgoing, from->outgoing_count * sizeof to->outgoing[0]);
+    memcpy(to->learner, from->learner, from->learner_count * sizeof to->learner[0]);
+}
+
 struct raft_peer *raft_peer_find(struct raft *r, uint64_t id)
 {
     for (uint32_t i = 0; i < r->peer_count; i++) {
@@ -43,7 +57,7 @@ static void peers_follow(struct raft *r)
         if (is_member(c, r->peer[i].id)) {
             i++;
         } else {
-            r->peer[i] = r->peer[--r->peer_count];
+            memmove(&r->peer[i], &r->peer[--r->peer_count], sizeof r->peer[0]);
         }
     }
     for (uint8_t i = 0; i < c->voter_count; i++) {
@@ -61,16 +75,18 @@ void raft_conf_use(struct raft *r, const struct raft_conf *c)
 {
     ASSERT(c->index > r->effective.index);
     if (r->effective.index != 0) {
-        r->committed = r->effective; /* a second one is proposed only after the first committed */
+        raft_conf_copy(&r->committed,
+                       &r->effective); /* a second one is proposed only after the first committed */
     }
-    r->effective = *c;
+    raft_conf_copy(&r->effective, c);
     peers_follow(r);
 }
 
 void raft_conf_revert(struct raft *r, uint64_t to)
 {
     if (r->effective.index > to) {
-        r->effective = r->committed.index <= to ? r->committed : (struct raft_conf){ 0 };
+        static const struct raft_conf none;
+        raft_conf_copy(&r->effective, r->committed.index <= to ? &r->committed : &none);
         peers_follow(r);
     }
 }

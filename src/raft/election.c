@@ -142,7 +142,8 @@ void raft_election_tally(struct raft *r, struct raft_out *out)
     if (r->role != RAFT_PRECANDIDATE && r->role != RAFT_CANDIDATE) {
         return;
     }
-    if (raft_quorum(&r->effective, yes_of, r) != 0) {
+    bool durable = r->wal_done >= r->own_vote_ticket; /* else nobody was asked yet */
+    if (durable && raft_quorum(&r->effective, yes_of, r) != 0) {
         if (r->role == RAFT_PRECANDIDATE) {
             stand(r, out);
         } else {

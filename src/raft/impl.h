@@ -153,6 +153,9 @@ uint64_t raft_log_term_last(const struct raft *r, uint64_t term);
 
 /* ---- conf.c ---- */
 
+/* raft_conf_copy -- only what counts; the rest of `to` is zero, so that equal states are equal
+ * bytes. */
+void raft_conf_copy(struct raft_conf *to, const struct raft_conf *from);
 void raft_conf_use(struct raft *r, const struct raft_conf *c);
 void raft_conf_revert(struct raft *r, uint64_t to);
 struct raft_peer *raft_peer_find(struct raft *r, uint64_t id);

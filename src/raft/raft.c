@@ -60,6 +60,13 @@ size_t raft_size(void)
     return sizeof(struct raft);
 }
 
+static bool conf_good(const struct raft_conf *c)
+{
+    return c->index == 0 ||
+           (c->voter_count > 0 && c->voter_count <= RAFT_VOTERS_MAX &&
+            c->outgoing_count <= RAFT_VOTERS_MAX && c->learner_count <= RAFT_LEARNERS_MAX);
+}
+
 static bool boot_good(const struct raft_config *c, const struct raft_boot *b)
 {
     uint64_t before = b->snap_index;
@@ -79,7 +86,8 @@ static bool boot_good(const struct raft_config *c, const struct raft_boot *b)
         term = b->runs[i].term;
     }
     return term <= b->term && b->effective.index <= b->last &&
-           b->committed.index <= b->effective.index && b->size_count <= b->last - b->snap_index;
+           b->committed.index <= b->effective.index && conf_good(&b->committed) &&
+           conf_good(&b->effective) && b->size_count <= b->last - b->snap_index;
 }
 
 static void boot_log(struct raft *r, const struct raft_boot *b)
@@ -104,6 +112,20 @@ static void boot_log(struct raft *r, const struct raft_boot *b)
     }
 }
 
+/* Field by field: padding is no state. */
+static void config_copy(struct raft_config *to, const struct raft_config *from)
+{
+    to->id = from->id;
+    to->election_ns_min = from->election_ns_min;
+    to->election_ns_max = from->election_ns_max;
+    to->heartbeat_ns = from->heartbeat_ns;
+    to->seed = from->seed;
+    to->no_pre_vote = from->no_pre_vote;
+    to->no_check_quorum = from->no_check_quorum;
+    to->inflight_max = from->inflight_max;
+    to->append_bytes_max = from->append_bytes_max;
+}
+
 enum err raft_init(void *mem, const struct raft_config *config, const struct raft_boot *boot,
                    struct raft **out)
 {
@@ -111,7 +133,7 @@ enum err raft_init(void *mem, const struct raft_config *config, const struct raf
     if (!boot_good(config, boot)) {
         return ERR_CORRUPT;
     }
-    r->config = *config;
+    config_copy(&r->config, config);
     r->now_ns = boot->now_ns;
     prng_seed(&r->prng, config->seed);
     /* an answer to what was asked before a restart may come after it: never ask by the same number */
@@ -126,7 +148,9 @@ enum err raft_init(void *mem, const struct raft_config *config, const struct raf
     if (boot->effective.index != 0) {
         raft_conf_use(r, &boot->effective);
     }
-    r->committed = boot->committed;
+    if (boot->committed.index != 0) {
+        raft_conf_copy(&r->committed, &boot->committed);
+    }
     r->sticky_until_ns = boot->restarted ? r->now_ns + config->election_ns_min : 0;
     raft_election_reset(r);
     raft_check(r);
@@ -211,7 +235,8 @@ static void step_msg(struct raft *r, const struct raft_msg *m, struct raft_out *
 
 static void step_init(struct raft *r, const struct raft_event *ev, struct raft_out *out)
 {
-    struct raft_conf c = *ev->conf;
+    struct raft_conf c;
+    raft_conf_copy(&c, ev->conf);
     if (r->last != 0 || r->term != 0) {
         raft_reply(r, out, ev->ticket, 1, ERR_ALREADY_INITIALIZED, 0);
         return;

@@ -284,8 +284,8 @@ void raft_commit_to(struct raft *r, uint64_t index)
     ASSERT(index <= r->last);
     raft_log_settle(r, r->commit + 1, index);
     r->commit = index > r->commit ? index : r->commit;
-    if (r->commit >= r->effective.index) {
-        r->committed = r->effective;
+    if (r->commit >= r->effective.index && r->committed.index != r->effective.index) {
+        raft_conf_copy(&r->committed, &r->effective);
     }
 }
 
