@@ -29,21 +29,67 @@ static void check_conf(const struct raft *r)
 
 static void check_peer(const struct raft *r, const struct raft_peer *p)
 {
+    uint64_t bytes = 0;
+    uint64_t before = p->match;
     ASSERT(p->id != r->config.id);
     ASSERT(p->match <= r->last);
     ASSERT(p->next > p->match && p->next <= r->last + 1);
-    ASSERT(p->inflight.count > 0 || p->inflight_bytes == 0);
     ASSERT(p->state == RAFT_PEER_REPLICATE || p->inflight.count == 0);
+    for (uint32_t i = 0; i < p->inflight.count; i++) {
+        const struct raft_inflight *slot = &p->slot[ring_at(&p->inflight, i)];
+        ASSERT(slot->last > before && slot->last < p->next);
+        before = slot->last;
+        bytes += slot->bytes;
+    }
+    ASSERT(bytes == p->inflight_bytes);
+    /* who lacks something is sent something */
+    ASSERT(p->next > r->last ||
+           (p->state == RAFT_PEER_REPLICATE ? p->inflight.count > 0 : p->probing));
+}
+
+static uint64_t matches(const struct raft *r, uint64_t id, uint64_t index)
+{
+    for (uint32_t i = 0; i < r->peer_count; i++) {
+        if (r->peer[i].id == id) {
+            return r->peer[i].match >= index;
+        }
+    }
+    return id == r->config.id && r->durable >= index;
+}
+
+/* Counted one by one, not by the function that found the commit index. */
+static void check_majority(const struct raft *r, const uint64_t *ids, uint8_t count)
+{
+    uint64_t have = 0;
+    for (uint8_t i = 0; i < count; i++) {
+        have += matches(r, ids[i], r->commit);
+    }
+    ASSERT(count == 0 || 2 * have > count);
 }
 
 static void check_leader(const struct raft *r)
 {
     ASSERT(r->leader == r->config.id);
+    ASSERT(r->vote == r->config.id);
+    ASSERT(r->hard_ticket <= r->wal_done); /* nothing of this term left before it was durable */
     ASSERT(r->noop_index > 0 && raft_term_at(r, r->noop_index) == r->term);
     ASSERT(raft_term_at(r, r->last) == r->term);
     for (uint32_t i = 0; i < r->peer_count; i++) {
         check_peer(r, &r->peer[i]);
     }
+    if (r->commit >= r->noop_index) {
+        check_majority(r, r->effective.voter, r->effective.voter_count);
+        check_majority(r, r->effective.outgoing, r->effective.outgoing_count);
+    }
+}
+
+void raft_check_step(const struct raft *r, const struct raft_before *b)
+{
+    ASSERT(r->term >= b->term);
+    ASSERT(r->term > b->term || b->vote == 0 || r->vote == b->vote);
+    ASSERT(r->commit >= b->commit);
+    ASSERT(r->applied >= b->applied);
+    ASSERT(!b->leads || r->last >= b->last); /* a leader only appends */
 }
 
 void raft_check(const struct raft *r)

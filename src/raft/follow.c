@@ -8,6 +8,12 @@
 #include "raft/impl.h"
 #include "raft/raft_codec.h"
 
+/* Two leaders in a term, this node or another: somebody lies. */
+static bool usurper(const struct raft *r, const struct raft_msg *m)
+{
+    return r->role == RAFT_LEADER || (r->leader != 0 && r->leader != m->from);
+}
+
 static void heard(struct raft *r, const struct raft_msg *m, struct raft_out *out)
 {
     if (r->role != RAFT_FOLLOWER || r->leader != m->from) {
@@ -118,8 +124,8 @@ static bool runs_fit(const struct raft *r, const struct raft_msg *m, uint32_t sk
 
 void raft_append_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out)
 {
-    if (r->role == RAFT_LEADER || !entries_good(m)) {
-        return; /* two leaders in a term, or nonsense: somebody lies */
+    if (usurper(r, m) || !entries_good(m)) {
+        return;
     }
     heard(r, m, out);
     if (m->index > r->last ||
@@ -148,7 +154,7 @@ void raft_append_msg(struct raft *r, const struct raft_msg *m, struct raft_out *
 
 void raft_heartbeat_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out)
 {
-    if (r->role == RAFT_LEADER) {
+    if (usurper(r, m)) {
         return;
     }
     heard(r, m, out);

@@ -114,6 +114,21 @@ struct raft {
     struct raft_read read[RAFT_READ_BATCHES_MAX];
 };
 
+/* What a step must not take back. */
+struct raft_before {
+    uint64_t term;
+    uint64_t vote;
+    uint64_t commit;
+    uint64_t applied;
+    uint64_t last;
+    bool leads;
+};
+
+/* ---- check.c ---- */
+
+/* raft_check_step -- what must hold between the state before a step and the one after. */
+void raft_check_step(const struct raft *r, const struct raft_before *b);
+
 /* ---- raft.c ---- */
 
 /* raft_emit -- the next effect, zeroed. */

@@ -376,6 +376,8 @@ static void step_stopped(struct raft *r, const struct raft_event *ev, struct raf
 
 void raft_step(struct raft *r, const struct raft_event *ev, struct raft_out *out)
 {
+    struct raft_before before = { r->term,    r->vote, r->commit,
+                                  r->applied, r->last, r->role == RAFT_LEADER };
     out->count = 0;
     r->now_ns = ev->now_ns > r->now_ns ? ev->now_ns : r->now_ns;
     if (r->role == RAFT_STOPPED) {
@@ -388,6 +390,7 @@ void raft_step(struct raft *r, const struct raft_event *ev, struct raft_out *out
     }
     step(r, ev, out);
     step_time(r, out);
+    raft_check_step(r, &before);
     raft_check(r);
 }
 

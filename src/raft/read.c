@@ -47,6 +47,7 @@ void raft_read_confirm(struct raft *r, struct raft_out *out)
         if (q->seq > confirmed) {
             return;
         }
+        ASSERT(q->index <= r->commit);
         finish(r, q, out);
         ring_pop(&r->reads);
     }
