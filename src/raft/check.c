@@ -89,7 +89,7 @@ void raft_check_step(const struct raft *r, const struct raft_before *b)
     ASSERT(r->term > b->term || b->vote == 0 || r->vote == b->vote);
     ASSERT(r->commit >= b->commit);
     ASSERT(r->applied >= b->applied);
-    ASSERT(!b->leads || r->last >= b->last); /* a leader only appends */
+    ASSERT(!b->leads || r->term > b->term || r->last >= b->last); /* a leader only appends */
 }
 
 void raft_check(const struct raft *r)

@@ -1,7 +1,8 @@
 /* raft/election.c -- pre-votes, votes, terms and who is followed (Raft 5.2, 5.4.1; thesis 9.6).
  *
  * Invariants: a pre-vote changes neither term, vote nor timer of whoever answers it; a vote leaves
- *             only when it is durable; the log is judged by what is durable
+ *             only when it is durable; a candidate boasts of nothing but its durable log, a voter
+ *             judges by all of its own
  */
 #include "raft/impl.h"
 
@@ -154,11 +155,13 @@ void raft_election_tally(struct raft *r, struct raft_out *out)
     }
 }
 
-/* Raft 5.4.1: the candidate's log is at least as complete as what is durable here. */
+/* Raft 5.4.1: the candidate's log is at least as complete as this one, with what is still on its way
+ * to the disk: it may be there already, and acknowledged, before this core is told. A vote waits for
+ * the same disk, so nothing is lost by being strict. */
 static bool log_good(const struct raft *r, const struct raft_msg *m)
 {
-    uint64_t term = raft_term_at(r, r->durable);
-    return m->log_term > term || (m->log_term == term && m->index >= r->durable);
+    uint64_t term = raft_term_at(r, r->last);
+    return m->log_term > term || (m->log_term == term && m->index >= r->last);
 }
 
 /* A leader was heard a moment ago, or may have been promised loyalty before a restart. */

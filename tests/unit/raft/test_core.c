@@ -144,6 +144,25 @@ static void aba(void)
     CHECK_U64(t.status.durable, 3);
 }
 
+/* What was overwritten a moment ago may be on the disk and acknowledged before the core is told; the
+ * old leader's log is longer, but no match for that. */
+static void vote_against_the_written(void)
+{
+    uint64_t old[] = { 2, 2, 2 };
+    uint64_t three = 3;
+    boot_small(3);
+    append(2, 2, 1, 1, old, 3);
+    persisted(t.last_ticket, 4, 2);
+    append(3, 3, 1, 1, &three, 1);
+    t.now += 2 * ELECTION;
+    for (int type = RAFT_MSG_PREVOTE; type <= RAFT_MSG_VOTE; type += 2) {
+        struct raft_msg ask = { .type = type, .from = 2, .term = 4, .index = 4, .log_term = 2 };
+        message(ask);
+        const struct raft_effect *e = find(RAFT_DO_SEND, type + 1, 0);
+        CHECK(e != NULL && e->msg.reject);
+    }
+}
+
 /* ---- the bounds of the log ---- */
 
 /* One append can bring a new term and many entries at once. */
@@ -448,6 +467,7 @@ int main(void)
     TAP_TEST("core: a log far ahead of what is committed takes entries, and can be cut", long_tail);
     TAP_TEST("core: a new term comes with as many entries as an append can have", many_entries);
     TAP_TEST("core: a log full of terms takes no further one and lives on", too_many_terms);
+    TAP_TEST("core: a voter judges by all it has written", vote_against_the_written);
     TAP_TEST("core: a late completion of an overwritten write makes nothing durable", aba);
     return tap_done();
 }
