@@ -27,7 +27,7 @@ static const uint8_t *reader_step(struct reader *r, size_t count)
         r->bad = true;
         return NULL;
     }
-    const uint8_t *at = r->data + r->offset;
+    const uint8_t *at = r->offset > 0 ? r->data + r->offset : r->data; /* NULL + 0 is undefined */
     r->offset += count;
     return at;
 }
@@ -127,7 +127,7 @@ static uint8_t *writer_step(struct writer *w, size_t count)
         w->bad = true;
         return NULL;
     }
-    uint8_t *at = w->data + w->offset;
+    uint8_t *at = w->offset > 0 ? w->data + w->offset : w->data; /* NULL + 0 is undefined */
     w->offset += count;
     return at;
 }

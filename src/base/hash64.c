@@ -25,6 +25,7 @@ uint64_t hash64(uint64_t seed, struct bytes b)
     for (; b.count - at >= 8; at += 8) {
         h = fold(h ^ word_of(b.data + at, 8), 0xd6e8feb86659fd93u);
     }
-    h = fold(h ^ word_of(b.data + at, b.count - at), 0xa0761d6478bd642fu);
+    const uint8_t *rest = at > 0 ? b.data + at : b.data; /* NULL + 0 is undefined */
+    h = fold(h ^ word_of(rest, b.count - at), 0xa0761d6478bd642fu);
     return fold(h ^ b.count, 0xe7037ed1a0b428dbu);
 }
