@@ -88,15 +88,15 @@ enum err linux_udp_send(struct os_udp *base, const struct os_udp_send *s)
         if (!cut || (error != EIO && error != EINVAL && error != EOPNOTSUPP)) {
             return send_error(error);
         }
-        u->no_segment = true;
     }
     for (size_t at = 0; at < s->payload.count; at += s->segment) {
         size_t left = s->payload.count - at;
         size_t size = left < s->segment ? left : s->segment;
         int error = send_once(u, s, bytes_of(s->payload.data + at, size), 0);
         if (error != 0) {
-            return send_error(error);
+            return send_error(error); /* it was not the offload */
         }
+        u->no_segment = true; /* the same bytes went alone */
     }
     return ERR_OK;
 }
