@@ -37,6 +37,7 @@ struct os_linux {
     int epoll_fd;
     bool stopping;
     struct heap timers;
+    uint64_t timers_from; /* earliest deadline that can be set now; 0: any */
     struct list dead;
     struct list hooks;  /* os_job.link of pending turn-end hooks */
     struct list wakers; /* linux_waker.link */

@@ -48,7 +48,8 @@ static void bury(struct os_linux *l)
 
 static enum err timer_set(struct os *os, struct os_timer *t, uint64_t at_ns)
 {
-    return heap_set(&linux_of(os)->timers, &t->item, at_ns);
+    struct os_linux *l = linux_of(os);
+    return heap_set(&l->timers, &t->item, at_ns > l->timers_from ? at_ns : l->timers_from);
 }
 
 static void timer_cancel(struct os *os, struct os_timer *t)
@@ -164,18 +165,19 @@ enum err os_linux_signals(struct os_linux *l, void (*fn)(void *arg, int signal),
     return l->signal_source.fd < 0 ? ERR_IO : linux_source_add(l, &l->signal_source, EPOLLIN);
 }
 
+/* What a callback sets is for a later turn, however long past: it would come before those that
+ * wait, and the loop would not end. */
 static void run_timers(struct os_linux *l)
 {
     uint64_t now = linux_now(&l->os);
-    for (uint32_t budget = l->timers.count; budget > 0; budget--) {
-        struct heap_item *item = heap_min(&l->timers);
-        if (item == NULL || item->key > now) {
-            return;
-        }
+    struct heap_item *item = heap_min(&l->timers);
+    l->timers_from = now + 1;
+    for (; item != NULL && item->key <= now; item = heap_min(&l->timers)) {
         heap_remove(&l->timers, item);
         struct os_timer *t = CONTAINER_OF(item, struct os_timer, item);
         t->fn(t->arg, now);
     }
+    l->timers_from = 0;
 }
 
 /* Hooks may ask for hooks: rounds are bounded so that sockets are never starved. */

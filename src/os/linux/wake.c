@@ -27,10 +27,17 @@ static void wake_ready(struct linux_source *s, uint32_t events)
     if (read(s->fd, &told, sizeof told) < 0) {
         return;
     }
-    struct list *node = l->wakers.next;
-    while (node != &l->wakers) {
-        struct linux_waker *w = CONTAINER_OF(node, struct linux_waker, link);
-        node = node->next;
+    struct list batch; /* a callback may close any waker: each list has only live ones */
+    list_init(&batch);
+    while (!list_empty(&l->wakers)) {
+        struct list *node = l->wakers.next;
+        list_remove(node);
+        list_push_back(&batch, node);
+    }
+    while (!list_empty(&batch)) {
+        struct linux_waker *w = CONTAINER_OF(batch.next, struct linux_waker, link);
+        list_remove(&w->link);
+        list_push_back(&l->wakers, &w->link);
         if (atomic_exchange(&w->pending, false)) {
             w->fn(w->arg);
         }
