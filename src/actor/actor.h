@@ -61,6 +61,7 @@ struct actor_sched {
     struct mem *mem;
     struct os_job hook;
     uint32_t count;
+    uint32_t at; /* next of the running round */
     struct actor *actor[ACTOR_COUNT_MAX];
     uint64_t turns;
 };
@@ -68,10 +69,14 @@ struct actor_sched {
 /* actor_sched_init -- no actors yet; os and mem outlive it. */
 void actor_sched_init(struct actor_sched *s, struct os *os, struct mem *mem);
 
+/* actor_sched_done -- all actors are stopped; a turn that is still pending is taken back. */
+void actor_sched_done(struct actor_sched *s);
+
 /* actor_spawn -- add an actor; it lives in the caller's memory until actor_stop. */
 void actor_spawn(struct actor_sched *s, struct actor *a, const struct actor_spec *spec);
 
-/* actor_stop -- take it out; what waits in its mailbox is dropped. */
+/* actor_stop -- take it out; what waits in its mailbox is dropped. Fine from inside any actor's
+ * callback: its own then still runs to its end, so its memory must live until that returns. */
 void actor_stop(struct actor *a);
 
 /* actor_send -- copy a message into the mailbox; it is handled later in this turn of the loop.

@@ -13,12 +13,12 @@ static void serve(struct actor *a)
 {
     uint32_t budget = a->ring.count < a->spec.budget ? a->ring.count : a->spec.budget;
     a->poked = false;
-    for (uint32_t i = 0; i < budget; i++) {
+    for (uint32_t i = 0; i < budget && a->ring.count > 0; i++) { /* none: it was stopped */
         struct actor_msg msg = a->slots[ring_pop(&a->ring)];
         a->received++;
         a->spec.receive(a->spec.self, &msg);
     }
-    if (a->spec.turn_end != NULL) {
+    if (a->sched != NULL && a->spec.turn_end != NULL) {
         a->spec.turn_end(a->spec.self);
     }
 }
@@ -26,10 +26,12 @@ static void serve(struct actor *a)
 static bool round_once(struct actor_sched *s)
 {
     bool any = false;
-    for (uint32_t i = 0; i < s->count; i++) {
-        if (busy(s->actor[i])) {
+    s->at = 0;
+    while (s->at < s->count) {
+        struct actor *a = s->actor[s->at++];
+        if (busy(a)) {
             any = true;
-            serve(s->actor[i]);
+            serve(a);
         }
     }
     return any;
@@ -57,6 +59,12 @@ void actor_sched_init(struct actor_sched *s, struct os *os, struct mem *mem)
     list_init(&s->hook.link);
 }
 
+void actor_sched_done(struct actor_sched *s)
+{
+    ASSERT(s->count == 0);
+    list_remove(&s->hook.link);
+}
+
 void actor_spawn(struct actor_sched *s, struct actor *a, const struct actor_spec *spec)
 {
     ASSERT(s->count < ACTOR_COUNT_MAX);
@@ -78,6 +86,7 @@ void actor_stop(struct actor *a)
     for (uint32_t i = 0; i < s->count; i++) {
         if (s->actor[i] == a) {
             s->count--;
+            s->at -= i < s->at; /* the round goes on with the one that was next */
             memmove(&s->actor[i], &s->actor[i + 1], (s->count - i) * sizeof s->actor[0]);
             break;
         }
@@ -85,6 +94,7 @@ void actor_stop(struct actor *a)
     mem_free(s->mem, a->slots);
     a->slots = NULL;
     a->sched = NULL;
+    a->poked = false;
     ring_init(&a->ring, a->spec.mailbox);
 }
 

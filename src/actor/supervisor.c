@@ -67,6 +67,7 @@ static enum err start(struct supervisor_child *c, enum err why)
     enum err e = c->spec.start(c->spec.self);
     if (e == ERR_OK) {
         c->state = SUPERVISOR_UP;
+        c->running = true;
     }
     return e;
 }
@@ -79,21 +80,24 @@ static enum err restart(struct supervisor_child *c, enum err why)
     return e == ERR_OK ? e : schedule(c, e);
 }
 
+static enum err stop(struct supervisor_child *c, enum err why)
+{
+    bool running = c->running;
+    (void)why;
+    c->state = SUPERVISOR_DOWN;
+    c->running = false;
+    if (running) {
+        c->spec.stop(c->spec.self);
+    }
+    return ERR_OK;
+}
+
 static enum err crash(struct supervisor_child *c, enum err why)
 {
     if (c->spec.policy != SUPERVISOR_FAIL_NODE) {
-        c->spec.stop(c->spec.self);
-        c->state = SUPERVISOR_DOWN;
+        IGNORE(stop(c, why)); /* stopping does not fail */
     }
     return schedule(c, why);
-}
-
-static enum err stop(struct supervisor_child *c, enum err why)
-{
-    (void)why;
-    c->spec.stop(c->spec.self);
-    c->state = SUPERVISOR_DOWN;
-    return ERR_OK;
 }
 
 static enum err cancel(struct supervisor_child *c, enum err why)

@@ -1,8 +1,10 @@
 /* actor/supervisor.h -- what happens when a part of the node fails: restart it, or give up.
  *
  * Shape:      one row a child; its states and the events are a table (supervisor.c)
- * Invariants: a child is restarted at most `restarts_max` times in `window_ns`; one more escalates.
- *             A child without a restart policy escalates at once.
+ * Invariants: a child is restarted at most `restarts_max` times in a window of `window_ns` that
+ *             begins with its first failure; one more escalates. A child without a restart policy
+ *             escalates at once, and is left as it is: its owner stops the whole. stop is called
+ *             once for each start that succeeded.
  * Owns:       nothing of the children; they live in their owner's memory
  * Thread:     the loop's; restarts come from a timer, never from inside supervisor_failed
  */
@@ -46,7 +48,8 @@ struct supervisor_child {
     struct supervisor_spec spec;
     struct supervisor *owner;
     enum supervisor_state state;
-    uint32_t failures; /* in the running window */
+    bool running;      /* started and not stopped: one that was given up may be either */
+    uint32_t failures; /* in the running window, which begins with the first of them */
     uint64_t window_begin_ns;
     uint64_t restarts; /* ever */
     struct os_timer timer;
@@ -72,10 +75,11 @@ struct supervisor_child *supervisor_add(struct supervisor *s, const struct super
 MUST_CHECK
 enum err supervisor_start(struct supervisor *s);
 
-/* supervisor_failed -- a child says that it cannot go on. */
+/* supervisor_failed -- a child says that it cannot go on. Its stop is called from inside, its
+ * restart is not. Nothing happens when it is not up. */
 void supervisor_failed(struct supervisor_child *c, enum err why);
 
-/* supervisor_stop -- all children in reverse order. */
+/* supervisor_stop -- all children in reverse order; they can be started again. */
 void supervisor_stop(struct supervisor *s);
 
 #endif

@@ -431,6 +431,9 @@ void node_close(struct node *n)
     }
     actor_stop(&n->kv_actor);
     actor_stop(&n->raft_actor);
+    if (n->sched.os != NULL) {
+        actor_sched_done(&n->sched); /* or the loop would run a turn of a node that is gone */
+    }
     close_storage(n, whole);
     op_pool_close(n->ops);
     void *blocks[] = { n->batch, n->batch_sizes, n->entries, n->received, n->results, n->gated,
