@@ -1,4 +1,4 @@
-/* tests/unit/os/test_addr.c -- Subject: text forms of addresses. Method: there and back, refusals. */
+/* tests/unit/os/test_addr.c -- Subject: text forms of addresses. Method: back, forth, refusals. */
 #include "tap.h"
 
 #include "base/prng.h"
