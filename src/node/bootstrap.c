@@ -19,17 +19,6 @@ enum {
     FRAME_BYTES_FIRST = 2 * BOOK_BYTES_MAX
 };
 
-void node_fail(struct node *n, enum err why, const char *what)
-{
-    if (n->dead) {
-        return;
-    }
-    n->dead = true;
-    metrics_add(&n->metrics, METRICS_STORAGE_ERRORS, 1);
-    logger_log(n->logger, LOGGER_ERROR, "node failed", logger_text("what", what), logger_err(why));
-    n->failed(n->failed_arg, why);
-}
-
 /* ---- storage ---- */
 
 static void on_durable(void *arg, uint64_t ticket, uint64_t index, uint64_t term)
@@ -53,7 +42,7 @@ static void on_failed(void *arg, enum err e)
     if (n->core != NULL && !n->dead) {
         raft_actor_step(n, &ev, &step); /* a leader steps down before it goes */
     }
-    node_fail(n, e, "the log failed");
+    node_fail(n, NODE_PART_RAFT, e, "the log failed");
 }
 
 /* While the log is read, for the core to begin with. */
@@ -187,19 +176,6 @@ static enum err open_core(struct node *n, const struct log_recovered *rec, struc
     return e == ERR_OK ? e : diag_set(diag, e, "the log and the vote contradict each other");
 }
 
-static void open_actors(struct node *n)
-{
-    static const uint32_t budget = 1024;
-    struct actor_spec raft_spec = { "raft", raft_actor_receive, raft_actor_turn,
-                                    n,      MAILBOX_MESSAGES,   budget };
-    struct actor_spec kv_spec = {
-        "kv", kv_actor_receive, kv_actor_turn, n, MAILBOX_MESSAGES, budget
-    };
-    actor_sched_init(&n->sched, n->os, &n->mem);
-    actor_spawn(&n->sched, &n->raft_actor, &raft_spec);
-    actor_spawn(&n->sched, &n->kv_actor, &kv_spec);
-}
-
 static void open_lists(struct node *n)
 {
     struct list *lists[] = { &n->writes, &n->reads, &n->waiting, &n->inits, &n->read_waits };
@@ -325,8 +301,8 @@ static enum err open_link(struct node *n, struct diag *diag)
         return e;
     }
     note_ports(n);
-    e = os_worker_open(n->os, "aspen-keep", &n->keeper);
-    return e == ERR_OK ? dial_known(n, diag) : diag_set(diag, e, "no thread: %s", err_text(e));
+    mesh_save(n);
+    return dial_known(n, diag);
 }
 
 /* ---- the whole ---- */
@@ -349,7 +325,10 @@ static enum err open_all(struct node *n, struct diag *diag)
     TRY(open_core(n, &rec, diag));
     mem_free(&n->mem, n->boot);
     n->boot = NULL;
-    open_actors(n);
+    enum err e = node_parts_open(n);
+    if (e != ERR_OK) {
+        return diag_set(diag, e, "no thread: %s", err_text(e));
+    }
     TRY(open_link(n, diag));
     actor_poke(&n->raft_actor);
     housekeeping_second(n, os_now(n->os));
@@ -429,11 +408,7 @@ void node_close(struct node *n)
     if (n->link != NULL) {
         link_close(n->link);
     }
-    actor_stop(&n->kv_actor);
-    actor_stop(&n->raft_actor);
-    if (n->sched.os != NULL) {
-        actor_sched_done(&n->sched); /* or the loop would run a turn of a node that is gone */
-    }
+    node_parts_close(n);
     close_storage(n, whole);
     op_pool_close(n->ops);
     void *blocks[] = { n->batch, n->batch_sizes, n->entries, n->received, n->results, n->gated,

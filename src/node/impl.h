@@ -9,6 +9,7 @@
 #define NODE_IMPL_H
 
 #include "actor/actor.h"
+#include "actor/supervisor.h"
 #include "base/trace.h"
 #include "kv/kv.h"
 #include "net/link.h"
@@ -38,6 +39,14 @@ enum raft_actor_msg {
 /* Messages to the kv actor. */
 enum kv_actor_msg {
     KV_ACTOR_READ = 1, /* ptr: an operation that may be answered once applied >= its read_index */
+};
+
+/* What can fail, each with its row in parts.c. */
+enum node_part {
+    NODE_PART_RAFT,
+    NODE_PART_KV,
+    NODE_PART_KEEPER, /* of the book of addresses */
+    NODE_PART_COUNT,
 };
 
 struct node_gated {
@@ -93,6 +102,8 @@ struct node {
     uint8_t secret[HOME_SECRET_BYTES];
     struct cluster_id cluster;
 
+    struct supervisor parts;
+    const char *failed_what; /* static text */
     struct actor_sched sched;
     struct actor raft_actor;
     struct actor kv_actor;
@@ -195,6 +206,8 @@ extern const struct link_handler mesh_handler;
 enum err mesh_peer(struct node *n, uint64_t id, const struct node_key *key,
                    const struct os_addr *addrs, uint32_t count);
 void mesh_members(struct node *n, struct bytes tail);
+enum err mesh_keeper_start(void *self);
+void mesh_keeper_stop(void *self);
 enum err mesh_load(struct node *n, struct diag *diag);
 
 /* ---- init_op.c ---- */
@@ -219,7 +232,9 @@ void housekeeping_expire(void *arg, uint64_t now_ns);
 void housekeeping_second(void *arg, uint64_t now_ns);
 void housekeeping_arm(struct node *n);
 
-/* ---- bootstrap.c ---- */
-void node_fail(struct node *n, enum err why, const char *what);
+/* ---- parts.c ---- */
+enum err node_parts_open(struct node *n);
+void node_parts_close(struct node *n);
+void node_fail(struct node *n, enum node_part part, enum err why, const char *what);
 
 #endif

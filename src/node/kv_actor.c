@@ -26,7 +26,7 @@ static void apply_some(struct node *n)
     while (n->kv.applied < n->apply_target && budget-- > 0 && !state_stalled(n)) {
         enum err e = apply_one(n, n->kv.applied + 1);
         if (e != ERR_OK) {
-            node_fail(n, e, "a committed entry cannot be applied");
+            node_fail(n, NODE_PART_KV, e, "a committed entry cannot be applied");
             return;
         }
     }

@@ -177,6 +177,8 @@ static void save_done(void *arg)
         metrics_add(&n->metrics, METRICS_STORAGE_ERRORS, 1);
         logger_log(n->logger, LOGGER_WARN, "the book of nodes cannot be kept",
                    logger_err(n->book_err));
+        n->book.dirty = true;
+        supervisor_failed(&n->parts.child[NODE_PART_KEEPER], n->book_err);
         return;
     }
     save_begin(n);
@@ -196,6 +198,21 @@ static void save_begin(struct node *n)
     n->book_job = (struct os_job){ .run = save_run, .done = save_done, .arg = n };
     list_init(&n->book_job.link);
     os_worker_submit(n->keeper, &n->book_job);
+}
+
+enum err mesh_keeper_start(void *self)
+{
+    struct node *n = self;
+    if (n->keeper == NULL) {
+        TRY(os_worker_open(n->os, "aspen-keep", &n->keeper));
+    }
+    mesh_save(n); /* what could not be kept before */
+    return ERR_OK;
+}
+
+void mesh_keeper_stop(void *self)
+{
+    (void)self; /* its thread ends with the storage: a save under way is brought to its end */
 }
 
 enum err mesh_load(struct node *n, struct diag *diag)

@@ -139,7 +139,7 @@ static void arm(struct node *n)
         os_timer_cancel(n->os, &n->raft_timer);
     } else if (n->raft_timer.item.slot == 0 || n->raft_timer.item.key != at) {
         if (os_timer_set(n->os, &n->raft_timer, at) != ERR_OK) {
-            node_fail(n, ERR_NO_MEMORY, "no timer is left for consensus");
+            node_fail(n, NODE_PART_RAFT, ERR_NO_MEMORY, "no timer is left for consensus");
         }
     }
 }

@@ -73,7 +73,7 @@ static void run_write(struct node *n, const struct raft_effect *e, const struct 
     }
     enum err err = log_append(n->log, &w);
     if (err != ERR_OK) {
-        node_fail(n, err, "the log cannot be written");
+        node_fail(n, NODE_PART_RAFT, err, "the log cannot be written");
         return;
     }
     metrics_add(&n->metrics, METRICS_LOG_ENTRIES, w.count);
@@ -192,7 +192,7 @@ void raft_effects_run(struct node *n, const struct node_step *step)
             run_role(n);
             break;
         case RAFT_DO_FATAL:
-            node_fail(n, e->code, "consensus has stopped");
+            node_fail(n, NODE_PART_RAFT, e->code, "consensus has stopped");
             break;
         }
     }

@@ -71,7 +71,7 @@ static void send_now(struct node *n, const struct raft_msg *msg)
         enum err e = entries_encode(n, &m, &bytes);
         if (e != ERR_OK) {
             if (err_class(e) == ERR_CLASS_FATAL || e == ERR_IO) {
-                node_fail(n, e, "the log cannot be read");
+                node_fail(n, NODE_PART_RAFT, e, "the log cannot be read");
             }
             return;
         }

@@ -29,7 +29,7 @@ static void flushed(void *arg, enum err e, uint64_t took_ns)
         n->disk_full = true; /* the watch of the disk clears it */
         logger_log(n->logger, LOGGER_ERROR, "no space for the state machine, will try again");
     } else {
-        node_fail(n, e, "the state machine could not be written");
+        node_fail(n, NODE_PART_KV, e, "the state machine could not be written");
     }
 }
 
@@ -110,7 +110,7 @@ static void begin(struct node *n)
     enum err e = kv_save(&n->kv);
     e = e == ERR_OK ? flush_begin(&s->flush) : e;
     if (e != ERR_OK) {
-        node_fail(n, e, "the state machine cannot be flushed");
+        node_fail(n, NODE_PART_KV, e, "the state machine cannot be flushed");
         return;
     }
     s->flushing = n->kv.applied;

@@ -1,0 +1,146 @@
+/* tests/unit/node/test_parts.c -- Subject: what happens when a part of a node fails.
+ *
+ * Method: one real node on a real loop, in a directory of its own; failures are provoked
+ */
+#include "loop.h"
+
+#include "base/panic.h"
+#include "node/impl.h"
+#include "node/node.h"
+
+#include <sys/stat.h>
+
+struct rig {
+    struct loop l;
+    struct config config;
+    struct logger logger;
+    struct node *node;
+    char dir[80];
+    char log[64 * 1024];
+    size_t log_count;
+    int failures;
+    enum err why;
+    int answers;
+    enum err answer;
+};
+
+static void log_write(void *arg, struct bytes line)
+{
+    struct rig *r = arg;
+    if (line.count < sizeof r->log - r->log_count) {
+        memcpy(r->log + r->log_count, line.data, line.count);
+        r->log_count += line.count;
+    }
+}
+
+static uint64_t log_time(void *arg)
+{
+    (void)arg;
+    return 1;
+}
+
+static void on_failed(void *arg, enum err why)
+{
+    struct rig *r = arg;
+    r->failures++;
+    r->why = why;
+}
+
+static void configure(struct rig *r)
+{
+    char data_dir[128];
+    const char *argv[] = { "aspen-node", "--node-id=1", data_dir, "--bind=127.0.0.1:0",
+                           "--cookie=not-a-secret" };
+    static struct config_report report;
+    struct config_source source;
+    struct mem mem;
+    snprintf(data_dir, sizeof data_dir, "--data-dir=%s", r->dir);
+    mem_init(&mem, "config", CONFIG_MEM_BYTES);
+    config_source_os(r->l.os, 5, argv, NULL, &source);
+    enum err e = config_load(&source, &mem, &r->config, &report);
+    if (e != ERR_OK) {
+        printf("# %s\n", report.issue[0].text);
+    }
+    CHECK(e == ERR_OK);
+}
+
+static struct rig *rig_new(void)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    CHECK(r != NULL);
+    loop_open(&r->l);
+    snprintf(r->dir, sizeof r->dir, "%s/n1", r->l.path);
+    configure(r);
+    struct logger_sink sink = { log_write, log_time, log_time, r };
+    logger_init(&r->logger, LOGGER_INFO, LOGGER_FORMAT_TEXT, 1, &sink);
+    return r;
+}
+
+static void rig_open(struct rig *r)
+{
+    struct node_options o = { &r->config, &r->logger, on_failed, r };
+    struct diag diag = { 0 };
+    enum err e = node_open(r->l.os, &o, &r->node, &diag);
+    if (e != ERR_OK) {
+        printf("# %s\n", diag.text);
+    }
+    CHECK(e == ERR_OK);
+}
+
+static void rig_close(struct rig *r)
+{
+    node_close(r->node);
+    loop_close(&r->l);
+    free(r);
+}
+
+static void state_machine_fails(void)
+{
+    struct rig *r = rig_new();
+    rig_open(r);
+    node_fail(r->node, NODE_PART_KV, ERR_CORRUPT, "a page is not what it was");
+    CHECK(r->failures == 1 && r->why == ERR_CORRUPT && r->node->dead);
+    CHECK(strstr(r->log, "node failed") != NULL && strstr(r->log, "part=kv") != NULL);
+    CHECK(strstr(r->log, "a page is not what it was") != NULL);
+    node_fail(r->node, NODE_PART_RAFT, ERR_IO, "again");
+    for (int i = 0; i < 10; i++) {
+        os_linux_turn(r->l.linux_loop, 1000000);
+    }
+    CHECK_U64(r->failures, 1);
+    rig_close(r);
+}
+
+static bool there(const struct rig *r, const char *name)
+{
+    char path[128];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/%s", r->dir, name);
+    return stat(path, &st) == 0;
+}
+
+/* The name that the book is written under is taken by a directory, for a while. */
+static void book_fails(void)
+{
+    struct rig *r = rig_new();
+    char path[128];
+    snprintf(path, sizeof path, "%s/nodes.part", r->dir);
+    CHECK(mkdir(r->dir, 0755) == 0 && mkdir(path, 0755) == 0);
+    rig_open(r);
+    const struct supervisor_child *keeper = &r->node->parts.child[NODE_PART_KEEPER];
+    LOOP_UNTIL(&r->l, keeper->state == SUPERVISOR_WAITING);
+    CHECK(!there(r, "nodes"));
+    CHECK(rmdir(path) == 0);
+    LOOP_UNTIL(&r->l, there(r, "nodes"));
+    CHECK(keeper->restarts == 1 && keeper->state == SUPERVISOR_UP);
+    CHECK(r->failures == 0 && !r->node->dead);
+    rig_close(r);
+}
+
+int main(void)
+{
+    TAP_TEST("parts: a state machine that fails ends the node, once, and says why",
+             state_machine_fails);
+    TAP_TEST("parts: a book that cannot be kept is written later, and the node lives on",
+             book_fails);
+    return tap_done();
+}
