@@ -202,6 +202,15 @@ static enum err open_api(struct server *s, struct diag *diag)
     return ERR_OK;
 }
 
+/* What a panic adds to its reason. */
+static void dump(void *arg, int fd)
+{
+    const struct server *s = arg;
+    if (s->node != NULL) {
+        node_dump(s->node, fd);
+    }
+}
+
 /* Let answers that are on their way go out, for a bounded time. */
 static void drain(struct server *s)
 {
@@ -222,6 +231,7 @@ static void close_all(struct server *s)
     } else if (s->service != NULL) {
         backend_local_close(s->service);
     }
+    panic_hook_set(NULL, NULL); /* there is nothing left to dump */
     logger_flush(&s->logger);
 }
 
@@ -231,6 +241,7 @@ static int serve(struct server *s)
     struct logger_sink sink = logger_sink_os(s->os);
     logger_init(&s->logger, (enum logger_level)s->config.log_level,
                 (enum logger_format)s->config.log_format, s->config.node_id, &sink);
+    panic_hook_set(dump, s);
     enum err e = os_linux_signals(s->loop, on_signal, s);
     e = e == ERR_OK ? open_service(s, &diag) : e;
     e = e == ERR_OK ? open_api(s, &diag) : e;

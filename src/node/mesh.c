@@ -28,6 +28,7 @@ static void peer_up(void *arg, const struct node_key *peer, uint64_t epoch)
     }
     e->up = true;
     e->epoch = epoch;
+    trace_add(&n->trace, os_now(n->os), "mesh: peer up", e->id, epoch, 0);
     logger_log(n->logger, LOGGER_INFO, "peer up", logger_hex("peer", peer->b, NODE_KEY_BYTES),
                logger_u64("id", e->id));
     tell_raft(n, e);
@@ -44,6 +45,7 @@ static void peer_down(void *arg, const struct node_key *peer, uint64_t epoch)
         return;
     }
     e->up = false;
+    trace_add(&n->trace, os_now(n->os), "mesh: peer down", e->id, epoch, 0);
     logger_log(n->logger, LOGGER_INFO, "peer down", logger_hex("peer", peer->b, NODE_KEY_BYTES),
                logger_u64("id", e->id));
     op_fail_forwarded(n->ops, peer);

@@ -44,6 +44,9 @@ void node_stop(struct node *n);
  * write. */
 void node_close(struct node *n);
 
+/* node_dump -- its state and its last events as text, for a panic; reads, never locks. */
+void node_dump(const struct node *n, int fd);
+
 /* node_dir -- its data directory, or NULL when it has none. */
 struct os_dir *node_dir(struct node *n);
 

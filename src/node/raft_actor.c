@@ -6,9 +6,40 @@
 #include "base/panic.h"
 #include "node/impl.h"
 
+/* For whoever reads a panic: what the core was given last. */
+static void trace_event(struct node *n, const struct raft_event *ev)
+{
+    static const char *const names[RAFT_EV_TYPE_COUNT] = {
+        [RAFT_EV_TIME] = "raft: time",
+        [RAFT_EV_MSG] = "raft: message (from, type, term)",
+        [RAFT_EV_INIT] = "raft: init (ticket)",
+        [RAFT_EV_PROPOSE] = "raft: propose (ticket, count)",
+        [RAFT_EV_READ] = "raft: read (ticket, count)",
+        [RAFT_EV_PERSISTED] = "raft: persisted (ticket, index, term)",
+        [RAFT_EV_APPLIED] = "raft: applied (index)",
+        [RAFT_EV_PEER_UP] = "raft: peer up (id)",
+        [RAFT_EV_PEER_DOWN] = "raft: peer down (id)",
+        [RAFT_EV_CAMPAIGN] = "raft: campaign",
+        [RAFT_EV_CONF] = "raft: configuration (ticket)",
+        [RAFT_EV_TRANSFER] = "raft: transfer (ticket, id)",
+        [RAFT_EV_DISK] = "raft: the log failed",
+    };
+    uint64_t number[3] = { ev->ticket, ev->index != 0 ? ev->index : ev->count, ev->term };
+    if (ev->msg != NULL) {
+        number[0] = ev->msg->from;
+        number[1] = (uint64_t)ev->msg->type;
+        number[2] = ev->msg->term;
+    } else if (ev->ticket == 0) {
+        number[0] = ev->peer != 0 ? ev->peer : ev->index;
+        number[1] = 0;
+    }
+    trace_add(&n->trace, ev->now_ns, names[ev->type], number[0], number[1], number[2]);
+}
+
 void raft_actor_step(struct node *n, struct raft_event *ev, const struct node_step *step)
 {
     ev->now_ns = os_now(n->os);
+    trace_event(n, ev);
     raft_step(n->core, ev, n->out);
     raft_effects_run(n, step);
 }

@@ -158,6 +158,8 @@ static void run_role(struct node *n)
     if (s.leader != 0 && s.leader != n->told_leader) {
         metrics_add(&n->metrics, METRICS_LEADER_CHANGES, 1);
     }
+    trace_add(&n->trace, os_now(n->os), "raft: role (role, term, leader)", (uint64_t)s.role, s.term,
+              s.leader);
     n->told_role = s.role;
     n->told_leader = s.leader;
     n->told_term = s.term;

@@ -1,4 +1,4 @@
-/* tests/unit/node/test_parts.c -- Subject: what happens when a part of a node fails.
+/* tests/unit/node/test_parts.c -- Subject: what happens when a part of a node fails; the dump.
  *
  * Method: one real node on a real loop, in a directory of its own; failures are provoked
  */
@@ -136,11 +136,66 @@ static void book_fails(void)
     rig_close(r);
 }
 
+static void on_answer(struct service_call *call, const struct service_reply *reply);
+
+struct ask {
+    struct service_call call;
+    struct rig *rig;
+};
+
+static void on_answer(struct service_call *call, const struct service_reply *reply)
+{
+    struct rig *r = CONTAINER_OF(call, struct ask, call)->rig;
+    r->answers++;
+    r->answer = reply->code;
+}
+
+static void rig_init(struct rig *r)
+{
+    struct service *s = node_service(r->node);
+    struct service_member self = { .id = 1 };
+    static struct ask ask;
+    ask = (struct ask){ .call = { .done = on_answer }, .rig = r };
+    CHECK(s->table->init(s, &self, 1, &ask.call) == ERR_OK);
+    LOOP_UNTIL(&r->l, r->answers == 1);
+    CHECK(r->answer == ERR_OK);
+}
+
+static void dump(void *arg, int fd)
+{
+    node_dump(arg, fd);
+}
+
+static void panic_of_a_node(void)
+{
+    struct rig *r = rig_new();
+    char command[128];
+    rig_open(r);
+    rig_init(r);
+    panic_hook_set(dump, r->node);
+    snprintf(command, sizeof command, "rm -rf '%s'", r->l.path);
+    CHECK(system(command) == 0);
+    PANIC("for the test");
+}
+
+static void dumped(void)
+{
+    static char words[256 * 1024];
+    CHECK(tap_panics(panic_of_a_node, words, sizeof words));
+    char *reason = strstr(words, "for the test");
+    char *state = strstr(words, "node 1: role ");
+    CHECK(reason != NULL && state != NULL && reason < state);
+    CHECK(strstr(state, "raft: init (ticket)") != NULL);
+    CHECK(strstr(state, "raft: role (role, term, leader)") != NULL);
+    CHECK(strstr(state, "raft: persisted (ticket, index, term)") != NULL);
+}
+
 int main(void)
 {
     TAP_TEST("parts: a state machine that fails ends the node, once, and says why",
              state_machine_fails);
     TAP_TEST("parts: a book that cannot be kept is written later, and the node lives on",
              book_fails);
+    TAP_TEST("dump: a panic shows the state of the node and its last events", dumped);
     return tap_done();
 }
