@@ -151,6 +151,25 @@ static void one_by_one(void)
     batches(false);
 }
 
+/* More segments than any system cuts at once: they go alone, and so do all that follow. */
+static void too_many_segments(void)
+{
+    static uint8_t block[4 * DATAGRAMS_MAX - 8];
+    struct loop l;
+    struct side a;
+    struct side b;
+    loop_open(&l);
+    CHECK(side_open(&l, &a, 4) && side_open(&l, &b, 4));
+    CHECK(say(&a, &b, block, sizeof block, 4) == ERR_OK);
+    CHECK(linux_udp_of(a.udp)->no_segment);
+    CHECK(say(&a, &b, block, 6, 4) == ERR_OK);
+    LOOP_UNTIL(&l, b.count == DATAGRAMS_MAX);
+    CHECK(b.size[DATAGRAMS_MAX - 2] == 4 && b.size[DATAGRAMS_MAX - 1] == 2);
+    os_udp_close(a.udp);
+    os_udp_close(b.udp);
+    loop_close(&l);
+}
+
 static void sizes(void)
 {
     static uint8_t block[70000];
@@ -245,6 +264,7 @@ static void refused(void)
 
 static void close_inside(void)
 {
+    static const uint8_t block[200];
     struct loop l;
     struct side a;
     struct side b;
@@ -252,10 +272,7 @@ static void close_inside(void)
     CHECK(side_open(&l, &a, 4) && side_open(&l, &b, 4));
     b.close_inside = true;
     for (int i = 0; i < 20; i++) {
-        struct side *to = &b;
-        struct os_udp_send send = { .remote = to->addr, .payload = bytes_text("x") };
-        CHECK(os_udp_send(a.udp, &send) == ERR_OK);
-        CHECK(say(&a, &b, "12345", 5, 2) == ERR_OK);
+        CHECK(say(&a, &b, block, sizeof block, 2) == ERR_OK); /* glued: more than one batch */
     }
     LOOP_UNTIL(&l, b.batches > 0);
     for (int i = 0; i < 10; i++) {
@@ -272,6 +289,7 @@ int main(void)
              both_families);
     TAP_TEST("udp: a send of many segments arrives as so many datagrams", offloaded);
     TAP_TEST("udp: the same where offload is refused", one_by_one);
+    TAP_TEST("udp: what the system does not cut goes alone from then on", too_many_segments);
     TAP_TEST("udp: nothing, the largest, and what is too large", sizes);
     TAP_TEST("udp: an address that cannot be does not cost the offload", wrong_address);
     TAP_TEST("udp: a socket survives that nobody listens", nobody_there);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <time.h>
 
 enum {
     JOBS = 200,
@@ -144,6 +145,29 @@ static void close_waits(void)
     free(b);
 }
 
+static void slow_run(void *arg)
+{
+    struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
+    atomic_store(&((struct task *)arg)->b->gate, true);
+    nanosleep(&pause, NULL); /* still running when close looks; the result does not depend on it */
+    task_run(arg);
+}
+
+static void close_while_running(void)
+{
+    struct bench *b = open_bench();
+    struct task t;
+    task_init(&t, b, 1, slow_run);
+    os_worker_submit(b->worker, &t.job);
+    while (!atomic_load(&b->gate)) {
+        sched_yield();
+    }
+    os_worker_close(b->worker);
+    CHECK(b->run_count == 1 && b->done_count == 1);
+    loop_close(&b->l);
+    free(b);
+}
+
 static void close_idle(void)
 {
     for (int i = 0; i < 50; i++) {
@@ -204,6 +228,7 @@ int main(void)
     TAP_TEST("worker: a done may submit again", done_submits);
     TAP_TEST("worker: close waits for all that was submitted, and for what follows from it",
              close_waits);
+    TAP_TEST("worker: close waits for the job that runs", close_while_running);
     TAP_TEST("worker: one without work closes at once", close_idle);
     TAP_TEST("worker: one that blocks does not hold another", two_workers);
     TAP_TEST("worker: without memory there is none", no_memory);
