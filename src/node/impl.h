@@ -206,6 +206,7 @@ extern const struct link_handler mesh_handler;
 enum err mesh_peer(struct node *n, uint64_t id, const struct node_key *key,
                    const struct os_addr *addrs, uint32_t count);
 void mesh_members(struct node *n, struct bytes tail);
+void mesh_save(struct node *n);
 enum err mesh_keeper_start(void *self);
 void mesh_keeper_stop(void *self);
 enum err mesh_load(struct node *n, struct diag *diag);

@@ -9,7 +9,6 @@
 
 static const char book_name[] = "nodes";
 
-static void save_begin(struct node *n);
 
 static void tell_raft(struct node *n, const struct book_entry *e)
 {
@@ -65,7 +64,7 @@ static bool sender_good(struct node *n, const struct node_key *peer, uint64_t id
         return false;
     }
     tell_raft(n, e);
-    save_begin(n);
+    mesh_save(n);
     return true;
 }
 
@@ -131,7 +130,7 @@ enum err mesh_peer(struct node *n, uint64_t id, const struct node_key *key,
     if (before != e->id && e->up) {
         tell_raft(n, e);
     }
-    save_begin(n);
+    mesh_save(n);
     actor_poke(&n->raft_actor); /* an init may have waited for it */
     return ERR_OK;
 }
@@ -151,7 +150,7 @@ void mesh_members(struct node *n, struct bytes tail)
             tell_raft(n, m);
         }
     }
-    save_begin(n);
+    mesh_save(n);
 }
 
 /* ---- the book on disk: metadata written by a worker, whole, and renamed into place ---- */
@@ -183,10 +182,10 @@ static void save_done(void *arg)
         supervisor_failed(&n->parts.child[NODE_PART_KEEPER], n->book_err);
         return;
     }
-    save_begin(n);
+    mesh_save(n);
 }
 
-static void save_begin(struct node *n)
+void mesh_save(struct node *n)
 {
     if (!n->book.dirty || n->book_saving || n->keeper == NULL) {
         return;
