@@ -75,7 +75,7 @@ static void on_truncated(void *arg, uint64_t to)
 static enum err open_log(struct node *n, struct log_recovered *rec, struct diag *diag)
 {
     bool in_memory = n->config->storage_backend == CONFIG_STORAGE_INMEMORY;
-    struct log_options o = { .in_memory = in_memory, .mem = &n->store_mem };
+    struct log_options o = { .in_memory = in_memory, .mem = &n->store_mem, .votes = n->dir };
     struct log_handler h = { on_durable, on_failed, on_found, on_truncated, n };
     memcpy(&o.salt, n->home.incarnation.b, sizeof o.salt);
     if (!in_memory) {
@@ -107,11 +107,11 @@ static enum err open_dir(struct node *n, struct diag *diag)
         return diag_set(diag, e, "data directory %s: %s", path, err_text(e));
     }
     e = os_dir_lock(n->dir, "LOCK", &pid);
-    if (e != ERR_OK) {
+    if (e == ERR_LOCKED) {
         return diag_set(diag, e, "data directory %s is in use by process %llu", path,
                         (unsigned long long)pid);
     }
-    return ERR_OK;
+    return e == ERR_OK ? e : diag_set(diag, e, "%s/LOCK: %s", path, err_text(e));
 }
 
 static enum err open_home(struct node *n, struct diag *diag)
@@ -142,6 +142,13 @@ static enum err open_core(struct node *n, const struct log_recovered *rec, struc
 {
     const struct log_run *runs = NULL;
     uint32_t run_count = log_runs(n->log, &runs);
+    if (run_count > 0 && runs[run_count - 1].term > rec->term) {
+        return diag_set(diag, ERR_CORRUPT,
+                        "vote: it says term %llu, but the log has entries of term %llu: the file "
+                        "is older than the log. Restore this node from a peer",
+                        (unsigned long long)rec->term,
+                        (unsigned long long)runs[run_count - 1].term);
+    }
     uint32_t size_count = rec->last < RAFT_SIZE_RING ? (uint32_t)rec->last : RAFT_SIZE_RING - 1;
     struct raft_run *raft_runs = mem_alloc(&n->mem, (run_count + 1) * sizeof *raft_runs);
     uint32_t *sizes = mem_alloc(&n->mem, (size_count + 1) * sizeof *sizes);

@@ -50,7 +50,6 @@ static enum err record_read(struct bytes payload, struct home *out, struct diag 
     return r.bad ? diag_set(diag, ERR_CORRUPT, "identity: the record is too short") : ERR_OK;
 }
 
-/* Both slots, so that there are two copies at rest. */
 static enum err record_make(struct os *os, struct slot_file *s, struct home *id)
 {
     uint8_t payload[HOME_BYTES];
@@ -60,8 +59,26 @@ static enum err record_make(struct os *os, struct slot_file *s, struct home *id)
     writer_u64(&w, id->node_id);
     writer_put(&w, bytes_of(id->key.b, NODE_KEY_BYTES));
     writer_put(&w, bytes_of(id->incarnation.b, INCARNATION_BYTES));
-    TRY(slot_write(s, writer_bytes(&w)));
     return slot_write(s, writer_bytes(&w));
+}
+
+/* What a node that has lived leaves in its directory, all of it younger than its identity. */
+static enum err traces(struct os_dir *dir, const char **out, struct diag *diag)
+{
+    static const char *const names[] = { "vote", "wal/0000000000000001.seg", "state/data.mdb",
+                                         "nodes" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct os_stat st;
+        enum err e = os_dir_stat(dir, names[i], &st);
+        if (e == ERR_OK) {
+            *out = names[i];
+            return ERR_OK;
+        }
+        if (e != ERR_NO_FILE) {
+            return diag_set(diag, e, "%s: %s", names[i], err_text(e));
+        }
+    }
+    return ERR_OK;
 }
 
 enum err home_open(struct os *os, struct os_dir *dir, uint64_t node_id, const struct node_key *key,
@@ -71,7 +88,18 @@ enum err home_open(struct os *os, struct os_dir *dir, uint64_t node_id, const st
     size_t count = 0;
     struct slot_file s;
     struct home id = { .node_id = node_id, .key = *key };
-    enum err e = slot_open(dir, "identity", HOME_MAGIC, &s, payload, &count);
+    const char *left = NULL;
+    TRY(traces(dir, &left, diag));
+    enum err e = slot_open(dir, "identity", HOME_MAGIC, left == NULL, &s, payload, &count);
+    if (left != NULL && (e == ERR_NO_FILE || (e == ERR_OK && count == 0))) {
+        if (e == ERR_OK) {
+            slot_close(&s);
+        }
+        return diag_set(diag, ERR_CORRUPT,
+                        "identity: the file is %s, but %s is there: restore the file, or this node "
+                        "from a peer; nothing was changed",
+                        e == ERR_OK ? "empty" : "missing", left);
+    }
     if (e != ERR_OK) {
         return diag_set(diag, e, "identity: %s", err_text(e));
     }
@@ -129,6 +157,11 @@ enum err home_secret(struct os *os, struct os_dir *dir, uint8_t out[HOME_SECRET_
 {
     struct os_stat st;
     enum err e = os_dir_stat(dir, "secret.key", &st);
+    if (e == ERR_NO_FILE && os_dir_stat(dir, "identity", &st) == ERR_OK && st.bytes > 0) {
+        return diag_set(diag, ERR_WRONG_NODE,
+                        "secret.key is missing, but the directory has an owner already: restore "
+                        "the file or give the key by --secret-key");
+    }
     if (e == ERR_NO_FILE) {
         e = secret_make(os, dir, out);
     } else if (e == ERR_OK && (st.mode & SECRET_OTHERS) != 0) {
@@ -137,6 +170,9 @@ enum err home_secret(struct os *os, struct os_dir *dir, uint8_t out[HOME_SECRET_
                         st.mode);
     } else if (e == ERR_OK) {
         e = secret_read(dir, out);
+        if (e == ERR_MALFORMED) {
+            return diag_set(diag, ERR_CORRUPT, "secret.key: it does not hold 64 hex digits");
+        }
     }
     return e == ERR_OK ? e : diag_set(diag, e, "secret.key: %s", err_text(e));
 }

@@ -24,13 +24,16 @@ struct home {
 
 /* home_open -- read the directory's identity, or make one for a new directory.
  *   err  ERR_WRONG_NODE    it belongs to another node id or key
- *        ERR_NEWER_FORMAT, ERR_CORRUPT, ERR_IO, ERR_NO_SPACE; diag says which and what to do */
+ *        ERR_CORRUPT       damaged, or missing in a directory in which a node has lived
+ *        ERR_NEWER_FORMAT, ERR_IO, ERR_NO_SPACE; diag says which and what to do */
 MUST_CHECK
 enum err home_open(struct os *os, struct os_dir *dir, uint64_t node_id, const struct node_key *key,
                    struct home *out, struct diag *diag);
 
 /* home_secret -- the seed kept in secret.key, made from the system's entropy when there is none.
- *   err  ERR_BAD_PERMISSIONS  others may read it;  ERR_MALFORMED, ERR_IO */
+ *   err  ERR_BAD_PERMISSIONS  others may read it
+ *        ERR_WRONG_NODE       there is none, but an identity
+ *        ERR_CORRUPT, ERR_IO, ERR_NO_SPACE */
 MUST_CHECK
 enum err home_secret(struct os *os, struct os_dir *dir, uint8_t out[HOME_SECRET_BYTES],
                      struct diag *diag);

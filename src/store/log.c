@@ -528,14 +528,31 @@ static void on_batch(void *arg, const struct wal_head *h, struct bytes body)
     }
 }
 
-static enum err open_durable(struct log *l, uint64_t salt, struct log_recovered *rec,
-                             struct diag *diag)
+/* The vote is made before the first segment, and a term is entered only when there is one. */
+static enum err open_vote(struct log *l, struct os_dir *dir, struct vote *out, struct diag *diag)
+{
+    bool any = false;
+    enum err e = wal_any(l->dir, &any);
+    if (e != ERR_OK) {
+        return diag_set(diag, e, "log: the list of segments: %s", err_text(e));
+    }
+    TRY(vote_open(dir, !any, &l->vote_file, out, diag));
+    return any || out->term == 0
+               ? ERR_OK
+               : diag_set(diag, ERR_CORRUPT,
+                          "log: no segment is there, but the vote says that term %llu was reached: "
+                          "give the log's own directory, or restore this node from a peer",
+                          (unsigned long long)out->term);
+}
+
+static enum err open_durable(struct log *l, const struct log_options *options,
+                             struct log_recovered *rec, struct diag *diag)
 {
     struct vote v;
     struct opening o = { .l = l };
     struct wal_found found = { on_batch, &o };
-    TRY(vote_open(l->dir, &l->vote_file, &v, diag));
-    TRY(wal_open(&l->wal, l->os, l->dir, l->mem, salt, &found, &rec->repaired, diag));
+    TRY(open_vote(l, options->votes != NULL ? options->votes : l->dir, &v, diag));
+    TRY(wal_open(&l->wal, l->os, l->dir, l->mem, options->salt, &found, &rec->repaired, diag));
     if (o.e != ERR_OK) {
         return diag_set(diag, o.e, "log: a batch holds records that cannot be read");
     }
@@ -578,7 +595,7 @@ enum err log_open(struct os *os, struct os_dir *dir, const struct log_options *o
     memset(out_recovered, 0, sizeof *out_recovered);
     log_cache_init(&l->cache, l->mem, 0);
     if (!l->in_memory) {
-        enum err e = open_durable(l, options->salt, out_recovered, diag);
+        enum err e = open_durable(l, options, out_recovered, diag);
         if (e != ERR_OK) {
             log_close(l);
             return e;

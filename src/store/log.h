@@ -51,8 +51,9 @@ struct log_recovered {
 
 struct log_options {
     bool in_memory;
-    uint64_t salt;   /* drawn with the data directory */
-    struct mem *mem; /* of the cache and the batches; bounds them */
+    uint64_t salt;        /* drawn with the data directory */
+    struct mem *mem;      /* of the cache and the batches; bounds them */
+    struct os_dir *votes; /* where the vote is kept, outlives the log; NULL: beside the segments */
 };
 
 struct log_write {
@@ -82,8 +83,10 @@ struct log;
 
 /* log_open -- recover what is there, or begin a new log. dir is the log's own and outlives it; NULL
  * with in_memory.
- *   err  ERR_CORRUPT       an acknowledged batch cannot be read; diag names segment, batch and
- *        index ERR_NEWER_FORMAT, ERR_IO, ERR_NO_SPACE, ERR_NO_MEMORY */
+ *   err  ERR_CORRUPT       an acknowledged batch cannot be read, or the vote is gone; diag names
+ *                          segment, batch and index
+ *        ERR_WRONG_NODE    the segments are another directory's
+ *        ERR_NEWER_FORMAT, ERR_IO, ERR_NO_SPACE, ERR_NO_MEMORY */
 MUST_CHECK
 enum err log_open(struct os *os, struct os_dir *dir, const struct log_options *options,
                   const struct log_handler *handler, struct log_recovered *out_recovered,

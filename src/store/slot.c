@@ -1,4 +1,4 @@
-/* store/slot.c -- reading both slots, writing the older one. */
+/* store/slot.c -- reading both slots, writing one after the other. */
 #include "store/slot.h"
 
 #include "base/crc32c.h"
@@ -34,53 +34,8 @@ static bool all_zero(const uint8_t *data, size_t count)
     return true;
 }
 
-static enum err slot_load(struct slot_file *s, uint8_t *out_payload, size_t *out_count)
-{
-    uint8_t both[2 * SLOT_BYTES] = { 0 };
-    size_t have = 0;
-    TRY(os_file_read(s->file, 0, both, sizeof both, &have));
-    for (size_t i = 0; i < 2; i++) {
-        uint64_t counter = 0;
-        struct bytes payload;
-        if (slot_decode(s, both + i * SLOT_BYTES, &counter, &payload) && counter > s->counter) {
-            s->counter = counter;
-            memcpy(out_payload, payload.data, payload.count);
-            *out_count = payload.count;
-        }
-    }
-    return s->counter == 0 && !all_zero(both, sizeof both) ? ERR_CORRUPT : ERR_OK;
-}
-
-enum err slot_open(struct os_dir *dir, const char *name, uint32_t magic, struct slot_file *out,
-                   uint8_t *out_payload, size_t *out_count)
-{
-    struct slot_file s = { .magic = magic };
-    uint64_t size = 0;
-    *out_count = 0;
-    TRY(os_file_open(dir, name, OS_OPEN_READ | OS_OPEN_WRITE | OS_OPEN_CREATE, &s.file));
-    enum err e = os_file_size(s.file, &size);
-    if (e == ERR_OK && size < 2 * SLOT_BYTES) {
-        static const uint8_t zeroes[SLOT_BYTES];
-        /* new, or cut short while it was made: nothing was promised before both slots were there */
-        e = size == 0 ? ERR_OK : slot_load(&s, out_payload, out_count);
-        for (uint64_t at = s.counter == 0 ? 0 : SLOT_BYTES; e == ERR_OK && at < 2 * SLOT_BYTES;
-             at += SLOT_BYTES) {
-            e = os_file_write(s.file, at, zeroes, SLOT_BYTES);
-        }
-        e = e == ERR_OK ? os_file_sync(s.file) : e;
-        e = e == ERR_OK ? os_dir_sync(dir) : e;
-    } else if (e == ERR_OK) {
-        e = slot_load(&s, out_payload, out_count);
-    }
-    if (e != ERR_OK) {
-        os_file_close(s.file);
-        return e;
-    }
-    *out = s;
-    return ERR_OK;
-}
-
-enum err slot_write(struct slot_file *s, struct bytes payload)
+/* payload into the slot that does not hold the newest record. */
+static enum err slot_put(struct slot_file *s, struct bytes payload)
 {
     alignas(8) uint8_t slot[SLOT_BYTES] = { 0 };
     ASSERT(payload.count <= SLOT_PAYLOAD_MAX);
@@ -98,6 +53,61 @@ enum err slot_write(struct slot_file *s, struct bytes payload)
     TRY(os_file_sync(s->file));
     s->counter = counter;
     return ERR_OK;
+}
+
+/* Counts a slot that stands in the other one's place as damaged: the next write would hit it. */
+static bool slot_good(const struct slot_file *s, const uint8_t *both, uint64_t place,
+                      uint64_t *out_counter, struct bytes *out_payload)
+{
+    return slot_decode(s, both + place * SLOT_BYTES, out_counter, out_payload) &&
+           *out_counter % 2 == place;
+}
+
+static enum err slot_load(struct slot_file *s, uint8_t *out_payload, size_t *out_count)
+{
+    uint8_t both[2 * SLOT_BYTES] = { 0 };
+    size_t have = 0;
+    struct bytes payload[2];
+    uint64_t counter[2] = { 0 };
+    bool good[2];
+    TRY(os_file_read(s->file, 0, both, sizeof both, &have));
+    for (uint64_t i = 0; i < 2; i++) {
+        good[i] = slot_good(s, both, i, &counter[i], &payload[i]);
+    }
+    if (!good[0] && !good[1]) {
+        return all_zero(both, sizeof both) ? ERR_OK : ERR_CORRUPT;
+    }
+    int newest = good[0] && (!good[1] || counter[0] > counter[1]) ? 0 : 1;
+    s->counter = counter[newest];
+    memcpy(out_payload, payload[newest].data, payload[newest].count);
+    *out_count = payload[newest].count;
+    bool agree = have == sizeof both && good[0] && good[1] && bytes_equal(payload[0], payload[1]);
+    return agree ? ERR_OK : slot_put(s, payload[newest]);
+}
+
+enum err slot_open(struct os_dir *dir, const char *name, uint32_t magic, bool create,
+                   struct slot_file *out, uint8_t *out_payload, size_t *out_count)
+{
+    struct slot_file s = { .magic = magic };
+    uint32_t flags = OS_OPEN_READ | OS_OPEN_WRITE | (create ? OS_OPEN_CREATE : 0u);
+    *out_count = 0;
+    TRY(os_file_open(dir, name, flags, &s.file));
+    enum err e = slot_load(&s, out_payload, out_count);
+    if (e == ERR_OK && create && s.counter == 0) {
+        e = os_dir_sync(dir);
+    }
+    if (e != ERR_OK) {
+        os_file_close(s.file);
+        return e;
+    }
+    *out = s;
+    return ERR_OK;
+}
+
+enum err slot_write(struct slot_file *s, struct bytes payload)
+{
+    TRY(slot_put(s, payload));
+    return slot_put(s, payload);
 }
 
 void slot_close(struct slot_file *s)

@@ -7,26 +7,42 @@ enum {
 };
 #define VOTE_MAGIC 0x45544f56u /* "VOTE" */
 
-enum err vote_open(struct os_dir *dir, struct slot_file *out, struct vote *out_vote,
+static enum err vote_read(struct bytes payload, struct vote *out, struct diag *diag)
+{
+    struct reader r = reader_of(payload);
+    uint8_t format = reader_u8(&r);
+    out->term = reader_u64(&r);
+    out->node = reader_u64(&r);
+    return r.bad || format != VOTE_FORMAT
+               ? diag_set(diag, ERR_NEWER_FORMAT, "vote: format %u is not known here", format)
+               : ERR_OK;
+}
+
+enum err vote_open(struct os_dir *dir, bool fresh, struct slot_file *out, struct vote *out_vote,
                    struct diag *diag)
 {
     uint8_t payload[SLOT_PAYLOAD_MAX];
     size_t count = 0;
-    struct slot_file s;
-    enum err e = slot_open(dir, "vote", VOTE_MAGIC, &s, payload, &count);
-    if (e != ERR_OK) {
-        return diag_set(diag, e, "vote: %s; a node that forgot its vote must not start",
-                        err_text(e));
-    }
+    struct slot_file s = { 0 };
     struct vote v = { 0 };
+    enum err e = slot_open(dir, "vote", VOTE_MAGIC, fresh, &s, payload, &count);
+    const char *what = e == ERR_NO_FILE ? "the file is missing" : err_text(e);
+    if (e == ERR_NO_FILE || (e == ERR_OK && count == 0 && !fresh)) {
+        what = e == ERR_OK ? "the file is empty" : what;
+        e = ERR_CORRUPT;
+    } else if (e == ERR_OK && count == 0) {
+        e = vote_write(&s, &v); /* from now on an empty file is a damaged one */
+        what = err_text(e);
+    }
+    if (e != ERR_OK) {
+        slot_close(&s);
+        return diag_set(diag, e, "vote: %s; a node that forgot its vote must not start", what);
+    }
     if (count > 0) {
-        struct reader r = reader_of(bytes_of(payload, count));
-        uint8_t format = reader_u8(&r);
-        v.term = reader_u64(&r);
-        v.node = reader_u64(&r);
-        if (r.bad || format != VOTE_FORMAT) {
+        e = vote_read(bytes_of(payload, count), &v, diag);
+        if (e != ERR_OK) {
             slot_close(&s);
-            return diag_set(diag, ERR_NEWER_FORMAT, "vote: format %u is not known here", format);
+            return e;
         }
     }
     *out = s;

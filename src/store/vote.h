@@ -14,10 +14,11 @@ struct vote {
     uint64_t node; /* voted for in that term; 0: nobody */
 };
 
-/* vote_open -- out_vote is zero in a new directory. err ERR_CORRUPT: a forgotten vote must stop the
- * node; ERR_NEWER_FORMAT; ERR_IO. */
+/* vote_open -- fresh: there is no log yet, so the file may be made; out_vote is zero then.
+ *   err  ERR_CORRUPT  damaged, or missing beside a log: a node that forgot its vote must not start
+ *        ERR_NEWER_FORMAT, ERR_IO, ERR_NO_SPACE, ERR_SYNC_FAILED */
 MUST_CHECK
-enum err vote_open(struct os_dir *dir, struct slot_file *out, struct vote *out_vote,
+enum err vote_open(struct os_dir *dir, bool fresh, struct slot_file *out, struct vote *out_vote,
                    struct diag *diag);
 
 /* vote_write -- durable on return. err ERR_IO, ERR_SYNC_FAILED. */

@@ -10,6 +10,7 @@
 
 #include <stdalign.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum {
     WAL_ZERO_CHUNK = 64 * 1024
@@ -18,6 +19,27 @@ enum {
 void wal_name(uint64_t segment, const char *suffix, char out[WAL_NAME_BYTES])
 {
     snprintf(out, WAL_NAME_BYTES, "%016llx.%s", (unsigned long long)segment, suffix);
+}
+
+bool wal_name_segment(const char *name, uint64_t *out)
+{
+    char canonical[WAL_NAME_BYTES];
+    *out = strtoull(name, NULL, 16);
+    wal_name(*out, "seg", canonical);
+    return strcmp(name, canonical) == 0; /* "0x…", capitals: not a name that was ever given */
+}
+
+static void any_entry(void *arg, const char *name)
+{
+    uint64_t segment = 0;
+    bool *any = arg;
+    *any = *any || wal_name_segment(name, &segment);
+}
+
+enum err wal_any(struct os_dir *dir, bool *out)
+{
+    *out = false;
+    return os_dir_list(dir, any_entry, out);
 }
 
 enum err wal_zero(struct os_file *file, uint64_t offset, uint64_t bytes)

@@ -53,7 +53,8 @@ struct wal_found {
 
 /* wal_open -- recover and be ready to write. Loop, at start.
  *   out  out_repaired  a torn tail was cut off
- *   err  ERR_CORRUPT, ERR_NEWER_FORMAT, ERR_IO, ERR_NO_SPACE, ERR_NO_MEMORY; diag tells */
+ *   err  ERR_CORRUPT, ERR_NEWER_FORMAT, ERR_WRONG_NODE (another directory's batches): nothing was
+ *        changed; ERR_IO, ERR_NO_SPACE, ERR_NO_MEMORY; diag tells */
 MUST_CHECK
 enum err wal_open(struct wal *w, struct os *os, struct os_dir *dir, struct mem *mem, uint64_t salt,
                   const struct wal_found *found, bool *out_repaired, struct diag *diag);
@@ -88,6 +89,13 @@ enum err wal_read(struct wal *w, uint64_t index, struct wal_record *out);
 
 /* wal_name -- file name of a segment, suffix "seg" or "part". */
 void wal_name(uint64_t segment, const char *suffix, char out[WAL_NAME_BYTES]);
+
+/* wal_name_segment -- the number of a segment's file name; false: it is none. */
+bool wal_name_segment(const char *name, uint64_t *out);
+
+/* wal_any -- is there a segment in dir? It is there before anything is ever promised. err ERR_IO. */
+MUST_CHECK
+enum err wal_any(struct os_dir *dir, bool *out);
 
 /* wal_zero -- write zeroes over a range, both multiples of WAL_BLOCK_BYTES. Any thread. */
 MUST_CHECK
