@@ -3,7 +3,10 @@
  * Shape: walk the chain from the oldest segment. Where it breaks at batch b, look at every later
  *        block: if some valid batch says that b was durable, an acknowledged batch has rotted
  *        (corruption, refused by name); else b was never acknowledged (a torn tail, zeroed).
- * Why:   zeroed before anything else is written, so that stale bytes never follow a new batch
+ *        Segments bear witness too: one is begun only when all before it is durable, so a gap
+ *        between their numbers, or bytes behind the chain where a later one exists, is corruption.
+ * Why:   zeroed before anything else is written, so that stale bytes never follow a new batch; and
+ *        nothing is zeroed that another node or a newer program may have written
  */
 #include "base/crc32c.h"
 #include "base/panic.h"
@@ -28,7 +31,6 @@ struct scan {
     uint64_t file_bytes;
     uint8_t *body;
     size_t body_capacity;
-    bool begun;       /* a first batch was found */
     uint64_t last;    /* newest entry so far */
     uint64_t witness; /* highest batch that is said to be durable */
 };
@@ -36,15 +38,16 @@ struct scan {
 static void list_entry(void *arg, const char *name)
 {
     struct scan *s = arg;
-    char *end = NULL;
-    uint64_t number = strtoull(name, &end, 16);
-    if (end != name + 16 || strcmp(end, ".seg") != 0) {
+    uint64_t number = 0;
+    if (!wal_name_segment(name, &number)) {
         return;
     }
     if (s->segment_count == s->segment_capacity) {
         uint32_t capacity = s->segment_capacity == 0 ? 64 : s->segment_capacity * 2;
-        uint64_t *moved = mem_resize(s->mem, s->segments, capacity * sizeof *moved);
-        if (moved == NULL || capacity > RECOVER_SEGMENTS_MAX) {
+        bool bounded = capacity <= RECOVER_SEGMENTS_MAX;
+        uint64_t *moved =
+            bounded ? mem_resize(s->mem, s->segments, capacity * sizeof *moved) : NULL;
+        if (moved == NULL) {
             s->failed = true;
             return;
         }
@@ -110,9 +113,6 @@ static bool body_at(struct scan *s, const struct wal_head *h, uint64_t offset, e
 
 static bool continues(const struct scan *s, const struct wal_head *h)
 {
-    if (!s->begun) {
-        return true;
-    }
     uint64_t last = (h->flags & WAL_FLAG_TRUNCATE) != 0 ? h->truncate_to : s->last;
     return h->batch == s->w->next_batch && h->prev_crc == s->w->prev_crc && last <= s->last &&
            (h->entries == 0 || h->first == last + 1);
@@ -132,7 +132,6 @@ static enum err accept(struct scan *s, const struct wal_head *h, uint64_t offset
     }
     s->found->batch(s->found->arg, h, bytes_of(s->body, h->body_bytes));
     s->witness = h->durable > s->witness ? h->durable : s->witness;
-    s->begun = true;
     w->next_batch = h->batch + 1;
     w->prev_crc = h->crc;
     w->segment = h->segment;
@@ -190,28 +189,86 @@ static enum err cut_tail(struct scan *s, uint64_t from, bool *out_cut)
     return *out_cut ? os_file_sync(s->file) : ERR_OK;
 }
 
+/* Does a header stand where none of ours does? It may be whole and not ours to overwrite. */
+static enum err stranger(struct scan *s, uint64_t segment, uint64_t offset, struct diag *diag)
+{
+    uint8_t raw[WAL_HEAD_BYTES];
+    struct wal_head h;
+    bool whole = false;
+    TRY(read_at(s, offset, raw, sizeof raw, &whole));
+    enum err e = whole ? wal_head_decode(raw, &h) : ERR_MALFORMED;
+    const char *why = NULL;
+    if (e == ERR_NEWER_FORMAT) {
+        why = "it was written by a newer version of this program";
+    } else if (e == ERR_OK && h.salt != s->w->salt) {
+        e = ERR_WRONG_NODE;
+        why = "it belongs to another data directory";
+    } else if (e == ERR_OK && h.segment != segment) {
+        e = ERR_CORRUPT;
+        why = "it was written for another segment";
+    } else {
+        return ERR_OK;
+    }
+    return diag_set(diag, e, "log: segment %016llx: batch at offset %llu: %s; nothing was changed",
+                    (unsigned long long)segment, (unsigned long long)offset, why);
+}
+
+static enum err block_used(struct scan *s, uint64_t offset, bool *out)
+{
+    uint8_t block[WAL_BLOCK_BYTES];
+    size_t have = 0;
+    *out = false;
+    TRY(os_file_read(s->file, offset, block, sizeof block, &have));
+    for (size_t i = 0; i < have && !*out; i++) {
+        *out = block[i] != 0;
+    }
+    return ERR_OK;
+}
+
+/* All that speaks against a torn tail, from the end of the chain on. */
+static enum err hear(struct scan *s, uint32_t at, bool *out_corrupt, uint64_t *out_segment,
+                     struct diag *diag)
+{
+    struct wal *w = s->w;
+    bool used = false;
+    uint32_t later = s->segment_count - at - 1;
+    for (uint32_t i = at; i < s->segment_count; i++) {
+        uint64_t offset = i == at ? w->offset : 0;
+        TRY(segment_open(s, s->segments[i]));
+        if (i == at) {
+            TRY(block_used(s, offset, &used));
+        }
+        TRY(stranger(s, s->segments[i], offset, diag));
+        TRY(witnesses(s, s->segments[i], offset));
+    }
+    *out_corrupt =
+        s->witness >= w->next_batch || later > 1 || (later == 1 && (used || w->next_batch == 1));
+    *out_segment = used || later == 0 ? s->segments[at] : s->segments[at + 1];
+    return ERR_OK;
+}
+
 /* The chain ended in segments[at] (or nothing was found at all): torn, or corrupt? */
 static enum err judge(struct scan *s, uint32_t at, bool *out_repaired, struct diag *diag)
 {
     struct wal *w = s->w;
-    for (uint32_t i = at; i < s->segment_count; i++) {
-        TRY(segment_open(s, s->segments[i]));
-        TRY(witnesses(s, s->segments[i], i == at ? w->offset : 0));
-    }
-    if (s->witness >= w->next_batch) {
+    bool corrupt = false;
+    uint64_t segment = 0;
+    TRY(hear(s, at, &corrupt, &segment, diag));
+    if (corrupt) {
         return diag_set(diag, ERR_CORRUPT,
                         "log: segment %016llx: batch %llu at offset %llu cannot be read, and a "
                         "later one says that it was durable; it begins at entry %llu. Restore "
                         "this node from a peer; nothing was changed",
-                        (unsigned long long)w->segment, (unsigned long long)w->next_batch,
-                        (unsigned long long)w->offset, (unsigned long long)s->last + 1);
+                        (unsigned long long)segment, (unsigned long long)w->next_batch,
+                        (unsigned long long)(segment == s->segments[at] ? w->offset : 0),
+                        (unsigned long long)s->last + 1);
     }
-    for (uint32_t i = s->segment_count; i > at + 1; i--) {
-        char name[WAL_NAME_BYTES]; /* newer than the end of the chain: never used */
-        wal_name(s->segments[i - 1], "seg", name);
+    if (at + 1 < s->segment_count) {
+        char name[WAL_NAME_BYTES]; /* begun, but its first batch never was */
+        wal_name(s->segments[at + 1], "seg", name);
         TRY(os_dir_unlink(w->dir, name));
+        TRY(os_dir_sync(w->dir));
     }
-    TRY(os_dir_sync(w->dir));
     TRY(segment_open(s, s->segments[at]));
     TRY(cut_tail(s, w->offset, out_repaired));
     w->segment = s->segments[at];
@@ -225,6 +282,16 @@ static enum err chain(struct scan *s, bool *out_repaired, struct diag *diag)
 {
     struct wal *w = s->w;
     uint32_t at = 0; /* segment in which the chain ends */
+    w->next_batch = 1;
+    w->segment = s->segments[0];
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        if (s->segments[i] != i + 1) {
+            return diag_set(diag, ERR_CORRUPT,
+                            "log: segment %016llx is missing, later ones are there. Restore this "
+                            "node from a peer; nothing was changed",
+                            i + 1ull);
+        }
+    }
     for (uint32_t i = 0; i < s->segment_count; i++) {
         uint64_t before = w->next_batch;
         TRY(segment_open(s, s->segments[i]));
@@ -235,11 +302,6 @@ static enum err chain(struct scan *s, bool *out_repaired, struct diag *diag)
         }
         at = i;
     }
-    if (!s->begun) {
-        w->next_batch = 1;
-        w->segment = s->segments[0];
-        w->offset = 0;
-    }
     return judge(s, at, out_repaired, diag);
 }
 
@@ -247,6 +309,9 @@ enum err wal_recover(struct wal *w, const struct wal_found *found, bool *out_rep
                      struct diag *diag)
 {
     struct scan s = { .w = w, .found = found, .mem = w->mem };
+    struct diag unheard;
+    diag = diag != NULL ? diag : &unheard;
+    diag->code = ERR_OK;
     enum err e = os_dir_list(w->dir, list_entry, &s);
     if (e == ERR_OK && s.failed) {
         e = ERR_NO_MEMORY;
@@ -260,8 +325,9 @@ enum err wal_recover(struct wal *w, const struct wal_found *found, bool *out_rep
     }
     mem_free(w->mem, s.body);
     mem_free(w->mem, s.segments);
-    if (e != ERR_OK && e != ERR_CORRUPT) {
-        return diag_set(diag, e, "log: recovery: %s", err_text(e));
+    if (e != ERR_OK && diag->code != e) { /* nobody said more */
+        return diag_set(diag, e, "log: recovery, at segment %016llx: %s",
+                        (unsigned long long)w->segment, err_text(e));
     }
     return e;
 }

@@ -1,0 +1,262 @@
+/* tests/unit/store/test_damage.c -- Subject: what a log makes of files that are damaged, missing or
+ * another's. Method: write, close, change files, open: either all is there, or it is refused by
+ * name and no byte is changed.
+ */
+#include "rig.h"
+
+#include "base/crc32c.h"
+#include "store/vote.h"
+#include "store/wal_batch.h"
+
+#define SEG1 "0000000000000001.seg"
+#define SEG2 "0000000000000002.seg"
+#define SEG3 "0000000000000003.seg"
+
+static struct rig r;
+
+/* Three batches of one block each at 0, 4096, 8192, and the seal at 12288. */
+static void three_batches(void)
+{
+    rig_open(&r, false);
+    rig_vote(&r, 1, 9);
+    for (uint64_t i = 1; i <= 3; i++) {
+        rig_append(&r, i, 1, 1, 100);
+        rig_wait(&r);
+    }
+    rig_stop(&r);
+}
+
+/* Enough for a second and a third segment (2, 4, 8 MiB). */
+static void three_segments(void)
+{
+    rig_open(&r, false);
+    rig_vote(&r, 1, 9);
+    for (uint64_t i = 1; i <= 100; i++) {
+        rig_append(&r, i, 1, 1, 65000);
+        rig_wait(&r);
+    }
+    rig_stop(&r);
+    CHECK(rig_size(&r, SEG3) > 0);
+}
+
+static void head_edit(const char *name, long offset, void (*edit)(uint8_t *raw))
+{
+    uint8_t raw[WAL_HEAD_BYTES];
+    rig_get(&r, name, offset, raw, sizeof raw);
+    edit(raw);
+    uint32_t crc = crc32c(0, raw + 8, sizeof raw - 8);
+    struct writer w = writer_of(raw + 4, 4);
+    writer_u32(&w, crc);
+    rig_put(&r, name, offset, raw, sizeof raw);
+}
+
+static void format_later(uint8_t *raw)
+{
+    raw[8]++;
+}
+
+static void every_byte(void)
+{
+    three_batches();
+    for (long at = 0; at < 2 * 4096; at += at % 4096 < 240 ? 1 : 331) {
+        bool padding = at % 4096 >= WAL_HEAD_BYTES + 13 + 100;
+        rig_flip(&r, SEG1, at);
+        if (!padding) {
+            const char *where = at < 4096 ? "batch 1 at offset 0" : "batch 2 at offset 4096";
+            CHECK(rig_try(&r) == ERR_CORRUPT);
+            CHECK(strstr(r.diag.text, where) != NULL);
+            CHECK(strstr(r.diag.text, "segment 0000000000000001") != NULL);
+        }
+        rig_flip(&r, SEG1, at);
+    }
+    rig_start(&r); /* nothing was changed all along */
+    CHECK_U64(r.rec.last, 3);
+    rig_close(&r);
+}
+
+static void newer(void)
+{
+    for (long at = 0; at <= 12288; at += 4096) {
+        three_batches();
+        for (long i = at; i <= 12288; i += 4096) {
+            head_edit(SEG1, i, format_later);
+        }
+        rig_refused(&r, ERR_NEWER_FORMAT, "segment 0000000000000001");
+        rig_close(&r);
+    }
+}
+
+static void foreign(void)
+{
+    three_batches();
+    r.salt = 43;
+    rig_refused(&r, ERR_WRONG_NODE, "belongs to another data directory");
+    r.salt = 42;
+    rig_start(&r);
+    CHECK_U64(r.rec.last, 3);
+    rig_close(&r);
+}
+
+static void segment_of_another(void)
+{
+    static uint8_t block[4096];
+    three_segments();
+    rig_get(&r, SEG1, 0, block, sizeof block);
+    FILE *f = rig_file(&r, SEG3, "wb");
+    CHECK(fwrite(block, 1, sizeof block, f) == sizeof block && fclose(f) == 0);
+    rig_refused(&r, ERR_CORRUPT, "written for another segment");
+    rig_close(&r);
+}
+
+static void missing(const char *name, const char *what)
+{
+    char path[128];
+    three_segments();
+    snprintf(path, sizeof path, "%s/%s", r.loop.path, name);
+    CHECK(unlink(path) == 0);
+    rig_refused(&r, ERR_CORRUPT, what);
+    rig_close(&r);
+}
+
+static void missing_first(void)
+{
+    missing(SEG1, "segment 0000000000000001 is missing");
+}
+
+static void missing_middle(void)
+{
+    missing(SEG2, "segment 0000000000000002 is missing");
+}
+
+static void all_missing(void)
+{
+    three_batches();
+    char path[128];
+    snprintf(path, sizeof path, "%s/" SEG1, r.loop.path);
+    CHECK(unlink(path) == 0);
+    rig_refused(&r, ERR_CORRUPT, "no segment");
+    rig_close(&r);
+}
+
+/* A segment is begun only when the one before is durable: its mere name is a witness. */
+static void begun_segment(void)
+{
+    three_batches();
+    rig_put(&r, SEG1, 12288, (uint8_t[96]){ 0 }, 96); /* no seal */
+    rig_flip(&r, SEG1, 8192 + 120);
+    FILE *f = rig_file(&r, SEG2, "wb");
+    CHECK(ftruncate(fileno(f), 1 << 20) == 0 && fclose(f) == 0);
+    rig_refused(&r, ERR_CORRUPT, "batch 3 at offset 8192");
+    rig_flip(&r, SEG1, 8192 + 120);
+    rig_start(&r);
+    CHECK_U64(r.rec.last, 3);
+    rig_close(&r);
+}
+
+static void two_begun(void)
+{
+    three_segments();
+    long n = rig_size(&r, SEG2);
+    rig_cut(&r, SEG2, 0);
+    rig_cut(&r, SEG2, n);
+    n = rig_size(&r, SEG3);
+    rig_cut(&r, SEG3, 0);
+    rig_cut(&r, SEG3, n);
+    rig_refused(&r, ERR_CORRUPT, "segment 0000000000000002: batch");
+    rig_close(&r);
+}
+
+/* Names that nobody gave are nobody's segments, above all not the real one's double. */
+static void strange_names(void)
+{
+    static const char *names[] = { "0x00000000000001.seg", "+000000000000001.seg",
+                                   "000000000000000A.seg", "1.seg", "0000000000000001.segx" };
+    three_batches();
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        fclose(rig_file(&r, names[i], "wb"));
+    }
+    rig_start(&r);
+    CHECK_U64(r.rec.last, 3);
+    rig_close(&r);
+}
+
+static void vote_every_byte(void)
+{
+    three_batches();
+    for (long at = 0; at < 8192; at += at % 4096 < 60 ? 1 : 509) {
+        rig_flip(&r, "vote", at);
+        rig_start(&r);
+        CHECK_U64(r.rec.term, 1);
+        CHECK_U64(r.rec.vote, 9);
+        rig_stop(&r);
+    }
+    rig_close(&r);
+}
+
+static void vote_shorter(void)
+{
+    static const long sizes[] = { 8191, 4097, 4096 };
+    three_batches();
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        rig_cut(&r, "vote", sizes[i]);
+        rig_start(&r);
+        CHECK_U64(r.rec.term, 1);
+        CHECK_U64(r.rec.vote, 9);
+        rig_stop(&r);
+        CHECK(rig_size(&r, "vote") == 8192);
+    }
+    rig_close(&r);
+}
+
+static void vote_gone(void)
+{
+    three_batches();
+    rig_flip(&r, "vote", 30);
+    rig_flip(&r, "vote", 4096 + 30);
+    rig_refused(&r, ERR_CORRUPT, "vote: ");
+    rig_cut(&r, "vote", 4095);
+    rig_refused(&r, ERR_CORRUPT, "vote: ");
+    rig_cut(&r, "vote", 0);
+    rig_refused(&r, ERR_CORRUPT, "vote: the file is empty");
+    rig_cut(&r, "vote", 8192);
+    rig_refused(&r, ERR_CORRUPT, "vote: the file is empty");
+    char path[128];
+    snprintf(path, sizeof path, "%s/vote", r.loop.path);
+    CHECK(unlink(path) == 0);
+    rig_refused(&r, ERR_CORRUPT, "vote: the file is missing");
+    rig_close(&r);
+}
+
+static void vote_newer(void)
+{
+    struct slot_file s;
+    uint8_t payload[SLOT_PAYLOAD_MAX];
+    size_t count = 0;
+    three_batches();
+    CHECK(slot_open(r.dir, "vote", 0x45544f56u, false, &s, payload, &count) == ERR_OK);
+    payload[0] = 2;
+    CHECK(slot_write(&s, bytes_of(payload, count)) == ERR_OK);
+    slot_close(&s);
+    rig_refused(&r, ERR_NEWER_FORMAT, "vote: format 2");
+    rig_close(&r);
+}
+
+int main(void)
+{
+    TAP_TEST("damage: any byte of an acknowledged batch is missed, by segment and batch",
+             every_byte);
+    TAP_TEST("damage: batches of a newer format are refused, never cut off", newer);
+    TAP_TEST("damage: another directory's segments are refused, never cut off", foreign);
+    TAP_TEST("damage: a segment in the place of another is refused", segment_of_another);
+    TAP_TEST("damage: without its first segment a log is refused", missing_first);
+    TAP_TEST("damage: a gap between segments is refused", missing_middle);
+    TAP_TEST("damage: a log that is gone beside a vote is refused", all_missing);
+    TAP_TEST("damage: a begun segment witnesses for the end of the one before", begun_segment);
+    TAP_TEST("damage: two segments without a batch are no torn tail", two_begun);
+    TAP_TEST("damage: files with other names are left alone", strange_names);
+    TAP_TEST("damage: any byte of the vote may rot, the vote stays", vote_every_byte);
+    TAP_TEST("damage: a vote cut in half stays and is made whole", vote_shorter);
+    TAP_TEST("damage: a vote that is gone stops the node", vote_gone);
+    TAP_TEST("damage: a vote of a newer format is refused", vote_newer);
+    return tap_done();
+}
