@@ -41,6 +41,7 @@ struct log {
     uint32_t run_count;
     uint32_t run_capacity;
     uint64_t durable; /* index */
+    uint32_t cuts; /* truncations that are not on disk yet: durable may speak of what they drop */
 
     struct list queue;
     size_t queue_bytes;
@@ -186,6 +187,7 @@ static enum err batch_add(struct log *l, struct batch *b, const struct log_entry
     if (b->head.entries == 0) {
         b->head.first = e->index;
     }
+    b->head.flags &= (uint16_t)~WAL_FLAG_SEAL; /* one that waited: it says nothing of these */
     b->head.last = e->index;
     b->head.last_term = e->term;
     b->head.entries++;
@@ -236,6 +238,7 @@ static enum err written(struct log *l, const struct batch *b)
     l->stats.bytes_written += wal_batch_bytes(h);
     if ((h->flags & WAL_FLAG_TRUNCATE) != 0) {
         wal_index_truncate(&l->wal.index, h->truncate_to);
+        l->cuts--;
         l->durable = l->durable < h->truncate_to ? l->durable : h->truncate_to;
     }
     if (h->entries == 0) {
@@ -313,7 +316,9 @@ static void write_done(void *arg)
     if (ticket != 0 && l->handler.durable != NULL) {
         l->handler.durable(l->handler.arg, ticket, index, term);
     }
-    log_cache_evict(&l->cache, LOG_CACHE_BYTES_MAX, l->durable);
+    if (l->cuts == 0) {
+        log_cache_evict(&l->cache, LOG_CACHE_BYTES_MAX, l->durable);
+    }
 }
 
 static void submit(struct log *l)
@@ -401,6 +406,7 @@ static enum err queue_write(struct log *l, const struct log_write *w)
         }
         if (w->truncate) {
             b->head.flags |= WAL_FLAG_TRUNCATE;
+            l->cuts++;
             b->head.truncate_to = w->truncate_to;
         }
     }
