@@ -1,21 +1,27 @@
 /* store/backing_lmdb.c -- the environment, its transactions, and room to grow.
  *
  * Why: no NOSYNC, no WRITEMAP, no MAPASYNC: without them the file is whole after any power cut;
- *      with them it was unreadable after every one that was tried
+ *      with them it was unreadable after every one that was tried. A new file gets its name when
+ *      it is whole. An old one is checked before LMDB sees it, see lmdb_check.h.
  */
 #include "store/backing_lmdb.h"
 
 #include "base/mem.h"
 #include "base/panic.h"
 #include "store/btree.h"
+#include "store/lmdb_check.h"
 #include "store/lmdb_rows.h"
+
+#include <stdio.h>
 
 #define MAP_BYTES_FIRST (4ull * 1024 * 1024 * 1024)
 #define MAP_BYTES_MAX (16ull * 1024 * 1024 * 1024 * 1024)
+#define CHECK_BYTES_MAX (256ull * 1024 * 1024) /* a larger file would delay the start */
 #define MAP_BYTES_SPARE (256ull * 1024 * 1024)
 enum {
     BACKING_FORMAT = 1,
     HEAD_BYTES = 16,
+    LMDB_PATH_BYTES_MAX = 4096 + 16,
     ROW_PAGES_BYTES = 16 * 1024 /* a row may rewrite a leaf of its own and the path to it */
 };
 
@@ -127,15 +133,22 @@ static enum err lmdb_write(struct backing *base, const struct backing_batch *bat
     return lmdb_err(mdb_txn_commit(txn)); /* frees the transaction either way */
 }
 
-static void lmdb_close(struct backing *base)
+static void close_env(struct backing_lmdb *b)
 {
-    struct backing_lmdb *b = (struct backing_lmdb *)base;
     if (b->txn != NULL) {
         mdb_txn_abort(b->txn);
+        b->txn = NULL;
     }
     if (b->env != NULL) {
         mdb_env_close(b->env);
+        b->env = NULL;
     }
+}
+
+static void lmdb_close(struct backing *base)
+{
+    struct backing_lmdb *b = (struct backing_lmdb *)base;
+    close_env(b);
     mem_free(b->mem, b);
 }
 
@@ -178,13 +191,37 @@ static enum err check_head(struct backing_lmdb *b, MDB_txn *txn, uint64_t salt)
     return format > BACKING_FORMAT ? ERR_NEWER_FORMAT : theirs != salt ? ERR_WRONG_NODE : ERR_OK;
 }
 
-static enum err open_env(struct backing_lmdb *b, const char *path, uint64_t salt)
+/* LMDB sees the file only when it is whole; pages at its end that were never written, because
+ * nothing is in them, are added, or reading near them would end the process. */
+static enum err file_check(struct backing_lmdb *b, struct os_dir *dir, const char *name)
+{
+    struct os_file *file = NULL;
+    uint64_t bytes = 0;
+    uint64_t want = 0;
+    TRY(os_file_open(dir, name, OS_OPEN_READ | OS_OPEN_WRITE, &file));
+    enum err e = lmdb_check(file, b->mem, CHECK_BYTES_MAX, &want);
+    e = e == ERR_OK ? os_file_size(file, &bytes) : e;
+    if (e == ERR_OK && bytes < want) {
+        e = os_file_truncate(file, want);
+    }
+    os_file_close(file);
+    return e;
+}
+
+static enum err open_env(struct backing_lmdb *b, struct os_dir *dir, const char *name,
+                         unsigned flags, uint64_t salt)
 {
     MDB_txn *txn = NULL;
+    char path[LMDB_PATH_BYTES_MAX];
+    int n = snprintf(path, sizeof path, "%s%s%s", os_dir_path(dir), flags != 0 ? "/" : "",
+                     flags != 0 ? name : "");
+    if (n < 0 || n >= (int)sizeof path) {
+        return ERR_NO_FILE;
+    }
     TRY(lmdb_err(mdb_env_create(&b->env)));
     TRY(lmdb_err(mdb_env_set_maxdbs(b->env, TABLE_COUNT + 2)));
     TRY(lmdb_err(mdb_env_set_mapsize(b->env, b->map_bytes)));
-    TRY(lmdb_err(mdb_env_open(b->env, path, MDB_NOTLS | MDB_NORDAHEAD, 0600)));
+    TRY(lmdb_err(mdb_env_open(b->env, path, MDB_NOTLS | MDB_NORDAHEAD | flags, 0600)));
     TRY(lmdb_err(mdb_txn_begin(b->env, NULL, 0, &txn)));
     enum err e = open_dbs(b, txn);
     e = e == ERR_OK ? check_head(b, txn, salt) : e;
@@ -192,15 +229,29 @@ static enum err open_env(struct backing_lmdb *b, const char *path, uint64_t salt
         mdb_txn_abort(txn);
         return e;
     }
-    return lmdb_err(mdb_txn_commit(txn));
+    return lmdb_err(mdb_txn_commit(txn)); /* frees the transaction either way */
+}
+
+/* A file without rows, whole before it has its name. */
+static enum err make_new(struct backing_lmdb *b, struct os_dir *dir, uint64_t salt)
+{
+    static const char part[] = "data.mdb.part";
+    enum err e = os_dir_unlink(dir, part);
+    if (e != ERR_OK && e != ERR_NO_FILE) {
+        return e;
+    }
+    e = open_env(b, dir, part, MDB_NOSUBDIR | MDB_NOLOCK, salt);
+    close_env(b);
+    TRY(e);
+    TRY(os_dir_rename(dir, part, "data.mdb"));
+    return os_dir_sync(dir);
 }
 
 enum err backing_lmdb_open(struct os_dir *dir, const struct backing_lmdb_options *options,
                            struct backing **out, struct diag *diag)
 {
-    const char *path = os_dir_path(dir);
     struct os_stat stat = { 0 };
-    ASSERT(path != NULL);
+    ASSERT(os_dir_path(dir) != NULL);
     struct backing_lmdb *b = mem_alloc(options->mem, sizeof *b);
     if (b == NULL) {
         return diag_set(diag, ERR_NO_MEMORY, "no memory for the state machine's store");
@@ -209,15 +260,20 @@ enum err backing_lmdb_open(struct os_dir *dir, const struct backing_lmdb_options
     b->base.table = &lmdb_table;
     b->mem = options->mem;
     b->map_bytes = options->map_bytes != 0 ? options->map_bytes : MAP_BYTES_FIRST;
-    if (os_dir_stat(dir, "data.mdb", &stat) == ERR_OK) {
-        while (b->map_bytes < stat.bytes + stat.bytes / 2 + MAP_BYTES_SPARE) {
-            b->map_bytes *= 2;
-        }
+    enum err e = os_dir_stat(dir, "data.mdb", &stat);
+    if (e == ERR_NO_FILE || (e == ERR_OK && stat.bytes == 0)) {
+        e = make_new(b, dir, options->salt);
+    } else if (e == ERR_OK) {
+        e = file_check(b, dir, "data.mdb");
     }
-    enum err e = open_env(b, path, options->salt);
+    while (b->map_bytes < MAP_BYTES_MAX &&
+           b->map_bytes < stat.bytes + stat.bytes / 2 + MAP_BYTES_SPARE) {
+        b->map_bytes *= 2;
+    }
+    e = e == ERR_OK ? open_env(b, dir, "data.mdb", 0, options->salt) : e;
     if (e != ERR_OK) {
         lmdb_close(&b->base);
-        return diag_set(diag, e, "state machine %s/data.mdb: %s", path, err_text(e));
+        return diag_set(diag, e, "state machine %s/data.mdb: %s", os_dir_path(dir), err_text(e));
     }
     *out = &b->base;
     return ERR_OK;

@@ -1,6 +1,11 @@
-/* store/lmdb_rows.c -- walking down the pieces of a key. */
+/* store/lmdb_rows.c -- walking down the pieces of a key.
+ *
+ * Shape: row = flags u8 | crc32c u32 of key, flags and rest | subtree u64 if flagged | value
+ * Why:   LMDB's pages carry no checksums; with one in each row a rotten value is an error, no answer
+ */
 #include "store/lmdb_rows.h"
 
+#include "base/crc32c.h"
 #include "base/panic.h"
 
 #include <errno.h>
@@ -9,8 +14,8 @@
 enum {
     ROW_VALUE = 1,
     ROW_SUBTREE = 2,
-    SUBTREE_BYTES = 8,
-    ROW_HEAD_BYTES_MAX = 1 + SUBTREE_BYTES
+    ROW_HEAD_BYTES = 5,
+    SUBTREE_BYTES = 8
 };
 
 /* One LMDB row as it is understood. */
@@ -44,6 +49,9 @@ enum err lmdb_err(int rc)
     case MDB_PANIC:
     case MDB_INVALID:
     case MDB_BAD_TXN:
+    case MDB_INCOMPATIBLE: /* of a database's flags: nobody else sets them */
+    case MDB_CURSOR_FULL:  /* a tree deeper than any */
+    case MDB_BAD_VALSIZE:
         return ERR_CORRUPT;
     case MDB_VERSION_MISMATCH:
         return ERR_NEWER_FORMAT;
@@ -83,10 +91,21 @@ static MDB_val level_key(struct level *l)
     return (MDB_val){ l->key_bytes, l->key };
 }
 
-static enum err row_read(MDB_val v, struct row *out)
+static uint32_t row_crc(MDB_val key, const uint8_t *row, size_t count)
+{
+    uint32_t crc = crc32c(0, key.mv_data, key.mv_size);
+    crc = crc32c(crc, row, 1);
+    return crc32c(crc, row + ROW_HEAD_BYTES, count - ROW_HEAD_BYTES);
+}
+
+static enum err row_read(MDB_val k, MDB_val v, struct row *out)
 {
     struct reader r = reader_of(bytes_of(v.mv_data, v.mv_size));
     uint8_t flags = reader_u8(&r);
+    uint32_t crc = reader_u32(&r);
+    if (r.bad || crc != row_crc(k, v.mv_data, v.mv_size)) {
+        return ERR_CORRUPT;
+    }
     out->has_value = (flags & ROW_VALUE) != 0;
     out->subtree = (flags & ROW_SUBTREE) != 0 ? reader_u64(&r) : 0;
     out->value = reader_take(&r, reader_left(&r));
@@ -95,12 +114,22 @@ static enum err row_read(MDB_val v, struct row *out)
     return good ? ERR_OK : ERR_CORRUPT;
 }
 
+enum err lmdb_rows_check(struct bytes key, struct bytes row)
+{
+    union {
+        const void *in;
+        void *out; /* LMDB's values are not const; nothing is written */
+    } k = { key.data }, v = { row.data };
+    struct row ignored;
+    return row_read((MDB_val){ key.count, k.out }, (MDB_val){ row.count, v.out }, &ignored);
+}
+
 static enum err row_get(MDB_txn *txn, struct level *l, struct row *out)
 {
     MDB_val k = level_key(l);
     MDB_val v;
     TRY(lmdb_err(mdb_get(txn, l->dbi, &k, &v)));
-    return row_read(v, out);
+    return row_read(k, v, out);
 }
 
 enum err lmdb_rows_get(MDB_txn *txn, const struct lmdb_dbs *dbs, enum table_id id, struct bytes key,
@@ -152,7 +181,7 @@ static enum err row_at(struct seeking *s, struct level *l, MDB_cursor_op op, MDB
         return ERR_CORRUPT;
     }
     *piece = bytes_of((const uint8_t *)k.mv_data + head, k.mv_size - head);
-    return row_read(v, row);
+    return row_read(k, v, row);
 }
 
 static void found(struct seeking *s, struct bytes piece, const struct row *row)
@@ -274,16 +303,20 @@ static enum err row_write(MDB_txn *txn, struct level *l, const struct row *row)
 {
     MDB_val k = level_key(l);
     size_t value = row->has_value ? row->value.count : 0;
-    MDB_val v = { 1u + (row->subtree != 0 ? (size_t)SUBTREE_BYTES : 0u) + value, NULL };
+    size_t subtree = row->subtree != 0 ? SUBTREE_BYTES : 0;
+    MDB_val v = { ROW_HEAD_BYTES + subtree + value, NULL };
     TRY(lmdb_err(mdb_put(txn, l->dbi, &k, &v, MDB_RESERVE)));
     struct writer w = writer_of(v.mv_data, v.mv_size);
     writer_u8(&w,
               (uint8_t)((row->has_value ? ROW_VALUE : 0) | (row->subtree != 0 ? ROW_SUBTREE : 0)));
+    writer_u32(&w, 0);
     if (row->subtree != 0) {
         writer_u64(&w, row->subtree);
     }
     writer_put(&w, bytes_of(row->value.data, value));
     ASSERT(!w.bad);
+    struct writer crc = writer_of((uint8_t *)v.mv_data + 1, 4);
+    writer_u32(&crc, row_crc(k, v.mv_data, v.mv_size));
     return ERR_OK;
 }
 
@@ -297,6 +330,9 @@ static enum err subtree_new(MDB_txn *txn, const struct lmdb_dbs *dbs, uint64_t *
     if (rc == 0) {
         struct reader r = reader_of(bytes_of(v.mv_data, v.mv_size));
         *out = reader_u64(&r);
+        if (r.bad || *out == 0) {
+            return ERR_CORRUPT;
+        }
     } else if (rc != MDB_NOTFOUND) {
         return lmdb_err(rc);
     }

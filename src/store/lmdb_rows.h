@@ -30,6 +30,10 @@ struct lmdb_dbs {
 /* lmdb_err -- our name for LMDB's. */
 enum err lmdb_err(int rc);
 
+/* lmdb_rows_check -- is one row of LMDB as it was written? err ERR_CORRUPT. */
+MUST_CHECK
+enum err lmdb_rows_check(struct bytes key, struct bytes row);
+
 /* lmdb_rows_get -- view into the map. err ERR_NOT_FOUND, ERR_CORRUPT, ERR_IO. */
 MUST_CHECK
 enum err lmdb_rows_get(MDB_txn *txn, const struct lmdb_dbs *dbs, enum table_id id, struct bytes key,
