@@ -596,6 +596,7 @@ enum err log_open(struct os *os, struct os_dir *dir, const struct log_options *o
     l->turn = (struct os_job){ .run = turn_run, .arg = l };
     l->write_job = (struct os_job){ .run = write_run, .done = write_done, .arg = l };
     l->fill_job = (struct os_job){ .run = fill_run, .done = fill_done, .arg = l };
+    list_init(&l->turn.link);
     list_init(&l->write_job.link);
     list_init(&l->fill_job.link);
     memset(out_recovered, 0, sizeof *out_recovered);
@@ -626,6 +627,7 @@ void log_close(struct log *l)
     }
     os_timer_cancel(l->os, &l->seal_timer);
     os_timer_cancel(l->os, &l->fill_timer);
+    list_remove(&l->turn.link); /* a turn that was asked for does not come any more */
     while (!list_empty(&l->queue)) {
         struct batch *b = CONTAINER_OF(l->queue.next, struct batch, link);
         list_remove(&b->link);

@@ -48,7 +48,7 @@ RIG_UNUSED static void rig_failed(void *arg, enum err e)
 /* Bytes of an entry; bytes < 16 are padded to it. */
 RIG_UNUSED static struct bytes rig_data(uint64_t index, uint64_t term, size_t bytes)
 {
-    static uint8_t data[4 << 20];
+    static uint8_t data[16 << 20];
     static size_t at;
     size_t n = bytes < 16 ? 16 : bytes;
     at = at + n > sizeof data ? 0 : at;
