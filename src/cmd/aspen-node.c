@@ -154,11 +154,21 @@ static enum err open_service(struct server *s, struct diag *diag)
     return ERR_OK;
 }
 
-/* The address that was chosen, for scripts: DIR/http.addr. */
+static enum err write_file(struct os_dir *dir, const char *name, const char *text, size_t count)
+{
+    struct os_file *file = NULL;
+    TRY(os_file_open(dir, name, OS_OPEN_WRITE | OS_OPEN_CREATE, &file));
+    enum err e = os_file_write(file, 0, text, count);
+    e = e == ERR_OK ? os_file_truncate(file, count) : e;
+    os_file_close(file);
+    return e;
+}
+
+/* The address that was chosen, for scripts: DIR/http.addr. On a full disk the old file's own bytes
+ * are written over: a start must not need space. */
 static enum err write_addr(struct server *s, const struct os_addr *addr)
 {
     char text[OS_ADDR_TEXT_MAX + 1];
-    struct os_file *file = NULL;
     struct os_dir *own = NULL;
     struct os_dir *dir = s->node != NULL ? node_dir(s->node) : NULL;
     if (dir == NULL) { /* a node that keeps nothing tells where it is, where it can */
@@ -170,12 +180,14 @@ static enum err write_addr(struct server *s, const struct os_addr *addr)
     os_addr_format(addr, text);
     size_t count = strlen(text);
     text[count++] = '\n';
-    enum err e = os_file_open(dir, "http.addr.part", OS_OPEN_WRITE | OS_OPEN_CREATE, &file);
-    if (e == ERR_OK) {
-        e = os_file_truncate(file, 0);
-        e = e == ERR_OK ? os_file_write(file, 0, text, count) : e;
-        os_file_close(file);
-        e = e == ERR_OK ? os_dir_rename(dir, "http.addr.part", "http.addr") : e;
+    enum err e = write_file(dir, "http.addr.part", text, count);
+    e = e == ERR_OK ? os_dir_rename(dir, "http.addr.part", "http.addr") : e;
+    if (e == ERR_NO_SPACE) {
+        e = write_file(dir, "http.addr", text, count);
+    }
+    if (e == ERR_NO_SPACE) {
+        logger_log(&s->logger, LOGGER_WARN, "no space for http.addr");
+        e = ERR_OK;
     }
     if (own != NULL) {
         os_dir_close(own);
