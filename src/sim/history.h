@@ -13,9 +13,9 @@
  *   f  get | put | del | cas   k  key, text, not empty
  *   v  text or null (absent): inv of put (a text) and of cas (null: remove), ok of get
  *   old  text or null: inv of cas
- *   rev  integer >= 0, ok only, 0 as if not given: of put, cas and del the revision that it made,
- *        of get the record's mod revision. A del that found nothing made none and must not say one;
- *        with a get that found nothing it has no meaning and is not looked at.
+ *   rev  integer >= 0, ok only, 0 as if not given: of put and cas the revision that it made, of del
+ *        the store's after it (its own when it found something), of get the record's mod revision;
+ *        with a get that found nothing it is not looked at
  * A byte that is not part of UTF-8 stands as \udc80 to \udcff (Python's surrogateescape).
  */
 #ifndef SIM_HISTORY_H

@@ -9,10 +9,11 @@
  * Thread:     any; pure but for the account
  * Why:        registers compose: a history is linearizable exactly when each key's part of it is
  *
- * put sets, del removes, cas sets where the value was old (an ok says it was), get returns; fail had
- * no effect and says nothing else; info, and no answer at all, had its effect at any time after its
- * invocation, or never. Order in real time is by t: what ended before another one began, precedes
- * it; at equal times they are concurrent, but for one process, whose operations follow each other.
+ * put sets, del removes, cas sets where the value was old (an ok says it was), get returns; fail
+ * had no effect and says nothing else; info, and no answer at all, had its effect at any time after
+ * its invocation, or never. Order in real time is by t: what ended before another one began comes
+ * before it; at equal times they are concurrent, but for one process, whose operations follow each
+ * other.
  */
 #ifndef SIM_LINCHECK_H
 #define SIM_LINCHECK_H
@@ -45,8 +46,8 @@ struct lincheck_result {
     uint64_t ops;     /* operations of these keys */
     uint64_t searched; /* of these keys, those that revisions did not decide */
     uint64_t states;   /* visited by searches */
-    char reason
-        [LINCHECK_REASON_BYTES]; /* one line of ASCII without key, process and time; "" when good */
+    /* One line of ASCII without key, process and time; empty when good. */
+    char reason[LINCHECK_REASON_BYTES];
 };
 
 /* lincheck_run -- judge h; memory is taken from mem and given back. options may be NULL.
