@@ -148,7 +148,9 @@ static enum err open_service(struct server *s, struct diag *diag)
         mem_init(&s->local_mem, "local", BACKEND_LOCAL_MEM_BYTES);
         return backend_local_open(s->os, &s->local_mem, &o, &s->service);
     }
-    struct node_options o = { &s->config, &s->logger, on_failed, s };
+    struct node_options o = {
+        .config = &s->config, .logger = &s->logger, .failed = on_failed, .arg = s
+    };
     TRY(node_open(s->os, &o, &s->node, diag));
     s->service = node_service(s->node);
     return ERR_OK;

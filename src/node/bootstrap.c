@@ -75,7 +75,11 @@ static void on_truncated(void *arg, uint64_t to)
 static enum err open_log(struct node *n, struct log_recovered *rec, struct diag *diag)
 {
     bool in_memory = n->config->storage_backend == CONFIG_STORAGE_INMEMORY;
-    struct log_options o = { .in_memory = in_memory, .mem = &n->store_mem, .votes = n->dir };
+    struct log_options o = { .in_memory = in_memory,
+                             .mem = &n->store_mem,
+                             .votes = n->dir,
+                             .cache_bytes = n->bounds.log_cache_bytes,
+                             .segment_bytes = n->bounds.segment_bytes };
     struct log_handler h = { on_durable, on_failed, on_found, on_truncated, n };
     memcpy(&o.salt, n->home.incarnation.b, sizeof o.salt);
     if (!in_memory) {
@@ -175,6 +179,8 @@ static enum err open_core(struct node *n, const struct log_recovered *rec, struc
     config.election_ns_min = n->config->election_timeout_min_ms * NS_PER_MS;
     config.election_ns_max = n->config->election_timeout_max_ms * NS_PER_MS;
     config.heartbeat_ns = n->config->heartbeat_interval_ms * NS_PER_MS;
+    config.inflight_max = n->bounds.inflight_messages;
+    config.append_bytes_max = n->bounds.append_bytes;
     os_entropy(n->os, &config.seed, sizeof config.seed);
     n->out = mem_take(&n->mem, sizeof *n->out);
     enum err e = raft_init(mem_take(&n->mem, raft_size()), &config, &boot, &n->core);
@@ -289,7 +295,7 @@ static enum err dial_known(struct node *n, struct diag *diag)
     return ERR_OK;
 }
 
-static enum err open_link(struct node *n, struct diag *diag)
+static enum err open_quic(struct node *n, struct diag *diag)
 {
     struct quic_link_options o = { .cookie = bytes_text(n->config->cookie),
                                    .notice = on_notice,
@@ -304,6 +310,15 @@ static enum err open_link(struct node *n, struct diag *diag)
         e = quic_link_open(n->os, &n->mem, &o, &mesh_handler, n, &n->link, diag);
     }
     memset(o.seed, 0, sizeof o.seed);
+    return e;
+}
+
+static enum err open_link(struct node *n, struct diag *diag)
+{
+    const struct node_seams *s = &n->seams;
+    enum err e = s->link_open != NULL
+                     ? s->link_open(s->arg, &n->home.key, &mesh_handler, n, &n->link)
+                     : open_quic(n, diag);
     if (e != ERR_OK) {
         return e;
     }
@@ -342,6 +357,25 @@ static enum err open_all(struct node *n, struct diag *diag)
     return ERR_OK;
 }
 
+static uint32_t bound_of(uint32_t wanted, uint32_t most)
+{
+    return wanted != 0 && wanted < most ? wanted : most;
+}
+
+static struct node_bounds bounds_of(const struct node_bounds *b)
+{
+    struct node_bounds out = {
+        .inflight_messages = bound_of(b->inflight_messages, RAFT_INFLIGHT_MSGS_MAX),
+        .append_bytes = bound_of(b->append_bytes, RAFT_APPEND_BYTES_MAX),
+        .batch_operations = bound_of(b->batch_operations, NODE_BATCH_MAX),
+        .apply_entries = bound_of(b->apply_entries, NODE_APPLY_MAX),
+        .log_cache_bytes = bound_of(b->log_cache_bytes, LOG_CACHE_BYTES_MAX),
+        .segment_bytes = bound_of(b->segment_bytes, WAL_SEGMENT_BYTES_FIRST),
+        .overlay_bytes = bound_of(b->overlay_bytes, OVERLAY_BYTES_DEFAULT),
+    };
+    return out;
+}
+
 enum err node_open(struct os *os, const struct node_options *options, struct node **out,
                    struct diag *diag)
 {
@@ -355,6 +389,8 @@ enum err node_open(struct os *os, const struct node_options *options, struct nod
     n->logger = options->logger;
     n->failed = options->failed;
     n->failed_arg = options->arg;
+    n->bounds = bounds_of(&options->bounds);
+    n->seams = options->seams;
     mem_init(&n->mem, "node", NODE_MEM_BYTES);
     mem_init(&n->store_mem, "store", STORE_MEM_BYTES);
     metrics_init(&n->metrics);
@@ -371,6 +407,14 @@ enum err node_open(struct os *os, const struct node_options *options, struct nod
 struct service *node_service(struct node *n)
 {
     return &n->service;
+}
+
+void node_look(const struct node *n, struct node_look *out)
+{
+    out->core = n->core;
+    out->applied = n->kv.applied;
+    out->revision = n->kv.revision;
+    out->state_hash = kv_hash(&n->kv);
 }
 
 struct os_dir *node_dir(struct node *n)

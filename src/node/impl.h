@@ -93,6 +93,8 @@ struct node {
     struct trace trace;
     void (*failed)(void *arg, enum err why);
     void *failed_arg;
+    struct node_bounds bounds; /* no field is 0 */
+    struct node_seams seams;
     bool stopping;
     bool dead; /* the log or the state machine failed */
 

@@ -20,7 +20,7 @@ static enum err apply_one(struct node *n, uint64_t index)
 
 static void apply_some(struct node *n)
 {
-    uint32_t budget = NODE_APPLY_MAX;
+    uint32_t budget = n->bounds.apply_entries;
     uint64_t began = n->kv.applied;
     uint64_t at = n->kv.applied < n->apply_target ? os_now(n->os) : 0;
     while (n->kv.applied < n->apply_target && budget-- > 0 && !state_stalled(n)) {

@@ -8,15 +8,39 @@
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
 
+#include "net/link.h"
 #include "node/config.h"
 #include "node/logger.h"
 #include "node/metrics.h"
 #include "node/service.h"
+#include "raft/raft.h"
+#include "store/backing.h"
 
 struct node;
 
 enum {
     NODE_MEM_BYTES = 1024 * 1024 * 1024 /* limit of what a node may take, not a reservation */
+};
+
+/* Bounds of one node. A field that is 0 takes the bound of base/limits.h, and none may pass it:
+ * tests and simulations make them hostile. */
+struct node_bounds {
+    uint32_t inflight_messages; /* appends a peer */
+    uint32_t append_bytes;      /* of one append */
+    uint32_t batch_operations;  /* handed to the core at once */
+    uint32_t apply_entries;     /* a turn */
+    uint32_t log_cache_bytes;
+    uint32_t segment_bytes; /* first segment of the log; must hold the largest entry */
+    uint32_t overlay_bytes; /* of the state machine before it is flushed */
+};
+
+/* What a node stands on where it is not the real thing. */
+struct node_seams {
+    /* NULL: QUIC */
+    enum err (*link_open)(void *arg, const struct node_key *key, const struct link_handler *handler,
+                          void *handler_arg, struct link **out);
+    struct backing *backing; /* NULL: LMDB; the node closes it in any case */
+    void *arg;
 };
 
 struct node_options {
@@ -25,6 +49,8 @@ struct node_options {
     /* the node cannot go on (its disk failed, say): close it and end with config_exit_of(why) */
     void (*failed)(void *arg, enum err why);
     void *arg;
+    struct node_bounds bounds;
+    struct node_seams seams;
 };
 
 /* node_open -- start everything. diag tells what failed and what to do.
@@ -46,6 +72,17 @@ void node_close(struct node *n);
 
 /* node_dump -- its state and its last events as text, for a panic; reads, never locks. */
 void node_dump(const struct node *n, int fd);
+
+/* What a judge compares between nodes. */
+struct node_look {
+    const struct raft *core;
+    uint64_t applied;    /* index */
+    int64_t revision;    /* of the data */
+    uint64_t state_hash; /* equal wherever applied is equal */
+};
+
+/* node_look -- a picture of now; the core is borrowed until the node is asked anything. */
+void node_look(const struct node *n, struct node_look *out);
 
 /* node_dir -- its data directory, or NULL when it has none. */
 struct os_dir *node_dir(struct node *n);

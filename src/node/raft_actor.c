@@ -80,7 +80,7 @@ static uint32_t number_batch(struct node *n, struct list *from, uint64_t *out_ti
 {
     uint32_t count = 0;
     *out_ticket = n->next_ticket;
-    while (!list_empty(from) && count < NODE_BATCH_MAX) {
+    while (!list_empty(from) && count < n->bounds.batch_operations) {
         struct op *op = CONTAINER_OF(from->next, struct op, wait);
         if (map_put(&n->by_ticket, n->next_ticket, op->ticket) != ERR_OK) {
             break;

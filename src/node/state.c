@@ -4,7 +4,7 @@
  * Shape:      a flush begins when the overlay is large, when much log would have to be replayed,
  *             once after writing has paused, and at the end
  * Invariants: applied <= durable index of the log, so the store is never ahead of it; while a flush
- *             runs, the overlay is bounded: nothing is applied beyond STATE_FULL_BYTES
+ *             runs, the overlay is bounded: nothing is applied beyond twice its bound
  * Thread:     the loop's
  */
 #include "base/panic.h"
@@ -14,7 +14,6 @@
 #include <stdio.h>
 
 #define STATE_REPLAY_BYTES (64ull * MIB) /* log behind the store that a restart has to read */
-#define STATE_FULL_BYTES (2ull * OVERLAY_BYTES_DEFAULT)
 
 static void flushed(void *arg, enum err e, uint64_t took_ns)
 {
@@ -80,7 +79,8 @@ static enum err check_against_log(struct node *n, const struct log_recovered *re
 enum err state_open(struct node *n, const struct log_recovered *rec, struct diag *diag)
 {
     struct state *s = &n->state;
-    if (n->config->storage_backend != CONFIG_STORAGE_INMEMORY) {
+    s->backing = n->seams.backing;
+    if (s->backing == NULL && n->config->storage_backend != CONFIG_STORAGE_INMEMORY) {
         TRY(open_backing(n, diag));
     }
     tables_open(&s->tables, &n->store_mem, s->backing);
@@ -120,7 +120,7 @@ static void begin(struct node *n)
 bool state_stalled(const struct node *n)
 {
     const struct state *s = &n->state;
-    return flush_busy(&s->flush) && tables_overlay_bytes(&s->tables) >= STATE_FULL_BYTES;
+    return flush_busy(&s->flush) && tables_overlay_bytes(&s->tables) / 2 >= n->bounds.overlay_bytes;
 }
 
 enum err state_room(const struct node *n)
@@ -138,7 +138,7 @@ void state_turn(struct node *n)
     if (tables_rest(&s->tables)) {
         actor_poke(&n->kv_actor);
     }
-    if (tables_overlay_bytes(&s->tables) >= OVERLAY_BYTES_DEFAULT ||
+    if (tables_overlay_bytes(&s->tables) >= n->bounds.overlay_bytes ||
         s->log_bytes >= STATE_REPLAY_BYTES) {
         begin(n);
     }

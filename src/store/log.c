@@ -37,6 +37,8 @@ struct log {
     bool failed;
     bool closing; /* no new segment is begun */
     struct log_cache cache;
+    uint64_t cache_bytes_max;
+    uint64_t batch_bytes_max;
     struct log_run *run;
     uint32_t run_count;
     uint32_t run_capacity;
@@ -159,7 +161,7 @@ static struct batch *batch_open(struct log *l, size_t bytes, bool truncates)
 {
     if (!list_empty(&l->queue)) {
         struct batch *b = CONTAINER_OF(l->queue.prev, struct batch, link);
-        bool fits = b->head.entries == 0 || b->head.body_bytes + bytes <= WAL_BATCH_BYTES_MAX;
+        bool fits = b->head.entries == 0 || b->head.body_bytes + bytes <= l->batch_bytes_max;
         bool virgin = b->head.entries == 0 && b->head.flags == 0;
         if (fits && (!truncates || virgin)) {
             return b;
@@ -317,7 +319,7 @@ static void write_done(void *arg)
         l->handler.durable(l->handler.arg, ticket, index, term);
     }
     if (l->cuts == 0) {
-        log_cache_evict(&l->cache, LOG_CACHE_BYTES_MAX, l->durable);
+        log_cache_evict(&l->cache, l->cache_bytes_max, l->durable);
     }
 }
 
@@ -557,8 +559,11 @@ static enum err open_durable(struct log *l, const struct log_options *options,
     struct vote v;
     struct opening o = { .l = l };
     struct wal_found found = { on_batch, &o };
+    uint64_t first = options->segment_bytes != 0 ? options->segment_bytes : WAL_SEGMENT_BYTES_FIRST;
+    l->batch_bytes_max = first / 2 < WAL_BATCH_BYTES_MAX ? first / 2 : WAL_BATCH_BYTES_MAX;
     TRY(open_vote(l, options->votes != NULL ? options->votes : l->dir, &v, diag));
-    TRY(wal_open(&l->wal, l->os, l->dir, l->mem, options->salt, &found, &rec->repaired, diag));
+    TRY(wal_open(&l->wal, l->os, l->dir, l->mem, options->salt, first, &found, &rec->repaired,
+                 diag));
     if (o.e != ERR_OK) {
         return diag_set(diag, o.e, "log: a batch holds records that cannot be read");
     }
@@ -570,9 +575,9 @@ static enum err open_durable(struct log *l, const struct log_options *options,
     rec->term = v.term;
     rec->vote = v.node;
     rec->first = 1;
-    rec->last = o.last;
-    l->durable = o.last;
-    log_cache_init(&l->cache, l->mem, o.last);
+    rec->last = opening.last;
+    l->durable = opening.last;
+    log_cache_init(&l->cache, l->mem, opening.last);
     return ERR_OK;
 }
 
@@ -590,6 +595,7 @@ enum err log_open(struct os *os, struct os_dir *dir, const struct log_options *o
     l->mem = options->mem;
     l->handler = *handler;
     l->in_memory = options->in_memory;
+    l->cache_bytes_max = options->cache_bytes != 0 ? options->cache_bytes : LOG_CACHE_BYTES_MAX;
     list_init(&l->queue);
     os_timer_init(&l->seal_timer, seal_due, l);
     os_timer_init(&l->fill_timer, fill_again, l);

@@ -54,6 +54,9 @@ struct log_options {
     uint64_t salt;        /* drawn with the data directory */
     struct mem *mem;      /* of the cache and the batches; bounds them */
     struct os_dir *votes; /* where the vote is kept, outlives the log; NULL: beside the segments */
+    /* lower bounds than base/limits.h has; 0: those. A segment must hold the largest entry. */
+    uint32_t cache_bytes;
+    uint32_t segment_bytes;
 };
 
 struct log_write {

@@ -70,8 +70,8 @@ enum err wal_fill(struct wal *w, uint64_t segment, uint64_t bytes)
 uint64_t wal_fill_size(const struct wal *w)
 {
     uint64_t twice = w->segment_bytes * 2;
-    if (twice < WAL_SEGMENT_BYTES_FIRST) {
-        return WAL_SEGMENT_BYTES_FIRST; /* the last one was cut short by something */
+    if (twice < w->segment_first) {
+        return w->segment_first; /* the last one was cut short by something */
     }
     return twice < WAL_SEGMENT_BYTES_MAX ? twice : WAL_SEGMENT_BYTES_MAX;
 }
@@ -135,21 +135,23 @@ enum err wal_write(struct wal *w, struct wal_head *h, uint8_t *data, struct wal_
 /* A new log: its first segment, small, so that an empty directory is small. */
 static enum err begin(struct wal *w, struct diag *diag)
 {
-    enum err e = wal_fill(w, 1, WAL_SEGMENT_BYTES_FIRST);
-    e = e == ERR_OK ? segment_use(w, 1, WAL_SEGMENT_BYTES_FIRST) : e;
+    enum err e = wal_fill(w, 1, w->segment_first);
+    e = e == ERR_OK ? segment_use(w, 1, w->segment_first) : e;
     w->next_batch = 1;
-    w->disk_bytes = WAL_SEGMENT_BYTES_FIRST;
+    w->disk_bytes = w->segment_first;
     return e == ERR_OK ? e : diag_set(diag, e, "log: the first segment: %s", err_text(e));
 }
 
 enum err wal_open(struct wal *w, struct os *os, struct os_dir *dir, struct mem *mem, uint64_t salt,
-                  const struct wal_found *found, bool *out_repaired, struct diag *diag)
+                  uint64_t segment_first, const struct wal_found *found, bool *out_repaired,
+                  struct diag *diag)
 {
     memset(w, 0, sizeof *w);
     w->os = os;
     w->dir = dir;
     w->mem = mem;
     w->salt = salt;
+    w->segment_first = segment_first;
     *out_repaired = false;
     wal_index_init(&w->index, mem);
     enum err e = wal_recover(w, found, out_repaired, diag);

@@ -29,8 +29,9 @@ struct wal {
     struct os_file *file; /* of the current segment */
     uint64_t segment;
     uint64_t segment_bytes;
-    uint64_t offset;     /* where the next batch goes */
-    uint64_t next_batch; /* its number, from 1 */
+    uint64_t segment_first; /* size of the first one, and the least of any */
+    uint64_t offset;        /* where the next batch goes */
+    uint64_t next_batch;    /* its number, from 1 */
     uint32_t prev_crc;
 
     /* preparing the next segment, by a worker of its own */
@@ -52,12 +53,14 @@ struct wal_found {
 };
 
 /* wal_open -- recover and be ready to write. Loop, at start.
+ *   in   segment_first  bytes of the first segment, a multiple of WAL_BLOCK_BYTES
  *   out  out_repaired  a torn tail was cut off
  *   err  ERR_CORRUPT, ERR_NEWER_FORMAT, ERR_WRONG_NODE (another directory's batches): nothing was
  *        changed; ERR_IO, ERR_NO_SPACE, ERR_NO_MEMORY; diag tells */
 MUST_CHECK
 enum err wal_open(struct wal *w, struct os *os, struct os_dir *dir, struct mem *mem, uint64_t salt,
-                  const struct wal_found *found, bool *out_repaired, struct diag *diag);
+                  uint64_t segment_first, const struct wal_found *found, bool *out_repaired,
+                  struct diag *diag);
 
 /* wal_close -- close the files. Loop, when no job runs. */
 void wal_close(struct wal *w);
