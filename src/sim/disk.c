@@ -206,6 +206,15 @@ size_t sim_disk_read(const struct sim_disk *d, int file, uint64_t offset, void *
     return n;
 }
 
+static void soil(struct sim_file *f, size_t offset, size_t to)
+{
+    size_t first = offset / SIM_SECTOR_BYTES;
+    size_t end = (to + SIM_SECTOR_BYTES - 1) / SIM_SECTOR_BYTES;
+    memset(f->dirty + first, 1, end - first);
+    f->dirty_first = f->dirty_end == 0 || first < f->dirty_first ? first : f->dirty_first;
+    f->dirty_end = end > f->dirty_end ? end : f->dirty_end;
+}
+
 enum err sim_disk_write(struct sim_disk *d, int file, uint64_t offset, const void *data,
                         size_t count)
 {
@@ -218,9 +227,7 @@ enum err sim_disk_write(struct sim_disk *d, int file, uint64_t offset, const voi
     TRY(sim_disk_op(d, &last));
     TRY(reserve(d, f, to));
     memcpy(f->now + offset, data, count);
-    for (size_t s = (size_t)offset / SIM_SECTOR_BYTES; s <= (to - 1) / SIM_SECTOR_BYTES; s++) {
-        f->dirty[s] = 1;
-    }
+    soil(f, (size_t)offset, to);
     f->now_bytes = to > f->now_bytes ? to : f->now_bytes;
     return end(last);
 }
@@ -233,10 +240,7 @@ enum err sim_disk_truncate(struct sim_disk *d, int file, uint64_t bytes)
     TRY(reserve(d, f, (size_t)bytes));
     if (bytes < f->now_bytes) {
         memset(f->now + bytes, 0, f->now_bytes - (size_t)bytes);
-        for (size_t s = (size_t)bytes / SIM_SECTOR_BYTES; s * SIM_SECTOR_BYTES < f->now_bytes;
-             s++) {
-            f->dirty[s] = 1;
-        }
+        soil(f, (size_t)bytes, f->now_bytes);
     }
     f->now_bytes = (size_t)bytes;
     return end(last);
@@ -248,13 +252,14 @@ enum err sim_disk_sync(struct sim_disk *d, int file)
     bool last = false;
     TRY(sim_disk_op(d, &last));
     if (!last) {
-        for (size_t s = 0; s < f->capacity / SIM_SECTOR_BYTES; s++) {
+        for (size_t s = f->dirty_first; s < f->dirty_end; s++) {
             if (f->dirty[s] != 0) {
                 memcpy(f->safe + s * SIM_SECTOR_BYTES, f->now + s * SIM_SECTOR_BYTES,
                        SIM_SECTOR_BYTES);
                 f->dirty[s] = 0;
             }
         }
+        f->dirty_end = 0;
         f->safe_bytes = f->now_bytes;
     }
     return end(last);
@@ -279,16 +284,16 @@ static void file_survive(struct sim_disk *d, struct sim_file *f)
 {
     bool resized = f->now_bytes != f->safe_bytes && prng_below(&d->prng, 2) == 0;
     size_t bytes = resized ? f->now_bytes : f->safe_bytes;
-    for (size_t s = 0; s < f->capacity / SIM_SECTOR_BYTES; s++) {
+    for (size_t s = f->dirty_first; s < f->dirty_end; s++) {
         if (f->dirty[s] != 0) {
             sector_survive(d, f, s);
             f->dirty[s] = 0;
+            memcpy(f->now + s * SIM_SECTOR_BYTES, f->safe + s * SIM_SECTOR_BYTES, SIM_SECTOR_BYTES);
         }
     }
+    f->dirty_end = 0;
     memset(f->safe + bytes, 0, f->capacity - bytes);
-    if (f->capacity > 0) {
-        memcpy(f->now, f->safe, f->capacity);
-    }
+    memset(f->now + bytes, 0, f->capacity - bytes);
     f->now_bytes = bytes;
     f->safe_bytes = bytes;
 }

@@ -29,7 +29,9 @@ struct sim_file {
     uint32_t users; /* names and open handles */
     uint8_t *now;
     uint8_t *safe;
-    uint8_t *dirty; /* one a sector */
+    uint8_t *dirty;     /* one a sector */
+    size_t dirty_first; /* sectors outside first..end-1 are clean */
+    size_t dirty_end;   /* 0: all are */
     size_t now_bytes;
     size_t safe_bytes;
     size_t capacity; /* of both versions, whole sectors */

@@ -4,14 +4,19 @@
 #include "base/panic.h"
 
 enum {
-    SIM_START_NS = 1000000000
+    SIM_START_NS = 1000000000,
+    SIM_JOB_NS_MIN = 20 * 1000,
+    SIM_JOB_NS_MAX = 500 * 1000,
+    SIM_TELL_NS_MAX = 20 * 1000 /* from the end of a job until the loop hears of it */
 };
 
+/* One job at a time: it runs at at_ns, then its end is told at at_ns. */
 struct sim_worker {
     struct os_worker base;
     struct list link;
-    struct list jobs;
-    struct list finished;
+    struct list jobs; /* the first one is at work */
+    bool ran;
+    uint64_t at_ns;
 };
 
 struct sim_waker {
@@ -32,6 +37,12 @@ static struct sim_loop *loop_of(struct os *os)
 static uint64_t now(struct os *os)
 {
     return loop_of(os)->now_ns;
+}
+
+static uint64_t wall(struct os *os)
+{
+    const struct sim_loop *l = loop_of(os);
+    return l->now_ns + (uint64_t)l->wall_shift_ns;
 }
 
 static void entropy(struct os *os, void *out, size_t count)
@@ -95,6 +106,11 @@ static void waker_close(struct os_waker *base)
 
 /* ---- workers ---- */
 
+static struct sim_worker *worker_of(struct os_worker *base)
+{
+    return CONTAINER_OF(base, struct sim_worker, base);
+}
+
 static enum err worker_open(struct os *os, const char *name, struct os_worker **out)
 {
     struct sim_worker *w = mem_alloc(loop_of(os)->mem, sizeof *w);
@@ -102,17 +118,103 @@ static enum err worker_open(struct os *os, const char *name, struct os_worker **
     if (w == NULL) {
         return ERR_NO_MEMORY;
     }
-    w->base.os = os;
+    *w = (struct sim_worker){ .base = { os } };
     list_init(&w->jobs);
-    list_init(&w->finished);
     list_push_back(&loop_of(os)->workers, &w->link);
     *out = &w->base;
     return ERR_OK;
 }
 
+static void job_begin(struct sim_worker *w)
+{
+    struct sim_loop *l = loop_of(w->base.os);
+    uint64_t span = l->job_ns_max - l->job_ns_min + 1;
+    w->ran = false;
+    w->at_ns = l->now_ns + l->job_ns_min + prng_below(&l->prng, span);
+}
+
 static void worker_submit(struct os_worker *base, struct os_job *job)
 {
-    list_push_back(&CONTAINER_OF(base, struct sim_worker, base)->jobs, &job->link);
+    struct sim_worker *w = worker_of(base);
+    bool idle = list_empty(&w->jobs);
+    list_push_back(&w->jobs, &job->link);
+    if (idle) {
+        job_begin(w);
+    }
+}
+
+/* The job at work runs, or its end is told; the next one begins. */
+static void worker_step(struct sim_worker *w)
+{
+    struct os_job *job = CONTAINER_OF(w->jobs.next, struct os_job, link);
+    struct sim_loop *l = loop_of(w->base.os);
+    if (!w->ran) {
+        job->run(job->arg);
+        w->ran = true;
+        w->at_ns = l->now_ns + prng_below(&l->prng, SIM_TELL_NS_MAX);
+        return;
+    }
+    list_remove(&job->link);
+    if (!list_empty(&w->jobs)) {
+        job_begin(w);
+    }
+    job->done(job->arg);
+}
+
+/* When the job at work goes on; UINT64_MAX: there is none. */
+static uint64_t worker_next(const struct sim_loop *l, const struct sim_worker *w)
+{
+    if (list_empty(&w->jobs)) {
+        return UINT64_MAX;
+    }
+    bool stuck = !w->ran && w->at_ns < l->stuck_until_ns;
+    return stuck ? l->stuck_until_ns : w->at_ns;
+}
+
+static void worker_close(struct os_worker *base)
+{
+    struct sim_worker *w = worker_of(base);
+    while (!list_empty(&w->jobs)) { /* ends: a closer submits no more */
+        worker_step(w);
+    }
+    list_remove(&w->link);
+    mem_free(loop_of(base->os)->mem, w);
+}
+
+/* ---- one turn ---- */
+
+static void wakers_run(struct sim_loop *l)
+{
+    struct list *node = l->wakers.next;
+    while (node != &l->wakers) {
+        struct sim_waker *w = CONTAINER_OF(node, struct sim_waker, link);
+        node = node->next;
+        if (w->pending) {
+            w->pending = false;
+            w->fn(w->arg);
+        }
+    }
+}
+
+static void workers_run(struct sim_loop *l)
+{
+    LIST_EACH(node, &l->workers) {
+        struct sim_worker *w = CONTAINER_OF(node, struct sim_worker, link);
+        if (worker_next(l, w) <= l->now_ns) {
+            worker_step(w);
+        }
+    }
+}
+
+static void timers_run(struct sim_loop *l)
+{
+    struct heap_item *item = heap_min(&l->timers);
+    while (item != NULL && item->key <= l->now_ns) {
+        struct os_timer *t = CONTAINER_OF(item, struct os_timer, item);
+        heap_remove(&l->timers, item);
+        t->fn(t->arg, l->now_ns);
+        item = heap_min(&l->timers);
+    }
 }
 
 static struct os_job *take(struct list *from)
@@ -122,123 +224,64 @@ static struct os_job *take(struct list *from)
     return job;
 }
 
-static bool worker_runs(struct sim_worker *w)
-{
-    if (list_empty(&w->jobs)) {
-        return false;
-    }
-    struct os_job *job = take(&w->jobs);
-    job->run(job->arg);
-    list_push_back(&w->finished, &job->link);
-    return true;
-}
-
-static bool worker_tells(struct sim_worker *w)
-{
-    if (list_empty(&w->finished)) {
-        return false;
-    }
-    struct os_job *job = take(&w->finished);
-    job->done(job->arg);
-    return true;
-}
-
-static void worker_close(struct os_worker *base)
-{
-    struct sim_worker *w = CONTAINER_OF(base, struct sim_worker, base);
-    while (worker_runs(w) || worker_tells(w)) { /* ends: a closer submits no more */
-    }
-    list_remove(&w->link);
-    mem_free(loop_of(base->os)->mem, w);
-}
-
-/* ---- one turn ---- */
-
-static bool wakers_turn(struct sim_loop *l)
-{
-    struct list *node = l->wakers.next;
-    bool did = false;
-    while (node != &l->wakers) {
-        struct sim_waker *w = CONTAINER_OF(node, struct sim_waker, link);
-        node = node->next;
-        if (w->pending) {
-            w->pending = false;
-            did = true;
-            w->fn(w->arg);
-        }
-    }
-    return did;
-}
-
-/* One step of one worker, whichever chance names first. */
-static bool workers_turn(struct sim_loop *l)
-{
-    uint32_t count = 0;
-    for (struct list *n = l->workers.next; n != &l->workers; n = n->next) {
-        count++;
-    }
-    if (count == 0) {
-        return false;
-    }
-    uint64_t skip = prng_below(&l->prng, count);
-    struct list *node = l->workers.next;
-    for (; skip > 0; skip--) {
-        node = node->next;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        struct sim_worker *w = CONTAINER_OF(node, struct sim_worker, link);
-        bool tells = prng_below(&l->prng, 2) == 0;
-        if (tells ? worker_tells(w) || worker_runs(w) : worker_runs(w) || worker_tells(w)) {
-            return true;
-        }
-        node = node->next == &l->workers ? l->workers.next : node->next;
-    }
-    return false;
-}
-
-static bool hooks_turn(struct sim_loop *l)
+/* What a hook asks for belongs to the next turn. */
+static void hooks_run(struct sim_loop *l)
 {
     struct list batch;
     list_init(&batch);
     while (!list_empty(&l->hooks)) {
         list_push_back(&batch, &take(&l->hooks)->link);
     }
-    bool did = !list_empty(&batch);
     while (!list_empty(&batch)) {
         struct os_job *hook = take(&batch);
         hook->run(hook->arg);
     }
-    return did;
 }
 
-static bool timers_turn(struct sim_loop *l, bool jump)
+uint64_t sim_loop_next(const struct sim_loop *l)
 {
-    struct heap_item *item = heap_min(&l->timers);
-    if (item == NULL || (item->key > l->now_ns && !jump)) {
-        return false;
+    uint64_t at = UINT64_MAX;
+    const struct heap_item *timer = heap_min(&l->timers);
+    if (!list_empty(&l->hooks)) {
+        return l->now_ns;
     }
-    l->now_ns = item->key > l->now_ns ? item->key : l->now_ns;
-    heap_remove(&l->timers, item);
-    struct os_timer *t = CONTAINER_OF(item, struct os_timer, item);
-    t->fn(t->arg, l->now_ns);
-    return true;
+    LIST_EACH(node, (struct list *)&l->wakers) {
+        if (CONTAINER_OF(node, struct sim_waker, link)->pending) {
+            return l->now_ns;
+        }
+    }
+    LIST_EACH(node, (struct list *)&l->workers) {
+        uint64_t next = worker_next(l, CONTAINER_OF(node, struct sim_worker, link));
+        at = next < at ? next : at;
+    }
+    at = timer != NULL && timer->key < at ? timer->key : at;
+    return at > l->now_ns ? at : l->now_ns;
+}
+
+void sim_loop_run(struct sim_loop *l, uint64_t at_ns)
+{
+    l->now_ns = at_ns > l->now_ns ? at_ns : l->now_ns;
+    wakers_run(l);
+    workers_run(l);
+    timers_run(l);
+    hooks_run(l);
 }
 
 bool sim_turn(struct sim_loop *l)
 {
-    l->now_ns += 1000; /* nothing takes no time */
-    bool did = wakers_turn(l);
-    did = workers_turn(l) || did;
-    did = timers_turn(l, false) || did;
-    did = hooks_turn(l) || did;
-    return did || timers_turn(l, true);
+    uint64_t at = sim_loop_next(l);
+    if (at == UINT64_MAX) {
+        return false;
+    }
+    sim_loop_run(l, at > l->now_ns ? at : l->now_ns + 1000); /* nothing takes no time */
+    return true;
 }
 
 /* ---- the table; sockets are not played ---- */
 
 static const struct os_table sim_table = {
     .now = now,
-    .wall = now,
+    .wall = wall,
     .entropy = entropy,
     .timer_set = timer_set,
     .timer_cancel = timer_cancel,
@@ -276,6 +319,8 @@ void sim_loop_init(struct sim_loop *l, struct mem *mem, struct sim_disk *disk, u
     l->mem = mem;
     l->disk = disk;
     l->now_ns = SIM_START_NS;
+    l->job_ns_min = SIM_JOB_NS_MIN;
+    l->job_ns_max = SIM_JOB_NS_MAX;
     prng_seed(&l->prng, seed);
     heap_init(&l->timers, mem, SIM_TIMERS_MAX);
     list_init(&l->hooks);

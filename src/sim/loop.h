@@ -1,12 +1,14 @@
 /* sim/loop.h -- a machine whose time, chance, files and threads are played: os/io.h's other side.
  *
- * Shape:      sim_turn does one thing that could happen now: a worker's job, the end of one, a
- *             wake-up, a timer; when nothing is left to do, the clock jumps to the next timer
+ * Shape:      sim_loop_next says when something can happen, sim_loop_run lets it happen: wake-ups,
+ *             a worker's job or the end of one, timers, then the turn's hooks. sim_turn jumps from
+ *             one to the next and is all that a machine alone needs.
  * Invariants: the same seed and the same calls give the same run
  * Owns:       handles until their close; the disk is the caller's and outlives any number of
  *             machines
- * Thread:     one; a worker's job runs inside sim_turn
- * Why:        no sockets yet: what needs them is driven over net/mem_link.h
+ * Thread:     one; a worker's job runs inside sim_loop_run
+ * Why:        a job happens as a whole at the end of its time: what a disk may do meanwhile is the
+ *             disk's affair (sim/disk.h)
  */
 #ifndef SIM_LOOP_H
 #define SIM_LOOP_H
@@ -19,6 +21,10 @@ struct sim_loop {
     struct mem *mem;
     struct sim_disk *disk;
     uint64_t now_ns;
+    int64_t wall_shift_ns; /* the wall clock is so far from the other one */
+    uint64_t job_ns_min;   /* how long a worker's job takes */
+    uint64_t job_ns_max;
+    uint64_t stuck_until_ns; /* the disk hangs: no job ends before */
     struct prng prng;
     struct heap timers;
     struct list hooks;
@@ -37,7 +43,15 @@ void sim_loop_init(struct sim_loop *l, struct mem *mem, struct sim_disk *disk, u
 /* sim_loop_done -- every handle must be closed. */
 void sim_loop_done(struct sim_loop *l);
 
-/* sim_turn -- false when nothing can ever happen without a call from outside. */
+/* sim_loop_next -- when something can happen, at least now_ns; UINT64_MAX: never without a call
+ * from outside. */
+uint64_t sim_loop_next(const struct sim_loop *l);
+
+/* sim_loop_run -- the clock is at_ns now (never back): all that is due happens, once. */
+void sim_loop_run(struct sim_loop *l, uint64_t at_ns);
+
+/* sim_turn -- jump to what is next; false when nothing can ever happen without a call from
+ * outside. */
 bool sim_turn(struct sim_loop *l);
 
 /* ---- files.c: rows of the table in loop.c; their cards are in os/io.h ---- */
