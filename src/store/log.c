@@ -575,9 +575,9 @@ static enum err open_durable(struct log *l, const struct log_options *options,
     rec->term = v.term;
     rec->vote = v.node;
     rec->first = 1;
-    rec->last = opening.last;
-    l->durable = opening.last;
-    log_cache_init(&l->cache, l->mem, opening.last);
+    rec->last = o.last;
+    l->durable = o.last;
+    log_cache_init(&l->cache, l->mem, o.last);
     return ERR_OK;
 }
 

@@ -78,7 +78,9 @@ static struct rig *rig_new(void)
 
 static void rig_open(struct rig *r)
 {
-    struct node_options o = { &r->config, &r->logger, on_failed, r };
+    struct node_options o = {
+        .config = &r->config, .logger = &r->logger, .failed = on_failed, .arg = r
+    };
     struct diag diag = { 0 };
     enum err e = node_open(r->l.os, &o, &r->node, &diag);
     if (e != ERR_OK) {
