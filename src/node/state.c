@@ -23,7 +23,9 @@ static void flushed(void *arg, enum err e, uint64_t took_ns)
         s->flushed = s->flushing;
         metrics_add(&n->metrics, METRICS_FLUSHES, 1);
         metrics_observe(&n->metrics, METRICS_FLUSH_LATENCY, took_ns);
-        actor_poke(&n->kv_actor); /* it may have waited for this */
+        if (!n->dead) { /* at the end of a node its actors go first */
+            actor_poke(&n->kv_actor); /* it may have waited for this */
+        }
     } else if (e == ERR_NO_SPACE) {
         n->disk_full = true; /* the watch of the disk clears it */
         logger_log(n->logger, LOGGER_ERROR, "no space for the state machine, will try again");
