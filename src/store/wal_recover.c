@@ -173,13 +173,10 @@ static enum err cut_tail(struct scan *s, uint64_t from, bool *out_cut)
     uint8_t chunk[RECOVER_SCAN_BYTES / 16];
     for (uint64_t offset = from; offset < s->file_bytes; offset += sizeof chunk) {
         bool whole = false;
-        bool dirty = false;
         uint64_t left = s->file_bytes - offset;
         size_t n = left < sizeof chunk ? (size_t)left : sizeof chunk;
         TRY(read_at(s, offset, chunk, n, &whole));
-        for (size_t i = 0; i < n && !dirty; i++) {
-            dirty = chunk[i] != 0;
-        }
+        bool dirty = n > 0 && (chunk[0] != 0 || memcmp(chunk, chunk + 1, n - 1) != 0);
         if (dirty) {
             TRY(wal_zero(s->file, offset,
                          (n + WAL_BLOCK_BYTES - 1) / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES));
