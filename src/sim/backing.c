@@ -58,6 +58,9 @@ static enum err write_rows(struct backing *base, const struct backing_batch *bat
     struct sim_backing *b = of(base);
     bool last = false;
     if (b->disk != NULL) {
+        if (b->disk->full) {
+            return ERR_NO_SPACE;
+        }
         TRY(sim_disk_op(b->disk, &last));
     }
     if (last && prng_below(&b->disk->prng, 2) == 0) {

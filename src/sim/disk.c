@@ -113,7 +113,7 @@ enum err sim_disk_create(struct sim_disk *d, const char *name, int *out_file)
     while (file < SIM_FILES_MAX && d->file[file].users > 0) {
         file++;
     }
-    if (n == NULL || file == SIM_FILES_MAX) {
+    if (n == NULL || file == SIM_FILES_MAX || d->full) {
         return ERR_NO_SPACE;
     }
     TRY(sim_disk_op(d, &last));
@@ -224,6 +224,9 @@ enum err sim_disk_write(struct sim_disk *d, int file, uint64_t offset, const voi
     if (count == 0) {
         return ERR_OK;
     }
+    if (d->full && to > f->now_bytes) {
+        return ERR_NO_SPACE;
+    }
     TRY(sim_disk_op(d, &last));
     TRY(reserve(d, f, to));
     memcpy(f->now + offset, data, count);
@@ -265,6 +268,52 @@ enum err sim_disk_sync(struct sim_disk *d, int file)
     return end(last);
 }
 
+/* ---- rot ---- */
+
+enum {
+    ROT_DISTANCE_BYTES =
+        64 * 1024 /* from the newest bytes: later ones tell that these were there */
+};
+
+static bool ends_in(const char *name, const char *suffix)
+{
+    size_t n = strlen(name);
+    size_t s = strlen(suffix);
+    return n >= s && strcmp(name + n - s, suffix) == 0;
+}
+
+static size_t used_bytes(const struct sim_file *f)
+{
+    size_t used = f->safe_bytes;
+    while (used > 0 && f->safe[used - 1] == 0) {
+        used--;
+    }
+    return used;
+}
+
+bool sim_disk_rot(struct sim_disk *d, const char *suffix, uint64_t seed)
+{
+    struct prng p;
+    int at[SIM_NAMES_MAX];
+    uint32_t count = 0;
+    prng_seed(&p, seed);
+    for (int i = 0; i < SIM_NAMES_MAX; i++) {
+        bool fits = d->name[i].safe >= 0 && ends_in(d->name[i].name, suffix);
+        if (fits && used_bytes(&d->file[d->name[i].safe]) > ROT_DISTANCE_BYTES) {
+            at[count++] = d->name[i].safe;
+        }
+    }
+    if (count == 0) {
+        return false;
+    }
+    struct sim_file *f = &d->file[at[prng_below(&p, count)]];
+    size_t byte = (size_t)prng_below(&p, used_bytes(f) - ROT_DISTANCE_BYTES);
+    uint8_t bit = (uint8_t)(1u << prng_below(&p, 8));
+    f->safe[byte] ^= bit;
+    f->now[byte] ^= bit;
+    return true;
+}
+
 /* ---- the crash ---- */
 
 /* Old, new, or some of each: a sector of its own accord is torn rarely, but it is. */
@@ -292,8 +341,9 @@ static void file_survive(struct sim_disk *d, struct sim_file *f)
         }
     }
     f->dirty_end = 0;
-    memset(f->safe + bytes, 0, f->capacity - bytes);
-    memset(f->now + bytes, 0, f->capacity - bytes);
+    size_t end = f->now_bytes > f->safe_bytes ? f->now_bytes : f->safe_bytes;
+    memset(f->safe + bytes, 0, end - bytes); /* behind the end both are zero in any case */
+    memset(f->now + bytes, 0, end - bytes);
     f->now_bytes = bytes;
     f->safe_bytes = bytes;
 }

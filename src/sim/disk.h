@@ -53,6 +53,7 @@ struct sim_disk {
     uint64_t fault_at; /* 0: never; this operation alone fails, with fault */
     enum err fault;
     bool down;
+    bool full; /* nothing may grow */
 };
 
 /* sim_disk_init, sim_disk_done -- an empty disk; the seed decides what survives a crash. */
@@ -95,6 +96,10 @@ MUST_CHECK
 enum err sim_disk_truncate(struct sim_disk *d, int file, uint64_t bytes);
 MUST_CHECK
 enum err sim_disk_sync(struct sim_disk *d, int file);
+
+/* sim_disk_rot -- flip one bit, drawn, of what is safe in a file whose name ends in suffix, well
+ * before the end of what was written to it; false: there is no such place. */
+bool sim_disk_rot(struct sim_disk *d, const char *suffix, uint64_t seed);
 
 /* sim_disk_hold, sim_disk_release -- an open handle keeps its file. */
 void sim_disk_hold(struct sim_disk *d, int file);

@@ -101,8 +101,7 @@ enum err sim_dir_sync(struct os_dir *d)
 
 enum err sim_dir_space(struct os_dir *d, struct os_space *out)
 {
-    (void)d;
-    *out = (struct os_space){ 1ull << 40, 1ull << 39 };
+    *out = (struct os_space){ 1ull << 40, disk_of(d->os)->full ? 1ull << 34 : 1ull << 39 };
     return ERR_OK;
 }
 

@@ -1,0 +1,88 @@
+/* sim/artifact.c -- the fields of a run, as JSON. Texts are our own and need no escapes but quotes. */
+#include "sim/artifact.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+static void put_text(FILE *f, const char *text)
+{
+    fputc('"', f);
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\') {
+            fputc('\\', f);
+        }
+        fputc((unsigned char)*text < ' ' ? ' ' : *text, f);
+    }
+    fputc('"', f);
+}
+
+static void put_events(FILE *f, const struct sim_story *s)
+{
+    uint64_t shown = s->count < SIM_STORY_EVENTS ? s->count : SIM_STORY_EVENTS;
+    fputs("  \"events\": [\n", f);
+    for (uint64_t i = s->count - shown; i < s->count; i++) {
+        const struct sim_story_event *e = &s->event[i % SIM_STORY_EVENTS];
+        fprintf(f,
+                "    {\"event\": %" PRIu64 ", \"ns\": %" PRIu64 ", \"node\": %" PRIu64
+                ", \"what\": ",
+                e->number, e->at_ns, e->node);
+        put_text(f, e->what);
+        fprintf(f, ", \"a\": %" PRIu64 ", \"b\": %" PRIu64 "}%s\n", e->a, e->b,
+                i + 1 < s->count ? "," : "");
+    }
+    fputs("  ],\n", f);
+}
+
+static void put_metrics(FILE *f, const struct sim_world *w, const struct sim_outcome *o)
+{
+    const struct sim_clients *c = &w->clients;
+    fprintf(f,
+            "  \"metrics\": {\"nodes\": %u, \"events\": %" PRIu64 ", \"virtual_ns\": %" PRIu64
+            ", \"elections\": %" PRIu64 ", \"frames\": %" PRIu64 ", \"frames_lost\": %" PRIu64
+            ", \"writes\": %" PRIu64 ", \"writes_failed\": %" PRIu64
+            ", \"writes_unknown\": %" PRIu64 ", \"reads\": %" PRIu64 ", \"reads_failed\": %" PRIu64
+            ", \"history_undecided\": %s,\n",
+            o->nodes, o->events, o->virtual_ns, o->leaders, w->net.frames, w->net.lost,
+            c->writes_ok, c->writes_failed, c->writes_unknown, c->reads_ok, c->reads_failed,
+            o->undecided ? "true" : "false");
+    fputs("    \"faults\": {", f);
+    for (int i = 0; i < SIM_FAULT_COUNT; i++) {
+        fprintf(f, "%s\"%s\": %" PRIu64, i > 0 ? ", " : "", sim_fault_name((enum sim_fault_class)i),
+                w->faults.injected[i]);
+    }
+    fputs("}},\n", f);
+}
+
+void sim_artifact_write(const struct sim_world *w, const struct sim_outcome *o, const char *dir)
+{
+    char path[1024];
+    char id[64];
+    char when[32];
+    time_t now = time(NULL);
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    snprintf(id, sizeof id, "sim-%" PRIu64 "-%016" PRIx64, w->options.seed, o->hash);
+    snprintf(path, sizeof path, "%s/%s.json", dir, id);
+    FILE *f = fopen(path, "w");
+    if (f == NULL) {
+        fprintf(stderr, "aspen-sim: cannot write %s\n", path);
+        return;
+    }
+    fprintf(f,
+            "{\n  \"run_id\": \"%s\",\n  \"timestamp\": \"%s\",\n  \"seed\": %" PRIu64
+            ",\n  \"test\": ",
+            id, when, w->options.seed);
+    put_text(f, w->options.quic ? "aspen-sim --quic" : "aspen-sim");
+    fputs(",\n", f);
+    put_events(f, &w->story);
+    put_metrics(f, w, o);
+    fprintf(f, "  \"status\": \"%s\",\n  \"error\": ", o->failed ? "failed" : "passed");
+    if (o->failed) {
+        put_text(f, o->failure);
+    } else {
+        fputs("null", f);
+    }
+    fprintf(f, ",\n  \"duration_ms\": %" PRIu64 "\n}\n", o->real_ns / SIM_MS);
+    fclose(f);
+}

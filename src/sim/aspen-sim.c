@@ -1,0 +1,23 @@
+/* sim/aspen-sim.c -- the program: one seed, or seeds without end.
+ *
+ * Why: its main lives here because cmd must not know the simulator
+ */
+#include "sim/options.h"
+#include "sim/run.h"
+
+#include <malloc.h>
+
+enum {
+    SIM_MAP_BYTES = 256 * 1024 /* a life's large tables come as zero pages, and go as a whole */
+};
+
+int main(int argc, char **argv)
+{
+    struct sim_request request;
+    int code = sim_options_parse(argc, argv, &request);
+    if (code >= 0) {
+        return code;
+    }
+    mallopt(M_MMAP_THRESHOLD, SIM_MAP_BYTES);
+    return sim_run(&request);
+}

@@ -1,0 +1,531 @@
+/* sim/fault.c -- drawing classes and moments, and doing what each class says. */
+#include "sim/fault.h"
+
+#include "base/panic.h"
+#include "sim/world.h"
+
+#define FAULT_RESTART_NS (5 * SIM_S) /* mean of how long a node is down */
+
+static const char *const fault_names[] = {
+#define FAULT_TEXT(name, text) text,
+    SIM_FAULTS(FAULT_TEXT)
+#undef FAULT_TEXT
+};
+static_assert(SIM_FAULT_COUNT <= 32, "a set of classes fits 32 bits");
+
+const char *sim_fault_name(enum sim_fault_class class)
+{
+    return fault_names[class];
+}
+
+enum sim_fault_class sim_fault_find(const char *name)
+{
+    int i = 0;
+    while (i < SIM_FAULT_COUNT && strcmp(fault_names[i], name) != 0) {
+        i++;
+    }
+    return (enum sim_fault_class)i;
+}
+
+static struct sim_host *any_host(struct sim_faults *f)
+{
+    return &f->world->host[prng_below(&f->prng, f->world->node_count)];
+}
+
+static uint64_t length(struct sim_faults *f)
+{
+    return sim_wait(&f->prng, f->length_ns);
+}
+
+/* A later moment of this fault; it knows a host (a) and numbers (b, n). */
+static struct sim_event *later(struct sim_faults *f, uint64_t wait_ns, sim_event_fn fn, uint32_t a)
+{
+    struct sim_event *e = sim_world_at(f->world, f->world->now_ns + wait_ns, fn);
+    e->a = a;
+    return e;
+}
+
+/* ---- processes ---- */
+
+static void start_due(struct sim_world *w, struct sim_event *e)
+{
+    if (!w->faults.over) {
+        sim_host_start(&w->host[e->a]);
+    }
+}
+
+static void start_later(struct sim_faults *f, uint32_t host)
+{
+    later(f, sim_wait(&f->prng, FAULT_RESTART_NS), start_due, host);
+}
+
+static void crash(struct sim_faults *f)
+{
+    struct sim_host *h = any_host(f);
+    sim_host_crash(h);
+    start_later(f, h->index);
+}
+
+/* Its end comes at some effect from now; later on it is started whatever came of it. */
+static void crash_inside(struct sim_faults *f)
+{
+    struct sim_host *h = any_host(f);
+    sim_host_crash_soon(h, sim_between(&f->prng, 1, 40));
+    later(f, 20 * SIM_S, start_due, h->index);
+}
+
+static void crash_all(struct sim_faults *f)
+{
+    for (uint32_t i = 0; i < f->world->node_count; i++) {
+        sim_host_crash(&f->world->host[i]);
+        start_later(f, i);
+    }
+}
+
+static void stop(struct sim_faults *f)
+{
+    struct sim_host *h = any_host(f);
+    sim_host_stop(h);
+    start_later(f, h->index);
+}
+
+static void pause_host(struct sim_faults *f)
+{
+    struct sim_host *h = any_host(f);
+    sim_host_pause(h, f->world->now_ns + length(f));
+}
+
+static void quick_due(struct sim_world *w, struct sim_event *e)
+{
+    w->host[e->a].turn_ns = 1000;
+}
+
+static void slow(struct sim_faults *f)
+{
+    struct sim_host *h = any_host(f);
+    h->turn_ns = sim_between(&f->prng, 1, 100) * SIM_MS;
+    later(f, length(f), quick_due, h->index);
+}
+
+/* ---- clocks ---- */
+
+static void rate(struct sim_faults *f)
+{
+    sim_host_rate(any_host(f), (uint32_t)sim_between(&f->prng, 922, 1126)); /* 0.9 to 1.1 */
+}
+
+static void jump(struct sim_faults *f)
+{
+    sim_host_jump(any_host(f), sim_wait(&f->prng, 5 * SIM_S));
+}
+
+static void wall(struct sim_faults *f)
+{
+    struct sim_host *h = any_host(f);
+    int64_t by = (int64_t)prng_below(&f->prng, 7200 * SIM_S) - (int64_t)(3600 * SIM_S);
+    h->loop.wall_shift_ns = by;
+}
+
+/* ---- the network ---- */
+
+static void heal_due(struct sim_world *w, struct sim_event *e)
+{
+    if (!w->faults.over) { /* the end game has its own cuts */
+        sim_net_heal(&w->net, e->a, e->b);
+    }
+}
+
+static void cut(struct sim_faults *f, uint32_t from, uint32_t to, uint64_t ns)
+{
+    if (from != to) {
+        sim_net_cut(&f->world->net, from, to);
+        later(f, ns, heal_due, from)->b = to;
+    }
+}
+
+static void cut_both(struct sim_faults *f, uint32_t a, uint32_t b, uint64_t ns)
+{
+    cut(f, a, b, ns);
+    cut(f, b, a, ns);
+}
+
+static void isolate(struct sim_faults *f, uint32_t host)
+{
+    uint64_t ns = length(f);
+    for (uint32_t i = 0; i < f->world->node_count; i++) {
+        cut_both(f, host, i, ns);
+    }
+}
+
+static void isolate_leader(struct sim_faults *f)
+{
+    for (uint32_t i = 0; i < f->world->node_count; i++) {
+        const struct sim_seen *s = &f->world->judge.seen[i];
+        if (s->alive && s->role == RAFT_LEADER) {
+            isolate(f, i);
+            return;
+        }
+    }
+}
+
+/* Two groups by the bits of a drawn number; bridge sees both. */
+static void halves(struct sim_faults *f, uint32_t bridge)
+{
+    uint64_t side = prng_next(&f->prng);
+    uint64_t ns = length(f);
+    for (uint32_t a = 0; a < f->world->node_count; a++) {
+        for (uint32_t b = 0; b < a; b++) {
+            bool apart = (side >> a & 1u) != (side >> b & 1u);
+            if (apart && a != bridge && b != bridge) {
+                cut_both(f, a, b, ns);
+            }
+        }
+    }
+}
+
+static void ring(struct sim_faults *f)
+{
+    uint32_t n = f->world->node_count;
+    uint64_t ns = length(f);
+    for (uint32_t a = 0; a < n; a++) {
+        for (uint32_t b = 0; b < a; b++) {
+            if (a - b != 1 && a - b != n - 1) {
+                cut_both(f, a, b, ns);
+            }
+        }
+    }
+}
+
+static void half_dead(struct sim_faults *f, bool mute)
+{
+    uint32_t host = any_host(f)->index;
+    uint64_t ns = length(f);
+    for (uint32_t i = 0; i < f->world->node_count; i++) {
+        cut(f, mute ? host : i, mute ? i : host, ns);
+    }
+}
+
+static void flap(struct sim_faults *f)
+{
+    uint32_t a = any_host(f)->index;
+    uint32_t b = any_host(f)->index;
+    uint64_t period = sim_between(&f->prng, 20, 2000) * SIM_MS;
+    uint64_t times = sim_between(&f->prng, 2, 20);
+    for (uint64_t i = 0; i < times && a != b; i++) {
+        sim_net_cut(&f->world->net, a, b);
+        sim_net_cut(&f->world->net, b, a);
+        later(f, i * period + period / 2, heal_due, a)->b = b;
+        later(f, i * period + period / 2, heal_due, b)->b = a;
+    }
+}
+
+static void break_some(struct sim_faults *f)
+{
+    for (uint32_t a = 0; a < f->world->node_count; a++) {
+        for (uint32_t b = 0; b < a; b++) {
+            if (sim_chance(&f->prng, 2)) {
+                sim_net_break(&f->world->net, a, b);
+            }
+        }
+    }
+}
+
+static void clog_some(struct sim_faults *f)
+{
+    uint32_t host = any_host(f)->index;
+    uint64_t until = f->world->now_ns + length(f);
+    for (uint32_t i = 0; i < f->world->node_count; i++) {
+        if (sim_chance(&f->prng, 2)) {
+            f->world->net.clogged_ns[host][i] = until;
+        }
+        if (sim_chance(&f->prng, 2)) {
+            f->world->net.clogged_ns[i][host] = until;
+        }
+    }
+}
+
+static void calm_due(struct sim_world *w, struct sim_event *e)
+{
+    struct sim_quality *q = &w->net.quality;
+    if (e->b != 0) {
+        q->drop = q->twice = q->reorder = q->replay = q->truncate = q->refuse = 0;
+    } else {
+        q->latency_ns = 200 * 1000;
+        q->jitter_ns = 300 * 1000;
+    }
+}
+
+static void loss(struct sim_faults *f)
+{
+    struct sim_quality *q = &f->world->net.quality;
+    uint32_t *chances[] = {
+        &q->drop, &q->twice, &q->reorder, &q->replay, &q->truncate, &q->refuse
+    };
+    for (size_t i = 0; i < sizeof chances / sizeof chances[0]; i++) {
+        *chances[i] = sim_chance(&f->prng, 2) ? (uint32_t)sim_between(&f->prng, 2, 100) : 0;
+    }
+    later(f, length(f), calm_due, 0)->b = 1;
+}
+
+static void latency(struct sim_faults *f)
+{
+    struct sim_quality *q = &f->world->net.quality;
+    q->latency_ns = sim_between(&f->prng, 1, 50) * SIM_MS;
+    q->jitter_ns = sim_between(&f->prng, 1, 100) * SIM_MS;
+    later(f, length(f), calm_due, 0);
+}
+
+/* ---- disks ---- */
+
+static void disk_quick_due(struct sim_world *w, struct sim_event *e)
+{
+    w->host[e->a].loop.job_ns_min = 20 * 1000;
+    w->host[e->a].loop.job_ns_max = 500 * 1000;
+}
+
+static void disk_slow(struct sim_faults *f)
+{
+    struct sim_host *h = any_host(f);
+    h->loop.job_ns_min = SIM_MS;
+    h->loop.job_ns_max = sim_between(&f->prng, 2, 500) * SIM_MS;
+    later(f, length(f), disk_quick_due, h->index);
+}
+
+static void disk_stuck(struct sim_faults *f)
+{
+    struct sim_host *h = any_host(f);
+    h->loop.stuck_until_ns = sim_host_local(h) + length(f);
+}
+
+static void disk_error(struct sim_faults *f)
+{
+    static const enum err kinds[] = { ERR_IO, ERR_SYNC_FAILED, ERR_NO_SPACE };
+    struct sim_host *h = any_host(f);
+    h->disk.fault_at = h->disk.ops + sim_between(&f->prng, 1, 60);
+    h->disk.fault = kinds[prng_below(&f->prng, 3)];
+    h->disk_failed = true;
+    later(f, 30 * SIM_S, start_due, h->index);
+}
+
+static void space_due(struct sim_world *w, struct sim_event *e)
+{
+    w->host[e->a].disk.full = false;
+    start_due(w, e);
+}
+
+static void disk_full(struct sim_faults *f)
+{
+    struct sim_host *h = any_host(f);
+    h->disk.full = true;
+    h->disk_failed = true;
+    later(f, length(f), space_due, h->index);
+}
+
+static uint32_t damaged(const struct sim_world *w)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        count += w->host[i].damaged;
+    }
+    return count;
+}
+
+static void disk_rot(struct sim_faults *f)
+{
+    struct sim_host *h = any_host(f);
+    bool bearable = 2 * (damaged(f->world) + 1) < f->world->node_count;
+    if (bearable && sim_disk_rot(&h->disk, ".seg", prng_next(&f->prng))) {
+        h->damaged = true;
+        later(f, length(f), start_due, h->index);
+        sim_host_crash(h); /* else it might never look there */
+    }
+}
+
+/* ---- load ---- */
+
+static void think_due(struct sim_world *w, struct sim_event *e)
+{
+    w->clients.load.think_ns = e->n;
+    if (w->clients.resting && !w->faults.over) {
+        sim_clients_start(&w->clients);
+    }
+}
+
+static void burst(struct sim_faults *f, bool quiet)
+{
+    struct sim_clients *c = &f->world->clients;
+    if (c->resting || c->load.think_ns < 10 * SIM_MS) {
+        return; /* one at a time */
+    }
+    later(f, quiet ? length(f) : sim_wait(&f->prng, SIM_S / 2), think_due, 0)->n = c->load.think_ns;
+    if (quiet) {
+        sim_clients_rest(c);
+    } else {
+        c->load.think_ns = SIM_MS;
+    }
+}
+
+/* ---- all of them ---- */
+
+static void inject_process(struct sim_faults *f, enum sim_fault_class class)
+{
+    switch (class) {
+    case SIM_FAULT_CRASH:
+        crash(f);
+        break;
+    case SIM_FAULT_CRASH_INSIDE:
+        crash_inside(f);
+        break;
+    case SIM_FAULT_CRASH_ALL:
+        crash_all(f);
+        break;
+    case SIM_FAULT_STOP:
+        stop(f);
+        break;
+    case SIM_FAULT_PAUSE:
+        pause_host(f);
+        break;
+    case SIM_FAULT_SLOW:
+        slow(f);
+        break;
+    case SIM_FAULT_RATE:
+        rate(f);
+        break;
+    case SIM_FAULT_JUMP:
+        jump(f);
+        break;
+    default:
+        wall(f);
+        break;
+    }
+}
+
+static void inject_network(struct sim_faults *f, enum sim_fault_class class)
+{
+    uint32_t nobody = SIM_NODES_MAX;
+    switch (class) {
+    case SIM_FAULT_ISOLATE:
+        isolate(f, any_host(f)->index);
+        break;
+    case SIM_FAULT_LEADER:
+        isolate_leader(f);
+        break;
+    case SIM_FAULT_HALVES:
+        halves(f, nobody);
+        break;
+    case SIM_FAULT_BRIDGE:
+        halves(f, any_host(f)->index);
+        break;
+    case SIM_FAULT_RING:
+        ring(f);
+        break;
+    case SIM_FAULT_MUTE:
+    case SIM_FAULT_DEAF:
+        half_dead(f, class == SIM_FAULT_MUTE);
+        break;
+    case SIM_FAULT_ONE_WAY:
+        cut(f, any_host(f)->index, any_host(f)->index, length(f));
+        break;
+    case SIM_FAULT_FLAP:
+        flap(f);
+        break;
+    case SIM_FAULT_BREAK:
+        break_some(f);
+        break;
+    case SIM_FAULT_CLOG:
+        clog_some(f);
+        break;
+    case SIM_FAULT_LOSS:
+        loss(f);
+        break;
+    default:
+        latency(f);
+        break;
+    }
+}
+
+static void inject_rest(struct sim_faults *f, enum sim_fault_class class)
+{
+    switch (class) {
+    case SIM_FAULT_DISK_SLOW:
+        disk_slow(f);
+        break;
+    case SIM_FAULT_DISK_STUCK:
+        disk_stuck(f);
+        break;
+    case SIM_FAULT_DISK_ERROR:
+        disk_error(f);
+        break;
+    case SIM_FAULT_DISK_FULL:
+        disk_full(f);
+        break;
+    case SIM_FAULT_DISK_ROT:
+        disk_rot(f);
+        break;
+    default:
+        burst(f, class == SIM_FAULT_QUIET);
+        break;
+    }
+}
+
+void sim_fault_inject(struct sim_faults *f, enum sim_fault_class class)
+{
+    f->injected[class]++;
+    f->total++;
+    sim_world_tell(f->world, 0, fault_names[class], f->total, 0);
+    if (class <= SIM_FAULT_WALL) {
+        inject_process(f, class);
+    } else if (class <= SIM_FAULT_LATENCY) {
+        inject_network(f, class);
+    } else {
+        inject_rest(f, class);
+    }
+}
+
+static void fault_due(struct sim_world *w, struct sim_event *e)
+{
+    struct sim_faults *f = &w->faults;
+    (void)e;
+    if (f->over) {
+        return;
+    }
+    enum sim_fault_class class = (enum sim_fault_class)prng_below(&f->prng, SIM_FAULT_COUNT);
+    if ((f->on >> class & 1u) != 0) {
+        sim_fault_inject(f, class);
+    }
+    later(f, sim_wait(&f->prng, f->mean_ns), fault_due, 0);
+}
+
+void sim_faults_start(struct sim_faults *f)
+{
+    later(f, SIM_S + sim_wait(&f->prng, f->mean_ns), fault_due, 0);
+}
+
+void sim_faults_stop(struct sim_faults *f)
+{
+    struct sim_world *w = f->world;
+    f->over = true;
+    sim_net_calm(&w->net);
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        struct sim_host *h = &w->host[i];
+        h->turn_ns = 1000;
+        h->loop.job_ns_min = 20 * 1000;
+        h->loop.job_ns_max = 500 * 1000;
+        h->loop.stuck_until_ns = 0;
+        h->disk.crash_at = 0;
+        h->disk.fault_at = 0;
+        h->disk.full = false;
+        sim_host_pause(h, 0);
+    }
+}
+
+void sim_faults_init(struct sim_faults *f, struct sim_world *w, uint64_t seed)
+{
+    f->world = w;
+    prng_seed(&f->prng, seed);
+    f->on = (uint32_t)prng_next(&f->prng) & ((1u << SIM_FAULT_COUNT) - 1);
+    f->on = w->options.faults_all ? (1u << SIM_FAULT_COUNT) - 1 : f->on;
+    f->on &= ~w->options.faults_off;
+    f->mean_ns = sim_between(&f->prng, 50, 2000) * SIM_MS;
+    f->length_ns = sim_between(&f->prng, 200, 8000) * SIM_MS;
+}

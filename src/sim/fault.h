@@ -1,0 +1,84 @@
+/* sim/fault.h -- what goes wrong: classes drawn for each seed, and moments drawn within it.
+ *
+ * Shape:      a seed switches each class on or off and draws its rates (a swarm); then faults come
+ *             at random times, last a while, and heal
+ * Invariants: disk faults stay within what replication can repair without help from peers: a lost
+ *             promise is never drawn, a damaged node may stop with its reason, and fewer than half
+ *             of the nodes are ever damaged
+ * Thread:     one
+ */
+#ifndef SIM_FAULT_H
+#define SIM_FAULT_H
+
+#include "base/prng.h"
+#include "sim/net.h"
+
+#define SIM_FAULTS(X)                                                                              \
+    X(CRASH, "crash")           /* kill at once, start again later */                              \
+    X(CRASH_INSIDE, "inside")   /* kill inside an effect */                                        \
+    X(CRASH_ALL, "all")         /* the whole cluster loses power */                                \
+    X(STOP, "stop")             /* an orderly stop */                                              \
+    X(PAUSE, "pause")           /* time passes, nothing runs */                                    \
+    X(SLOW, "slow")             /* every step takes long */                                        \
+    X(RATE, "rate")             /* a clock that runs fast or slow */                               \
+    X(JUMP, "jump")             /* a clock that jumps forward */                                   \
+    X(WALL, "wall")             /* a wall clock that jumps either way */                           \
+    X(ISOLATE, "isolate")       /* one node alone */                                               \
+    X(LEADER, "leader")         /* the leader alone */                                             \
+    X(HALVES, "halves")         /* two groups */                                                   \
+    X(BRIDGE, "bridge")         /* two groups, one node sees both */                               \
+    X(RING, "ring")             /* everybody sees the neighbours only */                           \
+    X(MUTE, "mute")             /* a node that only receives */                                    \
+    X(DEAF, "deaf")             /* a node that only sends */                                       \
+    X(ONE_WAY, "one-way")       /* one link, one way */                                            \
+    X(FLAP, "flap")             /* a link that comes and goes */                                   \
+    X(BREAK, "break")           /* connections lost, at once made again */                         \
+    X(CLOG, "clog")             /* frames wait, then come all at once */                           \
+    X(LOSS, "loss")             /* frames are lost, doubled, late, replayed, cut short */          \
+    X(LATENCY, "latency")       /* a slow network */                                               \
+    X(DISK_SLOW, "disk-slow")   /* jobs of the disk take long */                                   \
+    X(DISK_STUCK, "disk-stuck") /* no job of the disk ends for a while */                          \
+    X(DISK_ERROR, "disk-error") /* one operation fails */                                          \
+    X(DISK_FULL, "disk-full")   /* no space for a while */                                         \
+    X(DISK_ROT, "disk-rot")     /* a flipped bit in what was safe long ago */                      \
+    X(BURST, "burst")           /* clients that do not think */                                    \
+    X(QUIET, "quiet")           /* clients that rest */
+
+enum sim_fault_class {
+#define SIM_FAULT_NAME(name, text) SIM_FAULT_##name,
+    SIM_FAULTS(SIM_FAULT_NAME)
+#undef SIM_FAULT_NAME
+    SIM_FAULT_COUNT
+};
+
+struct sim_world;
+
+struct sim_faults {
+    struct sim_world *world;
+    struct prng prng;
+    uint32_t on; /* bits of the classes of this seed */
+    uint64_t mean_ns;
+    uint64_t length_ns; /* mean of how long one lasts */
+    bool over;
+    uint64_t injected[SIM_FAULT_COUNT];
+    uint64_t total;
+};
+
+void sim_faults_init(struct sim_faults *f, struct sim_world *w, uint64_t seed);
+
+/* sim_faults_start -- from now on things go wrong. */
+void sim_faults_start(struct sim_faults *f);
+
+/* sim_faults_stop -- no new ones, and all that heals by itself is healed now. */
+void sim_faults_stop(struct sim_faults *f);
+
+/* sim_fault_inject -- one fault of a class now, as if drawn; for scenarios too. */
+void sim_fault_inject(struct sim_faults *f, enum sim_fault_class class);
+
+/* sim_fault_name -- as --without takes it. */
+const char *sim_fault_name(enum sim_fault_class class);
+
+/* sim_fault_find -- class of a name; SIM_FAULT_COUNT: none. */
+enum sim_fault_class sim_fault_find(const char *name);
+
+#endif

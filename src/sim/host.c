@@ -1,0 +1,383 @@
+/* sim/host.c -- lives of a node: start, step, stop, crash; and the machine's own idea of time. */
+#include "sim/host.h"
+
+#include "base/panic.h"
+#include "net/identity.h"
+#include "sim/world.h"
+
+enum {
+    HOST_RATE_ONE = 1024,
+    HOST_TURN_NS = 1000 /* nothing takes no time */
+};
+#define HOST_MEM_BYTES (64ull * MIB)
+#define HOST_DISK_BYTES (512ull * MIB)
+
+/* ---- time ---- */
+
+uint64_t sim_host_local(const struct sim_host *h)
+{
+    return h->base_local_ns + (h->world->now_ns - h->base_world_ns) * h->rate / HOST_RATE_ONE;
+}
+
+static uint64_t world_of(const struct sim_host *h, uint64_t local_ns)
+{
+    uint64_t ahead = local_ns > h->base_local_ns ? local_ns - h->base_local_ns : 0;
+    return h->base_world_ns + (ahead * HOST_RATE_ONE + h->rate - 1) / h->rate;
+}
+
+static void rebase(struct sim_host *h)
+{
+    h->base_local_ns = sim_host_local(h);
+    h->base_world_ns = h->world->now_ns;
+}
+
+/* ---- waking ---- */
+
+static void wake_due(struct sim_world *w, struct sim_event *e);
+
+static void arm(struct sim_host *h)
+{
+    struct sim_world *w = h->world;
+    uint64_t next = h->node != NULL ? sim_loop_next(&h->loop) : UINT64_MAX;
+    if (next == UINT64_MAX) {
+        if (h->wake != NULL) {
+            sim_world_drop(w, h->wake);
+            h->wake = NULL;
+        }
+        return;
+    }
+    uint64_t at = world_of(h, next);
+    uint64_t least = h->ran_ns + h->turn_ns;
+    at = at > least ? at : least;
+    at = at > w->now_ns ? at : w->now_ns;
+    at = at > h->paused_until_ns ? at : h->paused_until_ns;
+    if (h->wake == NULL) {
+        h->wake = sim_world_at(w, at, wake_due);
+        h->wake->ptr = h;
+    } else if (h->wake_ns != at) {
+        enum err err = heap_set(&w->queue, &h->wake->item, at);
+        ASSERT(err == ERR_OK); /* it is inside */
+    }
+    h->wake_ns = at;
+}
+
+static void wake_due(struct sim_world *w, struct sim_event *e)
+{
+    struct sim_host *h = e->ptr;
+    h->wake = NULL;
+    if (sim_host_enter(h)) {
+        h->ran_ns = w->now_ns;
+        sim_loop_run(&h->loop, h->loop.now_ns);
+        sim_host_leave(h);
+    } else {
+        arm(h);
+    }
+}
+
+bool sim_host_enter(struct sim_host *h)
+{
+    uint64_t now = sim_host_local(h);
+    if (h->state != SIM_HOST_UP || h->paused_until_ns > h->world->now_ns) {
+        return false;
+    }
+    h->loop.now_ns = now > h->loop.now_ns ? now : h->loop.now_ns;
+    return true;
+}
+
+/* ---- the end of a life ---- */
+
+static void bury(struct sim_host *h, const char *how)
+{
+    sim_clients_lost(&h->world->clients, h);
+    node_close(h->node);
+    h->node = NULL;
+    h->state = SIM_HOST_DOWN;
+    sim_loop_done(&h->loop);
+    ASSERT(h->mem.used == 0);
+    arm(h);
+    sim_judge_gone(&h->world->judge, h);
+    sim_world_tell(h->world, h->id, how, h->life, (uint64_t)h->reason);
+}
+
+static void power_cut(struct sim_host *h, const char *how)
+{
+    h->crashed = true;
+    h->disk.down = true;
+    bury(h, how);
+    sim_disk_restart(&h->disk);
+}
+
+/* Whether a node may end with this reason, given what was done to its machine. */
+static bool may_stop(const struct sim_host *h, enum err why)
+{
+    if (h->damaged && why == ERR_CORRUPT) {
+        return true;
+    }
+    bool disk = why == ERR_IO || why == ERR_SYNC_FAILED || why == ERR_NO_SPACE;
+    return disk && h->disk_failed;
+}
+
+static void stopped(struct sim_host *h)
+{
+    if (!may_stop(h, h->reason)) {
+        sim_world_fail(h->world, "node %llu stopped for no reason that was given to it: %s",
+                       (unsigned long long)h->id, err_text(h->reason));
+    }
+    power_cut(h, "stops");
+    h->state = SIM_HOST_STOPPED;
+}
+
+void sim_host_leave(struct sim_host *h)
+{
+    if (h->state != SIM_HOST_UP) {
+        return;
+    }
+    if (h->crashed || h->disk.down) {
+        power_cut(h, "crashes inside");
+    } else if (h->dying) {
+        stopped(h);
+    } else {
+        sim_judge_node(&h->world->judge, h);
+        arm(h);
+    }
+}
+
+/* ---- the beginning of a life ---- */
+
+static void on_failed(void *arg, enum err why)
+{
+    struct sim_host *h = arg;
+    h->dying = true;
+    h->reason = why;
+}
+
+static void refused(struct sim_host *h, enum err why, const struct diag *diag)
+{
+    bool crashed = h->disk.down;
+    h->lives_refused++;
+    h->reason = why;
+    sim_loop_done(&h->loop);
+    ASSERT(h->mem.used == 0);
+    if (!crashed && !may_stop(h, why)) {
+        sim_world_fail(h->world, "node %llu does not start: %s: %s", (unsigned long long)h->id,
+                       err_text(why), diag->text);
+    }
+    sim_disk_restart(&h->disk);
+    h->state = crashed ? SIM_HOST_DOWN : SIM_HOST_STOPPED;
+    sim_world_tell(h->world, h->id, crashed ? "crashes inside" : "does not start", h->life,
+                   (uint64_t)why);
+}
+
+void sim_host_start(struct sim_host *h)
+{
+    struct diag diag = { 0 };
+    if (h->state == SIM_HOST_UP) {
+        return;
+    }
+    h->life++;
+    h->crashed = false;
+    h->dying = false;
+    h->reason = ERR_OK;
+    h->disk_failed = h->disk.full || h->disk.fault_at > h->disk.ops;
+    mem_init(&h->mem, "machine", HOST_MEM_BYTES);
+    uint64_t job_ns_min = h->loop.job_ns_min;
+    uint64_t job_ns_max = h->loop.job_ns_max;
+    sim_loop_init(&h->loop, &h->mem, &h->disk, prng_next(&h->world->prng));
+    if (job_ns_max != 0) {
+        h->loop.job_ns_min = job_ns_min;
+        h->loop.job_ns_max = job_ns_max;
+    }
+    h->loop.now_ns = sim_host_local(h);
+    struct node_options o = { .config = &h->config,
+                              .logger = &h->logger,
+                              .failed = on_failed,
+                              .arg = h,
+                              .bounds = h->bounds };
+    o.seams.link_open = h->world->options.quic ? NULL : sim_net_open;
+    o.seams.backing = &h->backing.base;
+    o.seams.arg = h;
+    h->state = SIM_HOST_UP; /* while it opens, effects count */
+    enum err e = node_open(&h->loop.os, &o, &h->node, &diag);
+    if (e != ERR_OK) {
+        h->node = NULL;
+        refused(h, e, &diag);
+        return;
+    }
+    sim_judge_born(&h->world->judge, h);
+    sim_world_tell(h->world, h->id, "starts", h->life, 0);
+    sim_host_leave(h);
+}
+
+/* ---- what is done to it ---- */
+
+void sim_host_stop(struct sim_host *h)
+{
+    if (h->state == SIM_HOST_UP && sim_host_enter(h)) {
+        node_stop(h->node);
+        bury(h, "is stopped");
+        if (h->disk.down) {
+            sim_disk_restart(&h->disk);
+        }
+    }
+}
+
+void sim_host_crash(struct sim_host *h)
+{
+    if (h->state == SIM_HOST_UP) {
+        power_cut(h, "crashes");
+    }
+}
+
+void sim_host_crash_soon(struct sim_host *h, uint64_t effect)
+{
+    h->disk.crash_at = h->disk.ops + effect;
+}
+
+bool sim_host_boundary(struct sim_host *h)
+{
+    bool last = false;
+    if (h->crashed || h->disk.down) {
+        return false;
+    }
+    IGNORE(sim_disk_op(&h->disk, &last)); /* an error planned for the disk is not for us */
+    if (last) {
+        h->crashed = true;
+        return prng_below(&h->world->prng, 2) == 0; /* it left just before, or it did not */
+    }
+    return true;
+}
+
+void sim_host_pause(struct sim_host *h, uint64_t until_ns)
+{
+    h->paused_until_ns = until_ns;
+    arm(h);
+}
+
+void sim_host_rate(struct sim_host *h, uint32_t rate)
+{
+    rebase(h);
+    h->rate = rate;
+    arm(h);
+}
+
+void sim_host_jump(struct sim_host *h, uint64_t ns)
+{
+    rebase(h);
+    h->base_local_ns += ns;
+    arm(h);
+}
+
+/* ---- set-up ---- */
+
+static uint64_t no_time(void *arg)
+{
+    return ((struct sim_host *)arg)->world->now_ns;
+}
+
+static void log_line(void *arg, struct bytes line)
+{
+    struct sim_host *h = arg;
+    if (h->world->options.node_log != NULL) {
+        fwrite(line.data, 1, line.count, h->world->options.node_log);
+    }
+}
+
+static void seed_of(uint64_t id, uint8_t out[CONFIG_SECRET_BYTES])
+{
+    memset(out, (int)id, CONFIG_SECRET_BYTES);
+}
+
+void sim_host_key(uint32_t index, struct node_key *out)
+{
+    struct identity who;
+    uint8_t seed[CONFIG_SECRET_BYTES];
+    seed_of(index + 1, seed);
+    identity_from_seed(seed, &who);
+    *out = who.key;
+    identity_done(&who);
+}
+
+static void configure(struct sim_host *h)
+{
+    struct sim_world *w = h->world;
+    struct config *c = &h->config;
+    c->node_id = h->id;
+    snprintf(c->data_dir, sizeof c->data_dir, "n%llu", (unsigned long long)h->id);
+    c->layer[CONFIG_DATA_DIR] = CONFIG_LAYER_FLAG;
+    c->storage_backend = CONFIG_STORAGE_DURABLE;
+    snprintf(c->cookie, sizeof c->cookie, "simulation");
+    c->election_timeout_min_ms = (uint32_t)(w->election_ns_min / SIM_MS);
+    c->election_timeout_max_ms = (uint32_t)(w->election_ns_max / SIM_MS);
+    c->heartbeat_interval_ms = (uint32_t)(w->heartbeat_ns / SIM_MS);
+    c->secret_key_set = true;
+    seed_of(h->id, c->secret_key);
+    c->log_level = LOGGER_WARN;
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        struct peers_entry *p = &c->peers.entry[c->peers.count++];
+        p->id = i + 1;
+        p->key = w->key[i];
+        p->addr_count = 1;
+        p->addr[0] = sim_host_addr(i);
+    }
+}
+
+struct os_addr sim_host_addr(uint32_t index)
+{
+    return (struct os_addr){ .family = 4, .ip = { 10, 0, 0, (uint8_t)(index + 1) }, .port = 26000 };
+}
+
+/* A third of the runs with the bounds of every day, the others with hostile ones. */
+static void draw_bounds(struct sim_host *h)
+{
+    struct prng *p = &h->world->prng;
+    struct node_bounds *b = &h->bounds;
+    uint64_t hostile = prng_below(p, 3);
+    b->segment_bytes = (256u << prng_below(p, 4)) * KIB; /* up to the usual size */
+    b->inflight_messages = (uint32_t)sim_between(p, 1, 8);
+    b->append_bytes = (uint32_t)sim_between(p, 1, 4 * KIB);
+    b->batch_operations = (uint32_t)sim_between(p, 1, 16);
+    b->apply_entries = (uint32_t)sim_between(p, 1, 16);
+    b->log_cache_bytes = (uint32_t)sim_between(p, 1, 16 * KIB);
+    b->overlay_bytes = (uint32_t)sim_between(p, 4 * KIB, 256 * KIB);
+    if (hostile == 0) {
+        *b = (struct node_bounds){ .segment_bytes = b->segment_bytes };
+    } else if (hostile == 1) {
+        b->append_bytes = 0;
+        b->batch_operations = 0;
+    }
+}
+
+void sim_host_init(struct sim_host *h, struct sim_world *w, uint32_t index)
+{
+    struct logger_sink sink = { log_line, no_time, no_time, h };
+    memset(h, 0, sizeof *h);
+    h->world = w;
+    h->index = index;
+    h->id = index + 1;
+    h->rate = HOST_RATE_ONE;
+    h->turn_ns = HOST_TURN_NS;
+    h->base_world_ns = w->now_ns;
+    h->base_local_ns = w->now_ns + prng_below(&w->prng, 1000 * SIM_S);
+    mem_init(&h->disk_mem, "disk", HOST_DISK_BYTES);
+    sim_disk_init(&h->disk, &h->disk_mem, prng_next(&w->prng));
+    sim_backing_init(&h->backing, &h->disk_mem, &h->disk);
+    logger_init(&h->logger, LOGGER_WARN, LOGGER_FORMAT_TEXT, h->id, &sink);
+    configure(h);
+    draw_bounds(h);
+}
+
+void sim_host_done(struct sim_host *h)
+{
+    if (h->state == SIM_HOST_UP) {
+        h->crashed = true;
+        h->disk.down = true;
+        sim_clients_lost(&h->world->clients, h);
+        node_close(h->node);
+        sim_loop_done(&h->loop);
+    }
+    if (h->wake != NULL) {
+        sim_world_drop(h->world, h->wake);
+    }
+    sim_backing_done(&h->backing);
+    sim_disk_done(&h->disk);
+}

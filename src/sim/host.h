@@ -1,0 +1,109 @@
+/* sim/host.h -- one machine of the world and the lives of the node on it.
+ *
+ * Shape:      disk and rows survive; a life is a loop, a node and its clients' calls. The machine's
+ *             clock runs at a rate of its own.
+ * Invariants: once a machine has crashed inside a step nothing more that it does counts: the disk
+ *             refuses, the network and the clients hear nothing
+ * Order:      sim_host_enter before anybody calls into the node from outside its loop,
+ *             sim_host_leave after it
+ * Owns:       everything of the machine
+ * Thread:     one
+ */
+#ifndef SIM_HOST_H
+#define SIM_HOST_H
+
+#include "node/node.h"
+#include "sim/backing.h"
+#include "sim/loop.h"
+
+struct sim_world;
+struct sim_event;
+
+enum sim_host_state {
+    SIM_HOST_DOWN,
+    SIM_HOST_UP,
+    SIM_HOST_STOPPED /* by itself, with a reason; may be started again when it is allowed */
+};
+
+struct sim_host {
+    struct sim_world *world;
+    uint32_t index;
+    uint64_t id; /* index + 1 */
+    struct config config;
+    struct node_bounds bounds;
+    struct logger logger;
+
+    /* what survives */
+    struct mem disk_mem;
+    struct sim_disk disk;
+    struct sim_backing backing;
+
+    /* this life */
+    enum sim_host_state state;
+    uint64_t life;
+    struct mem mem;
+    struct sim_loop loop;
+    struct node *node;
+    bool crashed;           /* inside a step of this life */
+    bool dying;             /* the node says that it cannot go on */
+    enum err reason;        /* why it stopped */
+    uint64_t boundary_left; /* effects until the planned crash; 0: none is planned */
+    struct sim_event *wake;
+    uint64_t wake_ns;
+
+    /* time */
+    uint64_t base_world_ns;
+    uint64_t base_local_ns;
+    uint32_t rate; /* in 1024ths */
+    uint64_t paused_until_ns;
+    uint64_t ran_ns;  /* its newest turn */
+    uint64_t turn_ns; /* what a turn of this machine takes */
+
+    /* what it may stop for */
+    bool damaged;     /* its disk was damaged beyond what it can repair alone */
+    bool disk_failed; /* this life was given an error of the disk */
+    uint64_t lives_refused;
+};
+
+void sim_host_init(struct sim_host *h, struct sim_world *w, uint32_t index);
+void sim_host_done(struct sim_host *h);
+
+/* sim_host_start -- a new life; nothing when it is up already. */
+void sim_host_start(struct sim_host *h);
+
+/* sim_host_stop -- as on SIGTERM. */
+void sim_host_stop(struct sim_host *h);
+
+/* sim_host_crash -- now: what was not synced is lost in any part. */
+void sim_host_crash(struct sim_host *h);
+
+/* sim_host_crash_soon -- inside the effect-th effect from now (a write, a sync, a message, an
+ * answer). */
+void sim_host_crash_soon(struct sim_host *h, uint64_t effect);
+
+/* sim_host_boundary -- an effect is about to leave the machine; false: it crashed before that. */
+bool sim_host_boundary(struct sim_host *h);
+
+/* sim_host_pause -- no step before that time; the clock goes on. */
+void sim_host_pause(struct sim_host *h, uint64_t until_ns);
+
+/* sim_host_rate, sim_host_jump -- the clock's rate in 1024ths; a jump forward. */
+void sim_host_rate(struct sim_host *h, uint32_t rate);
+void sim_host_jump(struct sim_host *h, uint64_t ns);
+
+/* sim_host_local -- the machine's clock now. */
+uint64_t sim_host_local(const struct sim_host *h);
+
+/* sim_host_key -- the public key of a machine's node. */
+void sim_host_key(uint32_t index, struct node_key *out);
+
+/* sim_host_addr -- where a machine's endpoint is. */
+struct os_addr sim_host_addr(uint32_t index);
+
+/* sim_host_enter -- the node may be called; false: it is down or paused (until paused_until_ns). */
+bool sim_host_enter(struct sim_host *h);
+
+/* sim_host_leave -- what was called may have caused something: judge it, and wake it in time. */
+void sim_host_leave(struct sim_host *h);
+
+#endif

@@ -1,0 +1,81 @@
+/* sim/judge.h -- what must hold in every run, looked at from outside the nodes.
+ *
+ * Shape:      judge_core.c watches terms, votes, logs and commits of all nodes after every step;
+ *             judge_state.c the state machines; judge_end.c plays the end game: faults stop, a
+ *             majority must serve again, agree, and have lost nothing. Linearizability is
+ *             lincheck.h's, over the clients' history.
+ * Owns:       its memory of the run, counted in the world's account
+ * Thread:     one
+ */
+#ifndef SIM_JUDGE_H
+#define SIM_JUDGE_H
+
+#include "base/map.h"
+#include "raft/raft.h"
+#include "sim/net.h"
+
+enum {
+    SIM_INDEX_MAX = 1 << 17, /* entries of one run that are watched */
+    SIM_TERMS_MAX = 1 << 14
+};
+
+struct sim_world;
+struct sim_host;
+
+/* What was last seen of one node, and what it has promised to others in all its lives. */
+struct sim_seen {
+    bool alive;
+    uint64_t life;
+    enum raft_role role;
+    uint64_t term;
+    uint64_t vote;
+    uint64_t leader;
+    uint64_t last;
+    uint64_t last_term;
+    uint64_t commit;
+    uint64_t durable;
+    uint64_t durable_term;
+    uint64_t applied;
+    int64_t revision;
+    uint64_t said_term;   /* highest term of a message that left it */
+    uint64_t acked_term;  /* of the newest acknowledgement that left it */
+    uint64_t acked_index; /* what it said it has */
+    uint64_t voted_term;
+    uint64_t voted_for;
+};
+
+struct sim_judge {
+    struct sim_world *world;
+    struct sim_seen seen[SIM_NODES_MAX];
+    uint64_t *leader_of;      /* by term: id */
+    uint64_t *committed_term; /* by index; 0: not known to be committed */
+    uint64_t *state_hash;     /* by applied index; 0: not known */
+    int64_t *revision;        /* by applied index */
+    uint64_t committed;       /* highest index that any node called committed */
+    uint64_t leaders;         /* elections won */
+    uint64_t looks;
+    bool undecided; /* the history was too tangled to decide within the bound */
+};
+
+void sim_judge_init(struct sim_judge *j, struct sim_world *w);
+void sim_judge_done(struct sim_judge *j);
+
+/* sim_judge_node -- after a step of a node. */
+void sim_judge_node(struct sim_judge *j, struct sim_host *h);
+
+/* sim_judge_frame -- a frame leaves a node: what it promises by it must never be forgotten. */
+void sim_judge_frame(struct sim_judge *j, struct sim_host *h, struct bytes frame);
+
+/* sim_judge_born -- after the start of a life: what was durable is still there. */
+void sim_judge_born(struct sim_judge *j, struct sim_host *h);
+
+/* sim_judge_gone -- a life has ended. */
+void sim_judge_gone(struct sim_judge *j, struct sim_host *h);
+
+/* sim_judge_state -- applied state equal wherever the applied index is. */
+void sim_judge_state(struct sim_judge *j, struct sim_host *h);
+
+/* sim_judge_end -- heal, demand progress of a majority, agreement, and a linearizable history. */
+void sim_judge_end(struct sim_judge *j);
+
+#endif

@@ -1,0 +1,193 @@
+/* sim/judge_end.c -- the end game: faults stop, a majority drawn by the seed must elect, serve,
+ * agree, and have lost nothing. */
+#include "sim/lincheck.h"
+#include "sim/world.h"
+
+#include <inttypes.h>
+
+enum {
+    END_OPERATIONS = 10, /* of each kind */
+    END_ELECTIONS = 10   /* longest election timeouts until there must be a leader */
+};
+#define END_STEP_NS (10 * SIM_MS)
+#define END_SETTLE_NS (6 * SIM_S) /* connections made again, disks and processes up */
+
+/* Wait for a condition over the world. */
+static bool wait_for(struct sim_world *w, uint64_t ns, bool (*holds)(struct sim_world *w))
+{
+    uint64_t end = w->now_ns + ns;
+    while (!w->failed && !holds(w) && w->now_ns < end) {
+        sim_world_until(w, w->now_ns + END_STEP_NS);
+    }
+    return !w->failed && holds(w);
+}
+
+static bool in_core(const struct sim_world *w, uint32_t i)
+{
+    return (w->clients.core >> i & 1u) != 0;
+}
+
+static bool has_leader(struct sim_world *w)
+{
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        const struct sim_seen *s = &w->judge.seen[i];
+        if (in_core(w, i) && s->alive && s->role == RAFT_LEADER && s->commit > 0 &&
+            w->judge.committed_term[s->commit] == s->term) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool all_answered(struct sim_world *w)
+{
+    return sim_clients_busy(&w->clients) == 0;
+}
+
+static bool all_equal(struct sim_world *w)
+{
+    uint64_t applied = 0;
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        const struct sim_seen *s = &w->judge.seen[i];
+        if (!in_core(w, i)) {
+            continue;
+        }
+        if (!s->alive || s->applied != s->last || (applied != 0 && s->applied != applied)) {
+            return false;
+        }
+        applied = s->applied;
+    }
+    return true;
+}
+
+/* Start what may be started; the core is a majority of that, drawn. 0: there is none. */
+static uint64_t draw_core(struct sim_world *w)
+{
+    uint32_t able[SIM_NODES_MAX];
+    uint32_t count = 0;
+    uint64_t core = 0;
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        struct sim_host *h = &w->host[i];
+        sim_host_start(h);
+        if (h->state != SIM_HOST_UP && !h->damaged) {
+            sim_host_start(h); /* a crash that was planned for its start is spent */
+        }
+        if (h->state == SIM_HOST_UP && !h->damaged) {
+            able[count++] = i;
+        }
+    }
+    uint32_t majority = w->node_count / 2 + 1;
+    if (count < majority || (w->judge.committed == 0 && able[0] != 0)) {
+        return 0;
+    }
+    /* a cluster that nobody could begin begins now: it takes the node that is asked to */
+    bool begun = w->judge.committed > 0;
+    uint32_t size = begun ? (uint32_t)sim_between(&w->prng, majority, count) : count;
+    for (uint32_t left = size; left > 0; left--) {
+        uint32_t pick = (uint32_t)prng_below(&w->prng, count);
+        core |= 1ull << able[pick];
+        able[pick] = able[--count];
+    }
+    return core;
+}
+
+/* The others are away for good: down, or out of reach. */
+static void leave_others(struct sim_world *w)
+{
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        if (in_core(w, i)) {
+            continue;
+        }
+        if (sim_chance(&w->prng, 2)) {
+            sim_host_crash(&w->host[i]);
+        }
+        for (uint32_t k = 0; k < w->node_count; k++) {
+            if (k != i) {
+                sim_net_cut(&w->net, i, k);
+                sim_net_cut(&w->net, k, i);
+            }
+        }
+    }
+}
+
+static uint32_t core_member(struct sim_world *w)
+{
+    uint32_t i = 0;
+    do {
+        i = (uint32_t)prng_below(&w->prng, w->node_count);
+    } while (!in_core(w, i));
+    return i;
+}
+
+/* One operation must succeed; a leader that changes just now may cost it a second attempt. */
+static bool served(struct sim_world *w, bool write, uint32_t key)
+{
+    struct sim_clients *c = &w->clients;
+    for (int i = 0; i < 3 && !w->failed; i++) {
+        uint64_t before = write ? c->writes_ok : c->reads_ok;
+        bool asked = sim_clients_ask(c, 0, core_member(w), write, key);
+        if (asked && wait_for(w, 20 * SIM_S, all_answered) &&
+            (write ? c->writes_ok : c->reads_ok) > before) {
+            return true;
+        }
+        wait_for(w, END_ELECTIONS * w->election_ns_max, has_leader);
+    }
+    return false;
+}
+
+static void serve(struct sim_world *w)
+{
+    for (uint32_t i = 0; i < END_OPERATIONS && !w->failed; i++) {
+        if (!served(w, true, i % w->clients.load.keys)) {
+            sim_world_fail(w, "liveness: a write is not served though a majority is well");
+        } else if (!served(w, false, i % w->clients.load.keys)) {
+            sim_world_fail(w, "liveness: a read is not served though a majority is well");
+        }
+    }
+    for (uint32_t key = 0; key < w->clients.load.keys && !w->failed; key++) {
+        if (!served(w, false, key)) {
+            sim_world_fail(w, "liveness: key %u cannot be read at the end", key);
+        }
+    }
+}
+
+static void judge_history(struct sim_world *w)
+{
+    struct lincheck_result r;
+    lincheck_run(&w->clients.history, &w->mem, NULL, &r);
+    if (r.verdict == LINCHECK_BAD || r.verdict == LINCHECK_MALFORMED) {
+        sim_world_fail(w, "not linearizable: key %.*s, row %u, process %u at %.6f s: %s",
+                       (int)r.key.count, (const char *)r.key.data, r.row, r.process,
+                       (double)r.t_ns / 1e9, r.reason);
+    }
+    w->judge.undecided = r.verdict == LINCHECK_UNKNOWN;
+}
+
+void sim_judge_end(struct sim_judge *j)
+{
+    struct sim_world *w = j->world;
+    sim_faults_stop(&w->faults);
+    sim_clients_rest(&w->clients);
+    sim_world_tell(w, 0, "end game", 0, 0);
+    uint64_t core = draw_core(w);
+    if (core != 0) {
+        w->clients.core = core;
+        leave_others(w);
+        sim_world_until(w, w->now_ns + END_SETTLE_NS);
+        if (!w->failed && !wait_for(w, END_ELECTIONS * w->election_ns_max, has_leader)) {
+            sim_world_fail(w, "liveness: no leader within %d election timeouts", END_ELECTIONS);
+        }
+    }
+    if (!w->failed && !wait_for(w, 60 * SIM_S, all_answered)) {
+        sim_world_fail(w, "liveness: %u calls were never answered", sim_clients_busy(&w->clients));
+    }
+    if (core != 0 && !w->failed) {
+        serve(w);
+    }
+    if (core != 0 && !w->failed && !wait_for(w, 60 * SIM_S, all_equal)) {
+        sim_world_fail(w, "liveness: the nodes of a well majority do not reach the same state");
+    }
+    if (!w->failed) {
+        judge_history(w);
+    }
+}

@@ -1,0 +1,475 @@
+/* sim/net.c -- connections that come and go, frames that take their time. */
+#include "sim/net.h"
+
+#include "base/panic.h"
+#include "sim/world.h"
+
+#define NET_TELL_NS (2 * SIM_MS)    /* until a side knows of its new connection */
+#define NET_RESET_NS (50 * SIM_MS)  /* until a side knows that it has lost one */
+#define NET_IDLE_NS_MIN (5 * SIM_S) /* silence after which a connection is given up */
+#define NET_IDLE_NS_MAX (30 * SIM_S)
+#define NET_DIAL_NS_MIN (20 * SIM_MS) /* between attempts to connect */
+#define NET_DIAL_NS_MAX (2 * SIM_S)
+#define NET_REPLAY_NS (120 * SIM_S) /* how old a frame may come again */
+#define NET_REORDER_NS (300 * SIM_MS)
+
+static const struct sim_quality net_good = { .latency_ns = 200 * 1000, .jitter_ns = 300 * 1000 };
+
+static struct sim_link *link_of(struct link *l)
+{
+    return CONTAINER_OF(l, struct sim_link, link);
+}
+
+static struct sim_net *net_of(const struct sim_link *l)
+{
+    return &l->host->world->net;
+}
+
+static uint64_t *connection_of(struct sim_net *n, uint32_t a, uint32_t b)
+{
+    return a < b ? &n->connection[a][b] : &n->connection[b][a];
+}
+
+/* Index of a key; node_count when it is nobody's here. */
+static uint32_t index_of(const struct sim_world *w, const struct node_key *key)
+{
+    uint32_t i = 0;
+    while (i < w->node_count && !ids_key_equal(&w->key[i], key)) {
+        i++;
+    }
+    return i;
+}
+
+/* ---- telling a side ---- */
+
+static void tell_down(struct sim_net *n, uint32_t side, uint32_t peer)
+{
+    struct sim_link *l = &n->link[side];
+    uint64_t serial = l->told[peer];
+    if (l->open && serial != 0) {
+        l->told[peer] = 0;
+        l->handler->peer_down(l->arg, &n->world->key[peer], serial);
+    }
+}
+
+static void tell_up(struct sim_net *n, uint32_t side, uint32_t peer, uint64_t serial)
+{
+    struct sim_link *l = &n->link[side];
+    if (l->open && l->told[peer] != serial) {
+        tell_down(n, side, peer);
+        l->told[peer] = serial;
+        l->stats.handshakes++;
+        l->handler->peer_up(l->arg, &n->world->key[peer], serial);
+    }
+}
+
+/* An event for one side waits while its machine is paused. */
+static bool wait_for_host(struct sim_world *w, struct sim_event *e, uint32_t side, sim_event_fn fn)
+{
+    struct sim_host *h = &w->host[side];
+    if (h->state != SIM_HOST_UP || h->paused_until_ns <= w->now_ns) {
+        return false;
+    }
+    struct sim_event *again = sim_world_at(w, h->paused_until_ns, fn);
+    again->a = e->a;
+    again->b = e->b;
+    again->n = e->n;
+    again->ptr = e->ptr;
+    return true;
+}
+
+/* a: side, b: peer, n: serial */
+static void up_due(struct sim_world *w, struct sim_event *e)
+{
+    if (wait_for_host(w, e, e->a, up_due)) {
+        return;
+    }
+    if (*connection_of(&w->net, e->a, e->b) == e->n && sim_host_enter(&w->host[e->a])) {
+        tell_up(&w->net, e->a, e->b, e->n);
+        sim_host_leave(&w->host[e->a]);
+    }
+}
+
+static void down_due(struct sim_world *w, struct sim_event *e)
+{
+    if (wait_for_host(w, e, e->a, down_due)) {
+        return;
+    }
+    if (w->net.link[e->a].told[e->b] == e->n && sim_host_enter(&w->host[e->a])) {
+        tell_down(&w->net, e->a, e->b);
+        sim_host_leave(&w->host[e->a]);
+    }
+}
+
+static void side_at(struct sim_net *n, uint64_t at_ns, sim_event_fn fn, uint32_t side,
+                    uint32_t peer, uint64_t serial)
+{
+    struct sim_event *e = sim_world_at(n->world, at_ns, fn);
+    e->a = side;
+    e->b = peer;
+    e->n = serial;
+}
+
+/* ---- connections ---- */
+
+static void connect_due(struct sim_world *w, struct sim_event *e);
+
+static void connect_soon(struct sim_net *n, uint32_t a, uint32_t b, uint64_t wait_ns)
+{
+    uint32_t low = a < b ? a : b;
+    uint32_t high = a < b ? b : a;
+    if (!n->connecting[low][high]) {
+        n->connecting[low][high] = true;
+        side_at(n, n->world->now_ns + wait_ns, connect_due, low, high, 0);
+    }
+}
+
+static void connect_due(struct sim_world *w, struct sim_event *e)
+{
+    struct sim_net *n = &w->net;
+    uint32_t a = e->a;
+    uint32_t b = e->b;
+    bool wanted = n->link[a].known[b] || n->link[b].known[a];
+    n->connecting[a][b] = false;
+    if (*connection_of(n, a, b) != 0 || !wanted || (!n->link[a].open && !n->link[b].open)) {
+        return;
+    }
+    bool way = n->cut[a][b] == 0 && n->cut[b][a] == 0;
+    if (!way || !n->link[a].open || !n->link[b].open) {
+        connect_soon(n, a, b, sim_between(&n->prng, NET_DIAL_NS_MIN, NET_DIAL_NS_MAX));
+        return;
+    }
+    uint64_t serial = ++n->serial;
+    *connection_of(n, a, b) = serial;
+    memset(n->arrives_ns[a][b], 0, sizeof n->arrives_ns[a][b]);
+    memset(n->arrives_ns[b][a], 0, sizeof n->arrives_ns[b][a]);
+    side_at(n, w->now_ns + prng_below(&n->prng, NET_TELL_NS), up_due, a, b, serial);
+    side_at(n, w->now_ns + prng_below(&n->prng, NET_TELL_NS), up_due, b, a, serial);
+    sim_world_tell(w, a + 1, "connects", b + 1, serial);
+}
+
+void sim_net_break(struct sim_net *n, uint32_t a, uint32_t b)
+{
+    uint64_t serial = *connection_of(n, a, b);
+    if (serial == 0) {
+        return;
+    }
+    *connection_of(n, a, b) = 0;
+    uint64_t now = n->world->now_ns;
+    side_at(n, now + prng_below(&n->prng, NET_RESET_NS), down_due, a, b, serial);
+    side_at(n, now + prng_below(&n->prng, NET_RESET_NS), down_due, b, a, serial);
+    connect_soon(n, a, b, sim_between(&n->prng, NET_DIAL_NS_MIN, NET_DIAL_NS_MAX));
+    sim_world_tell(n->world, a + 1, "loses connection", b + 1, serial);
+}
+
+/* A side has vanished without a word: the other one finds out by silence, or when it is back. */
+static void vanish(struct sim_net *n, uint32_t side, uint32_t peer)
+{
+    uint64_t serial = *connection_of(n, side, peer);
+    *connection_of(n, side, peer) = 0;
+    if (serial != 0) {
+        uint64_t idle = sim_between(&n->prng, NET_IDLE_NS_MIN, NET_IDLE_NS_MAX);
+        side_at(n, n->world->now_ns + idle, down_due, peer, side, serial);
+        connect_soon(n, side, peer, sim_between(&n->prng, NET_DIAL_NS_MIN, NET_DIAL_NS_MAX));
+    }
+}
+
+/* A way that stays cut for so long ends the connection: nothing is acknowledged. */
+static void silence_due(struct sim_world *w, struct sim_event *e)
+{
+    struct sim_net *n = &w->net;
+    bool cut = n->cut[e->a][e->b] > 0 || n->cut[e->b][e->a] > 0;
+    if (cut && *connection_of(n, e->a, e->b) == e->n && e->n != 0) {
+        sim_net_break(n, e->a, e->b);
+    }
+}
+
+void sim_net_cut(struct sim_net *n, uint32_t from, uint32_t to)
+{
+    n->cut[from][to]++;
+    uint64_t idle = sim_between(&n->prng, NET_IDLE_NS_MIN, NET_IDLE_NS_MAX);
+    side_at(n, n->world->now_ns + idle, silence_due, from, to, *connection_of(n, from, to));
+}
+
+void sim_net_heal(struct sim_net *n, uint32_t from, uint32_t to)
+{
+    n->cut[from][to] -= n->cut[from][to] > 0 ? 1 : 0;
+}
+
+/* What is on this way still waits in an old clog. */
+static bool late(const struct sim_net *n, uint32_t from, uint32_t to)
+{
+    for (int c = 0; c < LINK_CLASS_COUNT; c++) {
+        if (n->arrives_ns[from][to][c] > n->world->now_ns + SIM_S) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void sim_net_calm(struct sim_net *n)
+{
+    memset(n->cut, 0, sizeof n->cut);
+    memset(n->clogged_ns, 0, sizeof n->clogged_ns);
+    n->quality = net_good;
+    for (uint32_t a = 0; a < n->world->node_count; a++) {
+        for (uint32_t b = 0; b < a; b++) {
+            if (late(n, a, b) || late(n, b, a)) {
+                sim_net_break(n, a, b);
+            }
+        }
+    }
+}
+
+/* ---- frames ---- */
+
+/* a: from, b: to, ptr: frame */
+static void frame_due(struct sim_world *w, struct sim_event *e)
+{
+    struct sim_net *n = &w->net;
+    struct sim_frame *f = e->ptr;
+    struct sim_link *l = &n->link[e->b];
+    if (wait_for_host(w, e, e->b, frame_due)) {
+        return;
+    }
+    bool there = *connection_of(n, e->a, e->b) == f->serial && l->open;
+    if (there && sim_host_enter(&w->host[e->b])) {
+        tell_up(n, e->b, e->a, f->serial);
+        if (l->open && !w->host[e->b].crashed) {
+            l->stats.frames_in++;
+            sim_story_fold(&w->story, w->now_ns * 97 + f->count + f->class);
+            l->handler->frame(l->arg, &w->key[e->a], f->serial, f->class,
+                              bytes_of(f->bytes, f->count));
+        }
+        sim_host_leave(&w->host[e->b]);
+    }
+    mem_free(&w->mem, f);
+}
+
+static struct sim_frame *frame_copy(struct sim_net *n, const struct sim_frame *f)
+{
+    struct sim_frame *copy = mem_alloc(&n->world->mem, sizeof *f + f->count);
+    ASSERT(copy != NULL);
+    memcpy(copy, f, sizeof *f + f->count);
+    return copy;
+}
+
+static void frame_at(struct sim_net *n, uint32_t from, uint32_t to, struct sim_frame *f,
+                     uint64_t at_ns)
+{
+    struct sim_event *e = sim_world_at(n->world, at_ns, frame_due);
+    e->a = from;
+    e->b = to;
+    e->ptr = f;
+    n->frames++;
+}
+
+/* When a frame arrives that keeps its place behind the ones before it. */
+static uint64_t in_order(struct sim_net *n, uint32_t from, uint32_t to, enum link_class class)
+{
+    uint64_t at =
+        n->world->now_ns + n->quality.latency_ns + sim_wait(&n->prng, n->quality.jitter_ns);
+    uint64_t *newest = &n->arrives_ns[from][to][class];
+    at = at > n->clogged_ns[from][to] ? at : n->clogged_ns[from][to];
+    at = at > *newest ? at : *newest + 1;
+    *newest = at;
+    return at;
+}
+
+/* One frame in a while is kept, and comes again long after, on whatever connection there is. */
+static void replay(struct sim_net *n, uint32_t from, uint32_t to, const struct sim_frame *f)
+{
+    if (n->replays < SIM_REPLAYS && sim_chance(&n->prng, 4)) {
+        n->replay_way[n->replays] = from * SIM_NODES_MAX + to;
+        n->replay[n->replays++] = frame_copy(n, f);
+    }
+    if (n->replays == 0 || !sim_chance(&n->prng, n->quality.replay)) {
+        return;
+    }
+    uint32_t i = (uint32_t)prng_below(&n->prng, n->replays);
+    uint32_t a = n->replay_way[i] / SIM_NODES_MAX;
+    uint32_t b = n->replay_way[i] % SIM_NODES_MAX;
+    struct sim_frame *old = n->replay[i];
+    n->replays--;
+    n->replay[i] = n->replay[n->replays];
+    n->replay_way[i] = n->replay_way[n->replays];
+    old->serial = *connection_of(n, a, b);
+    frame_at(n, a, b, old, n->world->now_ns + prng_below(&n->prng, NET_REPLAY_NS));
+}
+
+/* Raft's frames meet everything; those of the calls only time. */
+static void frame_send(struct sim_net *n, uint32_t from, uint32_t to, struct sim_frame *f)
+{
+    const struct sim_quality *q = &n->quality;
+    bool raft = f->class != LINK_CALL;
+    if (n->cut[from][to] > 0 || (raft && sim_chance(&n->prng, q->drop))) {
+        n->lost++;
+        mem_free(&n->world->mem, f);
+        return;
+    }
+    if (raft && q->replay != 0) {
+        replay(n, from, to, f);
+    }
+    if (raft && sim_chance(&n->prng, q->twice)) {
+        frame_at(n, from, to, frame_copy(n, f), in_order(n, from, to, f->class));
+    }
+    if (raft && f->count > 1 && sim_chance(&n->prng, q->truncate)) {
+        f->count = 1 + prng_below(&n->prng, f->count - 1);
+    }
+    uint64_t at = in_order(n, from, to, f->class);
+    if (raft && sim_chance(&n->prng, q->reorder)) {
+        at += prng_below(&n->prng, NET_REORDER_NS); /* and nobody waits for it */
+    }
+    frame_at(n, from, to, f, at);
+}
+
+/* ---- the link ---- */
+
+static enum err peer_set(struct link *base, const struct node_key *peer,
+                         const struct os_addr *addrs, uint32_t count)
+{
+    struct sim_link *l = link_of(base);
+    struct sim_net *n = net_of(l);
+    uint32_t i = index_of(n->world, peer);
+    (void)addrs;
+    (void)count;
+    if (i < n->world->node_count && i != l->host->index && !l->known[i]) {
+        l->known[i] = true;
+        connect_soon(n, l->host->index, i, prng_below(&n->prng, NET_DIAL_NS_MIN));
+    }
+    return ERR_OK;
+}
+
+static void peer_forget(struct link *base, const struct node_key *peer)
+{
+    struct sim_link *l = link_of(base);
+    uint32_t i = index_of(net_of(l)->world, peer);
+    if (i < net_of(l)->world->node_count) {
+        l->known[i] = false;
+        sim_net_break(net_of(l), l->host->index, i);
+    }
+}
+
+static bool peer_is_up(struct link *base, const struct node_key *peer)
+{
+    struct sim_link *l = link_of(base);
+    uint32_t i = index_of(net_of(l)->world, peer);
+    return i < net_of(l)->world->node_count && l->told[i] != 0;
+}
+
+static enum err send_frame(struct link *base, const struct node_key *peer, enum link_class class,
+                           struct bytes head, struct bytes body)
+{
+    struct sim_link *l = link_of(base);
+    struct sim_net *n = net_of(l);
+    uint32_t to = index_of(n->world, peer);
+    size_t count = head.count + body.count;
+    if (to >= n->world->node_count || l->told[to] == 0) {
+        return ERR_PEER_GONE;
+    }
+    if (count > NET_FRAME_BYTES_MAX) {
+        return ERR_FRAME_TOO_LARGE;
+    }
+    if (sim_chance(&n->prng, n->quality.refuse)) {
+        return ERR_QUEUE_FULL;
+    }
+    if (!sim_host_boundary(l->host)) {
+        return ERR_OK; /* it thinks so */
+    }
+    struct sim_frame *f = mem_alloc(&n->world->mem, sizeof *f + count);
+    ASSERT(f != NULL);
+    f->serial = l->told[to];
+    f->class = class;
+    f->count = count;
+    if (head.count > 0) {
+        memcpy(f->bytes, head.data, head.count);
+    }
+    if (body.count > 0) {
+        memcpy(f->bytes + head.count, body.data, body.count);
+    }
+    l->stats.frames_out++;
+    sim_judge_frame(&n->world->judge, l->host, bytes_of(f->bytes, f->count));
+    if (n->lie != NULL) {
+        n->lie(n->lie_arg, l->host->index, to, class, f->bytes, &f->count);
+    }
+    frame_send(n, l->host->index, to, f);
+    return ERR_OK;
+}
+
+static uint32_t addrs(struct link *base, struct os_addr *out, uint32_t max)
+{
+    if (max == 0) {
+        return 0;
+    }
+    out[0] = sim_host_addr(link_of(base)->host->index);
+    return 1;
+}
+
+static void stats(struct link *base, struct link_stats *out)
+{
+    *out = link_of(base)->stats;
+}
+
+static void close_link(struct link *base)
+{
+    struct sim_link *l = link_of(base);
+    struct sim_net *n = net_of(l);
+    l->open = false;
+    for (uint32_t i = 0; i < n->world->node_count; i++) {
+        if (i == l->host->index) {
+            continue;
+        }
+        if (l->host->crashed) {
+            vanish(n, l->host->index, i);
+        } else {
+            sim_net_break(n, l->host->index, i);
+        }
+        l->told[i] = 0;
+    }
+}
+
+static const struct link_table sim_link_table = { peer_set, peer_forget, peer_is_up, send_frame,
+                                                  addrs,    stats,       close_link };
+
+enum err sim_net_open(void *arg, const struct node_key *key, const struct link_handler *handler,
+                      void *handler_arg, struct link **out)
+{
+    struct sim_host *h = arg;
+    struct sim_link *l = &h->world->net.link[h->index];
+    ASSERT(index_of(h->world, key) == h->index && !l->open);
+    memset(l, 0, sizeof *l);
+    l->link.table = &sim_link_table;
+    l->host = h;
+    l->handler = handler;
+    l->arg = handler_arg;
+    l->open = true;
+    for (uint32_t i = 0; i < h->world->node_count; i++) {
+        if (i != h->index && h->world->net.link[i].known[h->index]) {
+            connect_soon(&h->world->net, h->index, i, NET_DIAL_NS_MIN);
+        }
+    }
+    *out = &l->link;
+    return ERR_OK;
+}
+
+void sim_net_init(struct sim_net *n, struct sim_world *w, uint64_t seed)
+{
+    n->world = w;
+    prng_seed(&n->prng, seed);
+    n->quality = net_good;
+}
+
+/* Frames on the way are events of the world, which has ended. */
+void sim_net_done(struct sim_net *n)
+{
+    struct heap *queue = &n->world->queue;
+    for (uint32_t i = 0; i < queue->count; i++) {
+        struct sim_event *e = CONTAINER_OF(queue->slots[i], struct sim_event, item);
+        if (e->fn == frame_due) {
+            mem_free(&n->world->mem, e->ptr);
+        }
+    }
+    for (uint32_t i = 0; i < n->replays; i++) {
+        mem_free(&n->world->mem, n->replay[i]);
+    }
+}

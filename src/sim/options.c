@@ -1,0 +1,177 @@
+/* sim/options.c -- reading and writing the command line. */
+#include "sim/options.h"
+
+#include "base/ids.h"
+
+#include <stdlib.h>
+
+static const char options_help[] =
+    "usage: aspen-sim [--seed N] [options]\n"
+    "\n"
+    "A whole cluster in one thread under one seed: whole nodes over a simulated network, disk and\n"
+    "clock, with faults, clients and judges. Without --seed it goes on with fresh seeds until it is\n"
+    "told to stop. Exit: 0 no finding, 1 a finding, 2 usage.\n"
+    "\n"
+    "  --seed N            this seed; the same seed gives the same story, on any machine\n"
+    "  --seeds K           K seeds, from --seed on\n"
+    "  --nodes N           1..9 nodes (default: drawn)\n"
+    "  --minutes M         virtual minutes in which things go wrong (default 2; 0.5 is fine)\n"
+    "  --until EVENT       stop after that event of the story\n"
+    "  --without A,B       leave fault classes out\n"
+    "  --quic              real QUIC over simulated UDP instead of messages\n"
+    "  --trace             print every event as it comes\n"
+    "  --log               print the nodes' own log lines\n"
+    "  --twice             run each seed twice and compare the stories\n"
+    "  --bench             five nodes, all faults: how much faster than real time\n"
+    "  --shrink            make a failing seed smaller before it is reported\n"
+    "  --artifact DIR      write a JSON file about each run\n"
+    "  --history FILE      write what the clients saw, for aspen-lincheck\n"
+    "  --list              the fault classes\n";
+
+static int mistake(const char *what, const char *value)
+{
+    fprintf(stderr, "aspen-sim: %s: '%s'; see --help\n", what, value);
+    return 2;
+}
+
+static bool number(const char *text, uint64_t least, uint64_t most, uint64_t *out)
+{
+    return text != NULL && ids_u64(bytes_text(text), out) == ERR_OK && *out >= least &&
+           *out <= most;
+}
+
+static bool minutes(const char *text, uint64_t *out_ns)
+{
+    char *end = NULL;
+    double m = text != NULL ? strtod(text, &end) : -1;
+    if (text == NULL || *end != '\0' || !(m > 0) || m > 10000) {
+        return false;
+    }
+    *out_ns = (uint64_t)(m * 60000) * SIM_MS;
+    return true;
+}
+
+static bool without(const char *text, uint32_t *out)
+{
+    struct bytes rest = bytes_text(text == NULL ? "" : text);
+    while (rest.count > 0) {
+        char name[32] = "";
+        size_t n = 0;
+        while (n < rest.count && rest.data[n] != ',') {
+            n++;
+        }
+        if (n == 0 || n >= sizeof name) {
+            return false;
+        }
+        memcpy(name, rest.data, n);
+        enum sim_fault_class class = sim_fault_find(name);
+        if (class == SIM_FAULT_COUNT) {
+            return false;
+        }
+        *out |= 1u << class;
+        n += n < rest.count ? 1 : 0;
+        rest = bytes_of(rest.data + n, rest.count - n);
+    }
+    return true;
+}
+
+/* One option that takes a value; false: it is none, or the value is wrong (*wrong). */
+static bool valued(const char *name, const char *value, struct sim_request *r, bool *wrong)
+{
+    uint64_t n = 0;
+    bool good = true;
+    if (strcmp(name, "--seed") == 0) {
+        good = number(value, 0, UINT64_MAX, &r->world.seed);
+        r->seeded = true;
+    } else if (strcmp(name, "--seeds") == 0) {
+        good = number(value, 1, UINT64_MAX, &r->seeds);
+    } else if (strcmp(name, "--nodes") == 0) {
+        good = number(value, 1, SIM_NODES_MAX, &n);
+        r->world.nodes = (uint32_t)n;
+    } else if (strcmp(name, "--minutes") == 0) {
+        good = minutes(value, &r->world.virtual_ns);
+    } else if (strcmp(name, "--until") == 0) {
+        good = number(value, 1, UINT64_MAX, &r->world.events_max);
+    } else if (strcmp(name, "--without") == 0) {
+        good = without(value, &r->world.faults_off);
+    } else if (strcmp(name, "--artifact") == 0) {
+        r->artifact = value;
+    } else if (strcmp(name, "--history") == 0) {
+        r->history = value;
+    } else {
+        return false;
+    }
+    *wrong = !good || value == NULL;
+    return true;
+}
+
+static bool plain(const char *name, struct sim_request *r)
+{
+    if (strcmp(name, "--quic") == 0) {
+        r->world.quic = true;
+    } else if (strcmp(name, "--trace") == 0) {
+        r->world.trace = stdout;
+    } else if (strcmp(name, "--log") == 0) {
+        r->world.node_log = stderr;
+    } else if (strcmp(name, "--twice") == 0) {
+        r->twice = true;
+    } else if (strcmp(name, "--bench") == 0) {
+        r->bench = true;
+    } else if (strcmp(name, "--shrink") == 0) {
+        r->shrink = true;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+int sim_options_parse(int argc, char **argv, struct sim_request *out)
+{
+    memset(out, 0, sizeof *out);
+    out->world.virtual_ns = 120 * SIM_S;
+    out->table = true;
+    for (int i = 1; i < argc; i++) {
+        bool wrong = false;
+        if (strcmp(argv[i], "--help") == 0) {
+            fputs(options_help, stdout);
+            return 0;
+        }
+        if (strcmp(argv[i], "--list") == 0) {
+            for (int c = 0; c < SIM_FAULT_COUNT; c++) {
+                puts(sim_fault_name((enum sim_fault_class)c));
+            }
+            return 0;
+        }
+        if (plain(argv[i], out)) {
+            continue;
+        }
+        if (!valued(argv[i], argv[i + 1], out, &wrong)) {
+            return mistake("unknown option", argv[i]);
+        }
+        if (wrong) {
+            return mistake(argv[i], argv[i + 1] == NULL ? "" : argv[i + 1]);
+        }
+        i++;
+    }
+    return -1;
+}
+
+void sim_options_print(const struct sim_options *o, FILE *out)
+{
+    const char *before = " --without ";
+    fprintf(out, "aspen-sim --seed %llu", (unsigned long long)o->seed);
+    if (o->nodes != 0) {
+        fprintf(out, " --nodes %u", o->nodes);
+    }
+    fprintf(out, " --minutes %.6g", (double)(o->virtual_ns / SIM_MS) / 60000);
+    for (int c = 0; c < SIM_FAULT_COUNT; c++) {
+        if ((o->faults_off >> c & 1u) != 0) {
+            fprintf(out, "%s%s", before, sim_fault_name((enum sim_fault_class)c));
+            before = ",";
+        }
+    }
+    if (o->events_max != 0) {
+        fprintf(out, " --until %llu", (unsigned long long)o->events_max);
+    }
+    fprintf(out, "%s\n", o->quic ? " --quic" : "");
+}

@@ -1,0 +1,30 @@
+/* sim/options.h -- the command line of aspen-sim.
+ *
+ * Thread: one
+ */
+#ifndef SIM_OPTIONS_H
+#define SIM_OPTIONS_H
+
+#include "sim/world.h"
+
+/* What the program is asked to do. */
+struct sim_request {
+    struct sim_options world;
+    bool seeded;          /* seed was named: that one only, or `seeds` from it on */
+    uint64_t seeds;       /* 0: one when seeded, else without end */
+    bool twice;           /* every seed runs twice, and must tell the same story */
+    bool bench;           /* how fast is it */
+    bool shrink;          /* a failing seed is made smaller */
+    bool table;           /* show the last events */
+    const char *artifact; /* directory; NULL: none */
+    const char *history;  /* file for the clients' history; NULL: none */
+};
+
+/* sim_options_parse -- fill out; returns -1 to go on, or the exit code when there is nothing to do
+ * (help, version, a mistake: 2). */
+int sim_options_parse(int argc, char **argv, struct sim_request *out);
+
+/* sim_options_print -- the arguments that run exactly this world again. */
+void sim_options_print(const struct sim_options *o, FILE *out);
+
+#endif

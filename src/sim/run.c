@@ -1,0 +1,271 @@
+/* sim/run.c -- running one seed, or many, and telling about it. */
+#include "sim/run.h"
+
+#include "base/panic.h"
+#include "sim/artifact.h"
+#include "sim/shrink.h"
+
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RUN_PROGRESS_NS (2 * SIM_S)
+#define RUN_BENCH_NS (10 * SIM_S) /* real time that a measurement takes */
+
+static uint64_t real_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * SIM_S + (uint64_t)t.tv_nsec;
+}
+
+/* ---- one world ---- */
+
+/* An assertion failed inside a node or here: say how to see it again. */
+static void on_panic(void *arg, int fd)
+{
+    struct sim_world *w = arg;
+    FILE *out = fdopen(dup(fd), "w");
+    if (out != NULL) {
+        fputs("replay: ", out);
+        sim_options_print(&w->options, out);
+        sim_story_table(&w->story, out);
+        fclose(out);
+    }
+}
+
+/* What a leader knows of its peers: state letter, match/next. */
+static void print_progress(const struct sim_host *h)
+{
+    static const char letters[] = "PRS";
+    struct node_look look;
+    struct raft_status s;
+    if (h->node == NULL) {
+        return;
+    }
+    node_look(h->node, &look);
+    raft_status(look.core, &s);
+    for (uint32_t i = 0; i < s.peer_count; i++) {
+        printf("%s%llu:%c %llu/%llu", i == 0 ? "; peers " : ", ", (unsigned long long)s.peer[i].id,
+               letters[s.peer[i].state], (unsigned long long)s.peer[i].match,
+               (unsigned long long)s.peer[i].next);
+    }
+}
+
+/* How every node stood when it ended. */
+static void print_nodes(const struct sim_world *w)
+{
+    static const char *const states[] = { "down", "up", "stopped" };
+    printf("%4s %-8s %-8s %5s %6s %6s %6s %14s %8s %8s %8s  %s\n", "node", "state", "in core",
+           "life", "term", "vote", "leader", "last/term", "durable", "commit", "applied",
+           "connected to");
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        const struct sim_host *h = &w->host[i];
+        const struct sim_seen *s = &w->judge.seen[i];
+        char last[32];
+        snprintf(last, sizeof last, "%llu/%llu", (unsigned long long)s->last,
+                 (unsigned long long)s->last_term);
+        printf("%4llu %-8s %-8s %5llu %6llu %6llu %6llu %14s %8llu %8llu %8llu ",
+               (unsigned long long)h->id, states[h->state],
+               (w->clients.core >> i & 1u) != 0 ? "yes" : "no", (unsigned long long)h->life,
+               (unsigned long long)s->term, (unsigned long long)s->vote,
+               (unsigned long long)s->leader, last, (unsigned long long)s->durable,
+               (unsigned long long)s->commit, (unsigned long long)s->applied);
+        for (uint32_t k = 0; k < w->node_count; k++) {
+            if (w->net.link[i].open && w->net.link[i].told[k] != 0) {
+                printf(" %u", k + 1);
+            }
+        }
+        print_progress(h);
+        putchar('\n');
+    }
+}
+
+static void collect(const struct sim_world *w, struct sim_outcome *out)
+{
+    out->failed = w->failed;
+    snprintf(out->failure, sizeof out->failure, "%s", w->failure);
+    out->hash = w->story.hash;
+    out->events = w->story.count;
+    out->virtual_ns = w->now_ns;
+    out->nodes = w->node_count;
+    out->faults = w->faults.total;
+    out->operations = w->clients.writes_ok + w->clients.reads_ok;
+    out->leaders = w->judge.leaders;
+    out->undecided = w->judge.undecided;
+}
+
+static enum err write_line(void *arg, struct bytes line)
+{
+    return fwrite(line.data, 1, line.count, arg) == line.count ? ERR_OK : ERR_IO;
+}
+
+static void save_history(const struct sim_world *w, const char *path)
+{
+    FILE *file = fopen(path, "w");
+    if (file == NULL || history_write(&w->clients.history, write_line, file) != ERR_OK) {
+        fprintf(stderr, "aspen-sim: cannot write %s\n", path);
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+}
+
+void sim_run_world(const struct sim_request *request, const struct sim_options *options,
+                   struct sim_outcome *out)
+{
+    uint64_t began = real_ns();
+    struct sim_world *w = sim_world_open(options);
+    memset(out, 0, sizeof *out);
+    if (w == NULL) {
+        PANIC("no memory for a world");
+    }
+    panic_hook_set(on_panic, w);
+    sim_world_run(w);
+    collect(w, out);
+    out->real_ns = real_ns() - began;
+    if (request->history != NULL) {
+        save_history(w, request->history);
+    }
+    if (request->artifact != NULL) {
+        sim_artifact_write(w, out, request->artifact);
+    }
+    if (out->failed && request->table) {
+        fputs("replay: ", stdout);
+        sim_options_print(options, stdout);
+        sim_story_table(&w->story, stdout);
+        print_nodes(w);
+        printf("finding: %s\n", out->failure);
+    }
+    panic_hook_set(NULL, NULL);
+    sim_world_close(w);
+}
+
+/* ---- seeds ---- */
+
+struct total {
+    uint64_t seeds;
+    uint64_t virtual_ns;
+    uint64_t real_ns;
+    uint64_t faults;
+    uint64_t operations;
+    uint64_t undecided;
+};
+
+static void add(struct total *t, const struct sim_outcome *o)
+{
+    t->seeds++;
+    t->virtual_ns += o->virtual_ns;
+    t->real_ns += o->real_ns;
+    t->faults += o->faults;
+    t->operations += o->operations;
+    t->undecided += o->undecided;
+}
+
+static void progress(const struct total *t)
+{
+    double speed = t->real_ns > 0 ? (double)t->virtual_ns / (double)t->real_ns : 0;
+    printf("%llu seeds, %.1f virtual hours, %.0f times real time, %llu faults, %llu operations, "
+           "%llu histories undecided\n",
+           (unsigned long long)t->seeds, (double)t->virtual_ns / 3.6e12, speed,
+           (unsigned long long)t->faults, (unsigned long long)t->operations,
+           (unsigned long long)t->undecided);
+    fflush(stdout);
+}
+
+/* The same seed twice must tell the same story. */
+static bool same_twice(const struct sim_request *r, const struct sim_options *o,
+                       struct sim_outcome *out)
+{
+    struct sim_outcome again;
+    sim_run_world(r, o, out);
+    if (out->failed) {
+        return false;
+    }
+    sim_run_world(r, o, &again);
+    if (again.hash != out->hash || again.events != out->events) {
+        printf("replay: ");
+        sim_options_print(o, stdout);
+        printf("finding: two runs of one seed tell different stories: %016llx and %016llx\n",
+               (unsigned long long)out->hash, (unsigned long long)again.hash);
+        return false;
+    }
+    return true;
+}
+
+static bool run_seed(const struct sim_request *r, const struct sim_options *o, struct total *t)
+{
+    struct sim_outcome out;
+    bool good = true;
+    if (r->twice) {
+        good = same_twice(r, o, &out);
+    } else {
+        sim_run_world(r, o, &out);
+        good = !out.failed;
+    }
+    add(t, &out);
+    if (r->seeded && r->seeds <= 1) {
+        printf("seed %llu: %s, %u nodes, %llu events, %.1f virtual seconds, %llu faults, "
+               "%llu operations, %llu elections, story %016llx\n",
+               (unsigned long long)o->seed, good ? "no finding" : "FINDING", out.nodes,
+               (unsigned long long)out.events, (double)out.virtual_ns / 1e9,
+               (unsigned long long)out.faults, (unsigned long long)out.operations,
+               (unsigned long long)out.leaders, (unsigned long long)out.hash);
+    }
+    if (!good && r->shrink && out.failed) {
+        sim_shrink(r, o);
+    }
+    return good;
+}
+
+static uint64_t fresh_seed(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return ((uint64_t)t.tv_sec * SIM_S + (uint64_t)t.tv_nsec) % 1000000000000u;
+}
+
+static int bench(const struct sim_request *r)
+{
+    struct sim_options o = r->world;
+    struct total t = { 0 };
+    struct sim_request quiet = *r;
+    quiet.seeded = false;
+    o.nodes = o.nodes != 0 ? o.nodes : 5;
+    o.virtual_ns = 600 * SIM_S;
+    o.faults_all = true;
+    while (t.real_ns < RUN_BENCH_NS) {
+        o.seed++;
+        if (!run_seed(&quiet, &o, &t)) {
+            return 1;
+        }
+    }
+    progress(&t);
+    return 0;
+}
+
+int sim_run(const struct sim_request *r)
+{
+    struct sim_options o = r->world;
+    struct total t = { 0 };
+    uint64_t told = 0;
+    if (r->bench) {
+        return bench(r);
+    }
+    uint64_t seeds = r->seeds != 0 ? r->seeds : r->seeded ? 1 : UINT64_MAX;
+    o.seed = r->seeded ? o.seed : fresh_seed();
+    for (uint64_t i = 0; i < seeds; i++) {
+        if (!run_seed(r, &o, &t)) {
+            return 1;
+        }
+        o.seed++;
+        if (seeds > 1 && t.real_ns - told > RUN_PROGRESS_NS) {
+            told = t.real_ns;
+            progress(&t);
+        }
+    }
+    if (seeds > 1) {
+        progress(&t);
+    }
+    return 0;
+}

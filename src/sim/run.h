@@ -1,0 +1,32 @@
+/* sim/run.h -- worlds one after the other: what each came to, and what is said of it.
+ *
+ * Thread: one
+ */
+#ifndef SIM_RUN_H
+#define SIM_RUN_H
+
+#include "sim/options.h"
+
+/* What one world came to. */
+struct sim_outcome {
+    bool failed;
+    char failure[SIM_FAILURE_BYTES];
+    uint64_t hash; /* of the story */
+    uint64_t events;
+    uint64_t virtual_ns;
+    uint64_t real_ns;
+    uint32_t nodes;
+    uint64_t faults;
+    uint64_t operations; /* of clients, that ended with success */
+    uint64_t leaders;
+    bool undecided; /* the history was too tangled to be judged within the bound */
+};
+
+/* sim_run -- do what is asked; the exit code. */
+int sim_run(const struct sim_request *request);
+
+/* sim_run_world -- one world, start to end. A panic inside it prints the line that replays it. */
+void sim_run_world(const struct sim_request *request, const struct sim_options *options,
+                   struct sim_outcome *out);
+
+#endif

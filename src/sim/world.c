@@ -1,0 +1,233 @@
+/* sim/world.c -- the queue of what comes next, and the moving of the clock. */
+#include "sim/world.h"
+
+#include "base/panic.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+enum {
+    WORLD_BLOCK_EVENTS = 256,
+    WORLD_START_NS = 1000000000
+};
+#define WORLD_MEM_BYTES (4096ull * MIB)
+
+/* ---- chance ---- */
+
+bool sim_chance(struct prng *p, uint64_t one_in)
+{
+    return one_in != 0 && prng_below(p, one_in) == 0;
+}
+
+uint64_t sim_between(struct prng *p, uint64_t least, uint64_t most)
+{
+    return least + prng_below(p, most - least + 1);
+}
+
+/* Each of up to five times, with one chance in four, the wait grows by a drawn mean: integers only,
+ * so that every machine draws the same. */
+uint64_t sim_wait(struct prng *p, uint64_t mean_ns)
+{
+    uint64_t wait = prng_below(p, mean_ns + 1);
+    for (int i = 0; i < 5 && prng_below(p, 3) == 0; i++) {
+        wait += prng_below(p, 2 * mean_ns + 1);
+    }
+    return wait;
+}
+
+/* ---- events ---- */
+
+static struct sim_event *event_take(struct sim_world *w)
+{
+    if (list_empty(&w->free_events)) {
+        ASSERT(w->event_blocks < SIM_QUEUE_MAX / WORLD_BLOCK_EVENTS);
+        struct sim_event *block = mem_take(&w->mem, WORLD_BLOCK_EVENTS * sizeof *block);
+        w->event_block[w->event_blocks++] = block;
+        for (int i = WORLD_BLOCK_EVENTS - 1; i >= 0; i--) {
+            list_push_front(&w->free_events, &block[i].free);
+        }
+    }
+    struct sim_event *e = CONTAINER_OF(w->free_events.next, struct sim_event, free);
+    list_remove(&e->free);
+    return e;
+}
+
+struct sim_event *sim_world_at(struct sim_world *w, uint64_t at_ns, sim_event_fn fn)
+{
+    struct sim_event *e = event_take(w);
+    e->fn = fn;
+    e->a = 0;
+    e->b = 0;
+    e->n = 0;
+    e->ptr = NULL;
+    enum err err = heap_set(&w->queue, &e->item, at_ns > w->now_ns ? at_ns : w->now_ns);
+    ASSERT(err == ERR_OK); /* as many slots as events */
+    return e;
+}
+
+void sim_world_drop(struct sim_world *w, struct sim_event *e)
+{
+    heap_remove(&w->queue, &e->item);
+    list_push_front(&w->free_events, &e->free);
+}
+
+void sim_world_until(struct sim_world *w, uint64_t at_ns)
+{
+    struct heap_item *next = heap_min(&w->queue);
+    while (!w->failed && next != NULL && next->key <= at_ns) {
+        struct sim_event *e = CONTAINER_OF(next, struct sim_event, item);
+        if (w->options.events_max != 0 && w->story.count >= w->options.events_max) {
+            return;
+        }
+        heap_remove(&w->queue, next);
+        ASSERT(next->key >= w->now_ns);
+        w->now_ns = next->key;
+        e->fn(w, e);
+        list_push_front(&w->free_events, &e->free);
+        next = heap_min(&w->queue);
+    }
+    if (!w->failed && w->now_ns < at_ns) {
+        w->now_ns = at_ns;
+    }
+}
+
+/* ---- the story ---- */
+
+void sim_world_tell(struct sim_world *w, uint64_t node, const char *what, uint64_t a, uint64_t b)
+{
+    static const char letters[] = "FPCLS";
+    struct sim_story_node state = { 0 };
+    if (node == 0) {
+        sim_story_add(&w->story, w->now_ns, 0, what, a, b, NULL);
+        return;
+    }
+    const struct sim_seen *s = &w->judge.seen[node - 1];
+    state.role = s->alive ? (uint8_t)letters[s->role] : (uint8_t)'-';
+    state.term = s->term;
+    state.last = s->last;
+    state.commit = s->commit;
+    state.applied = s->applied;
+    sim_story_add(&w->story, w->now_ns, node, what, a, b, &state);
+}
+
+void sim_world_fail(struct sim_world *w, const char *format, ...)
+{
+    va_list args;
+    if (w->failed) {
+        return;
+    }
+    w->failed = true;
+    va_start(args, format);
+    vsnprintf(w->failure, sizeof w->failure, format, args);
+    va_end(args);
+    sim_world_tell(w, 0, "finding", 0, 0);
+}
+
+/* ---- opening and closing ---- */
+
+static void draw_times(struct sim_world *w)
+{
+    static const uint64_t election_ms[] = { 150, 300, 1000, 1500 };
+    uint64_t least = election_ms[prng_below(&w->prng, 4)];
+    w->election_ns_min = least * SIM_MS;
+    w->election_ns_max = least * SIM_MS * sim_between(&w->prng, 15, 30) / 10;
+    w->heartbeat_ns = w->election_ns_min / sim_between(&w->prng, 3, 10);
+}
+
+struct sim_world *sim_world_open(const struct sim_options *options)
+{
+    static const uint32_t sizes[] = { 1, 2, 3, 3, 3, 3, 4, 5, 5, 5, 7, 9 };
+    struct sim_world *w = calloc(1, sizeof *w);
+    if (w == NULL) {
+        return NULL;
+    }
+    w->options = *options;
+    mem_init(&w->mem, "simulation", WORLD_MEM_BYTES);
+    heap_init(&w->queue, &w->mem, SIM_QUEUE_MAX);
+    list_init(&w->free_events);
+    w->now_ns = WORLD_START_NS;
+    prng_seed(&w->prng, options->seed);
+    sim_story_init(&w->story, options->trace);
+    draw_times(w);
+    uint32_t drawn = sizes[prng_below(&w->prng, sizeof sizes / sizeof sizes[0])];
+    w->node_count = options->nodes != 0 ? options->nodes : drawn;
+    uint64_t seeds[3];
+    prng_fill(&w->prng, seeds, sizeof seeds);
+    sim_net_init(&w->net, w, seeds[0]);
+    sim_clients_init(&w->clients, w, seeds[1]);
+    sim_faults_init(&w->faults, w, seeds[2]);
+    sim_judge_init(&w->judge, w);
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        sim_host_key(i, &w->key[i]);
+    }
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        sim_host_init(&w->host[i], w, i);
+    }
+    return w;
+}
+
+static void introduce(struct sim_world *w);
+
+/* The cluster is asked to begin until it says that it has begun. */
+static void init_done(struct service_call *call, const struct service_reply *reply)
+{
+    (void)call;
+    (void)reply;
+}
+
+static void init_due(struct sim_world *w, struct sim_event *e)
+{
+    (void)e;
+    introduce(w);
+}
+
+static void introduce(struct sim_world *w)
+{
+    struct service_member members[SIM_NODES_MAX];
+    struct sim_host *h = &w->host[0];
+    if (w->judge.committed > 1) {
+        return;
+    }
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        members[i] = (struct service_member){ .id = i + 1, .addr = bytes_text("sim") };
+    }
+    if (sim_host_enter(h)) {
+        static const struct service_call fresh = { .done = init_done };
+        w->init_call = fresh;
+        struct service *s = node_service(h->node);
+        IGNORE(s->table->init(s, members, w->node_count, &w->init_call)); /* asked again below */
+        sim_host_leave(h);
+    }
+    sim_world_at(w, w->now_ns + SIM_S, init_due);
+}
+
+bool sim_world_run(struct sim_world *w)
+{
+    for (uint32_t i = 0; i < w->node_count && !w->failed; i++) {
+        sim_host_start(&w->host[i]);
+    }
+    introduce(w);
+    sim_clients_start(&w->clients);
+    sim_faults_start(&w->faults);
+    sim_world_until(w, w->now_ns + w->options.virtual_ns);
+    if (!w->failed && (w->options.events_max == 0 || w->story.count < w->options.events_max)) {
+        sim_judge_end(&w->judge);
+    }
+    return !w->failed;
+}
+
+void sim_world_close(struct sim_world *w)
+{
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        sim_host_done(&w->host[i]);
+    }
+    sim_net_done(&w->net);
+    sim_clients_done(&w->clients);
+    sim_judge_done(&w->judge);
+    for (uint32_t i = 0; i < w->event_blocks; i++) {
+        mem_free(&w->mem, w->event_block[i]);
+    }
+    heap_done(&w->queue);
+    ASSERT(w->failed || w->mem.used == 0);
+    free(w);
+}

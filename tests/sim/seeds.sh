@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# tests/sim/seeds.sh ASPEN_SIM [FRESH] -- the seeds that everybody runs, those that once found something, and
+# fresh ones; each is run twice and must tell the same story. A failure prints the line that replays it.
+set -u
+SIM=$1
+FRESH=${2:-200}
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+TEST=0
+FAILED=0
+
+# check NAME COMMAND... -- one TAP line; what a failing command said follows it.
+check() {
+    local name=$1 said
+    shift
+    TEST=$((TEST + 1))
+    if said=$("$@" 2>&1); then
+        echo "ok $TEST - sim: $name"
+        echo "# $(tail -n 1 <<<"$said")"
+    else
+        echo "not ok $TEST - sim: $name"
+        sed 's/^/# /' <<<"$said"
+        FAILED=1
+    fi
+}
+
+for seed in 42 123 456 789 1024 2048; do
+    check "seed $seed, twice the same story" "$SIM" --seed "$seed" --twice
+done
+while read -r line; do
+    args=${line%%#*}
+    [ -n "${args// /}" ] || continue
+    # shellcheck disable=SC2086
+    check "once a finding: ${line#*# }" "$SIM" $args --twice
+done <"$ROOT/seeds/regress.txt"
+base=$(date +%s)
+check "$FRESH fresh seeds from $base on, twice the same story" \
+    "$SIM" --seed "$base" --seeds "$FRESH" --minutes 0.5 --twice
+echo "1..$TEST"
+exit $FAILED
