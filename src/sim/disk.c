@@ -256,11 +256,14 @@ enum err sim_disk_sync(struct sim_disk *d, int file)
     TRY(sim_disk_op(d, &last));
     if (!last) {
         for (size_t s = f->dirty_first; s < f->dirty_end; s++) {
-            if (f->dirty[s] != 0) {
-                memcpy(f->safe + s * SIM_SECTOR_BYTES, f->now + s * SIM_SECTOR_BYTES,
-                       SIM_SECTOR_BYTES);
-                f->dirty[s] = 0;
+            size_t end = s; /* of a run of written sectors */
+            while (end < f->dirty_end && f->dirty[end] != 0) {
+                end++;
             }
+            memcpy(f->safe + s * SIM_SECTOR_BYTES, f->now + s * SIM_SECTOR_BYTES,
+                   (end - s) * SIM_SECTOR_BYTES);
+            memset(f->dirty + s, 0, end - s);
+            s = end;
         }
         f->dirty_end = 0;
         f->safe_bytes = f->now_bytes;
@@ -285,10 +288,12 @@ static bool ends_in(const char *name, const char *suffix)
 static size_t used_bytes(const struct sim_file *f)
 {
     size_t used = f->safe_bytes;
-    while (used > 0 && f->safe[used - 1] == 0) {
-        used--;
+    while (used >= SIM_SECTOR_BYTES && f->safe[used - 1] == 0 &&
+           memcmp(f->safe + used - SIM_SECTOR_BYTES, f->safe + used - SIM_SECTOR_BYTES + 1,
+                  SIM_SECTOR_BYTES - 1) == 0) {
+        used -= SIM_SECTOR_BYTES;
     }
-    return used;
+    return used; /* to the sector */
 }
 
 bool sim_disk_rot(struct sim_disk *d, const char *suffix, uint64_t seed)

@@ -332,7 +332,7 @@ static void draw_bounds(struct sim_host *h)
     struct prng *p = &h->world->prng;
     struct node_bounds *b = &h->bounds;
     uint64_t hostile = prng_below(p, 3);
-    b->segment_bytes = (256u << prng_below(p, 4)) * KIB; /* up to the usual size */
+    b->segment_bytes = (256u << prng_below(p, 2)) * KIB; /* the usual size costs too much time */
     b->inflight_messages = (uint32_t)sim_between(p, 1, 8);
     b->append_bytes = (uint32_t)sim_between(p, 1, 4 * KIB);
     b->batch_operations = (uint32_t)sim_between(p, 1, 16);

@@ -69,11 +69,13 @@ enum err wal_fill(struct wal *w, uint64_t segment, uint64_t bytes)
 
 uint64_t wal_fill_size(const struct wal *w)
 {
+    bool small = w->segment_first < WAL_SEGMENT_BYTES_FIRST; /* who lowers the first wants many */
+    uint64_t most = small ? 4 * w->segment_first : WAL_SEGMENT_BYTES_MAX;
     uint64_t twice = w->segment_bytes * 2;
     if (twice < w->segment_first) {
         return w->segment_first; /* the last one was cut short by something */
     }
-    return twice < WAL_SEGMENT_BYTES_MAX ? twice : WAL_SEGMENT_BYTES_MAX;
+    return twice < most ? twice : most;
 }
 
 bool wal_fits(const struct wal *w, uint64_t bytes)
