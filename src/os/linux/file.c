@@ -81,6 +81,14 @@ enum err linux_file_read(struct os_file *base, uint64_t offset, void *out, size_
     return ERR_OK;
 }
 
+/* Some file systems take the flag when the file is opened and refuse the writes. Nothing was written
+ * by the refused one, so this is no second try of a failed write. */
+static void go_buffered(struct linux_file *f)
+{
+    close(f->fd);
+    f->fd = f->read_fd;
+}
+
 enum err linux_file_write(struct os_file *base, uint64_t offset, const void *data, size_t count)
 {
     size_t have = 0;
@@ -89,6 +97,8 @@ enum err linux_file_write(struct os_file *base, uint64_t offset, const void *dat
                            (off_t)(offset + have));
         if (n > 0) {
             have += (size_t)n;
+        } else if (n < 0 && errno == EINVAL && file_of(base)->fd != file_of(base)->read_fd) {
+            go_buffered(file_of(base));
         } else if (n == 0 || errno != EINTR) {
             return n == 0 ? ERR_IO : linux_file_err(errno);
         }
