@@ -506,6 +506,7 @@ struct opening {
     struct log *l;
     uint64_t last;
     enum err e;
+    struct wal_head at; /* where e was met */
 };
 
 static void on_batch(void *arg, const struct wal_head *h, struct bytes body)
@@ -525,6 +526,7 @@ static void on_batch(void *arg, const struct wal_head *h, struct bytes body)
         o->e = wal_record_decode(&r, &rec);
         if (o->e != ERR_OK) {
             o->e = ERR_CORRUPT;
+            o->at = *h;
             return;
         }
         struct log_entry e = { h->first + i, rec.term, rec.kind, rec.data };
@@ -565,7 +567,9 @@ static enum err open_durable(struct log *l, const struct log_options *options,
     TRY(wal_open(&l->wal, l->os, l->dir, l->mem, options->salt, first, &found, &rec->repaired,
                  diag));
     if (o.e != ERR_OK) {
-        return diag_set(diag, o.e, "log: a batch holds records that cannot be read");
+        return diag_set(diag, o.e, "log: segment %016llx: the records of batch %llu: %s",
+                        (unsigned long long)o.at.segment, (unsigned long long)o.at.batch,
+                        err_text(o.e));
     }
     enum err e = os_worker_open(l->os, "aspen-log", &l->worker);
     e = e == ERR_OK ? os_worker_open(l->os, "aspen-fill", &l->filler) : e;
