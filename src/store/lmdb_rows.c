@@ -1,7 +1,7 @@
 /* store/lmdb_rows.c -- walking down the pieces of a key.
  *
  * Shape: row = flags u8 | crc32c u32 of key, flags and rest | subtree u64 if flagged | value
- * Why:   LMDB's pages carry no checksums; with one in each row a rotten value is an error, no answer
+ * Why:   LMDB's pages carry no checksums; with one in each row a rotten value is no answer
  */
 #include "store/lmdb_rows.h"
 

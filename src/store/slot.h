@@ -34,7 +34,8 @@ MUST_CHECK
 enum err slot_open(struct os_dir *dir, const char *name, uint32_t magic, bool create,
                    struct slot_file *out, uint8_t *out_payload, size_t *out_count);
 
-/* slot_write -- make payload the newest record, in both slots, durable on return. err ERR_IO, ERR_SYNC_FAILED. */
+/* slot_write -- make payload the newest record, in both slots, durable on return.
+ *   err  ERR_IO, ERR_SYNC_FAILED */
 MUST_CHECK
 enum err slot_write(struct slot_file *s, struct bytes payload);
 

@@ -96,7 +96,7 @@ void wal_name(uint64_t segment, const char *suffix, char out[WAL_NAME_BYTES]);
 /* wal_name_segment -- the number of a segment's file name; false: it is none. */
 bool wal_name_segment(const char *name, uint64_t *out);
 
-/* wal_any -- is there a segment in dir? It is there before anything is ever promised. err ERR_IO. */
+/* wal_any -- is there a segment in dir? One is, before anything is promised. err ERR_IO. */
 MUST_CHECK
 enum err wal_any(struct os_dir *dir, bool *out);
 

@@ -81,8 +81,8 @@ enum err linux_file_read(struct os_file *base, uint64_t offset, void *out, size_
     return ERR_OK;
 }
 
-/* Some file systems take the flag when the file is opened and refuse the writes. Nothing was written
- * by the refused one, so this is no second try of a failed write. */
+/* Some file systems take the flag when the file is opened and refuse the writes. Nothing was
+ * written by the refused one, so this is no second try of a failed write. */
 static void go_buffered(struct linux_file *f)
 {
     close(f->fd);

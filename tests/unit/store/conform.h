@@ -1,5 +1,5 @@
-/* tests/unit/store/conform.h -- one suite, two stores: every case is run against the log on disk and
- * the log in memory, and must see the same but for what a restart forgets.
+/* tests/unit/store/conform.h -- one suite, two stores: every case is run against the log on disk
+ * and the log in memory, and must see the same but for what a restart forgets.
  *
  * Shape:      a case is a function that finds an open, empty log in `r`; CONFORM runs a table of
  *             them for both stores

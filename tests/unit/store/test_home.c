@@ -1,5 +1,5 @@
-/* tests/unit/store/test_home.c -- Subject: identity and secret key of a data directory. Method: make
- * them, damage, remove or exchange files, open again.
+/* tests/unit/store/test_home.c -- Subject: identity and secret key of a data directory. Method:
+ * make them, damage, remove or exchange files, open again.
  */
 #include "rig.h"
 

@@ -1,6 +1,6 @@
 /* tests/unit/store/test_overlap.c -- Subject: entries that replace others while those are still on
- * their way to the disk. Method: a played loop, so that the moment between two batches can be looked
- * at; what is read then must be the newest, from the cache or from disk.
+ * their way to the disk. Method: a played loop, so that the moment between two batches can be
+ * looked at; what is read then must be the newest, from the cache or from disk.
  */
 #include "tap.h"
 
