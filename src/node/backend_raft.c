@@ -76,9 +76,6 @@ static enum err backend_write(struct service *s, const struct service_pair *pair
         ops[i] = (struct command_op){ COMMAND_PUT, pairs[i].key, pairs[i].value, 0 };
     }
     TRY(command_check(&c));
-    if (n->disk_full) {
-        return ERR_DISK_FULL;
-    }
     TRY(state_room(n));
     if (log_last(n->log) == 0) {
         return ERR_NOT_INITIALIZED;

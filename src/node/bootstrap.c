@@ -66,6 +66,9 @@ static void on_found(void *arg, const struct log_entry *e)
 static void on_truncated(void *arg, uint64_t to)
 {
     struct boot_log *b = ((struct node *)arg)->boot;
+    if (b->older.index > to) {
+        b->older = (struct raft_conf){ 0 };
+    }
     if (b->newest.index > to) {
         b->newest = b->older;
         b->older = (struct raft_conf){ 0 };

@@ -7,22 +7,30 @@ enum {
     FORWARD_MS_MAX = 60000
 };
 
-/* Leader unknown or unreachable: false, the operation is as it was. */
+/* Leader unknown or unreachable: false, the operation is as it was, and its connection's return will
+ * be told. Nobody tells when a full queue has room again: then it ends here. */
 bool forward_out(struct node *n, struct op *op, uint64_t leader)
 {
     uint8_t head[CALL_HEAD_BYTES_MAX];
     struct writer w = writer_of(head, sizeof head);
     uint64_t now = os_now(n->os);
     const struct book_entry *peer = book_by_id(&n->book, leader);
-    if (peer == NULL || !peer->up || op->remote) {
-        return false; /* what was forwarded once is not forwarded again */
+    ASSERT(!op->remote);
+    if (peer == NULL || !peer->up) {
+        return false;
     }
     struct call_write c = { .ticket = op->ticket, .command = { op->data, op->data_bytes } };
     c.timeout_ms = op->deadline_ns > now ? (op->deadline_ns - now) / NS_PER_MS : 0;
     call_write_encode(&c, &w);
     ASSERT(!w.bad);
-    if (link_send(n->link, &peer->key, LINK_CALL, writer_bytes(&w), c.command) != ERR_OK) {
+    enum err e = link_send(n->link, &peer->key, LINK_CALL, writer_bytes(&w), c.command);
+    if (e == ERR_PEER_GONE) {
         return false;
+    }
+    if (e != ERR_OK) {
+        metrics_add(&n->metrics, METRICS_QUEUE_FULL, 1);
+        backend_answer(n, op, ERR_BUSY, 0);
+        return true;
     }
     op->state = OP_FORWARDED;
     op->forwarded_to = peer->key;
@@ -69,9 +77,10 @@ void forward_in(struct node *n, const struct node_key *peer, uint64_t epoch, str
     metrics_add(&n->metrics, METRICS_FORWARDS_IN, 1);
     uint64_t now = os_now(n->os);
     uint64_t wait_ms = c.timeout_ms < FORWARD_MS_MAX ? c.timeout_ms : FORWARD_MS_MAX;
-    enum err e = n->stopping
-                     ? ERR_SHUTTING_DOWN
-                     : op_take(n->ops, OP_WRITE, c.command, now, now + wait_ms * NS_PER_MS, &op);
+    enum err e = n->stopping ? ERR_SHUTTING_DOWN : state_room(n);
+    if (e == ERR_OK) {
+        e = op_take(n->ops, OP_WRITE, c.command, now, now + wait_ms * NS_PER_MS, &op);
+    }
     if (e == ERR_OK) {
         op->remote = true;
         op->remote_key = *peer;

@@ -121,6 +121,9 @@ static void write_entry(struct node *n, struct op *op, const struct service_memb
         c.voter[c.voter_count++] = members[i].id;
     }
     enum err e = book_tail_encode(&n->book, ids, count, &tail);
+    if (e == ERR_OK && map_put(&n->by_ticket, n->next_ticket, op->ticket) != ERR_OK) {
+        e = ERR_BUSY;
+    }
     if (e != ERR_OK) {
         backend_answer(n, op, e, 0);
         return;

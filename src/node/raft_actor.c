@@ -117,13 +117,16 @@ static void read_batch(struct node *n)
     }
 }
 
-/* Follower: writes go to the leader; nobody known to lead: they wait for one. */
+/* Follower: writes go to the leader; nobody known to lead: they wait for one. A peer's go back, its
+ * client waits there: what was forwarded once is not forwarded again. */
 static void route_away(struct node *n, uint64_t leader)
 {
     while (!list_empty(&n->writes)) {
         struct op *op = CONTAINER_OF(n->writes.next, struct op, wait);
         list_remove(&op->wait);
-        if (leader == 0 || !forward_out(n, op, leader)) {
+        if (op->remote) {
+            backend_answer(n, op, ERR_NOT_LEADER, 0);
+        } else if (leader == 0 || !forward_out(n, op, leader)) {
             list_push_back(&n->waiting, &op->wait);
         }
     }

@@ -100,6 +100,9 @@ static struct op *op_of(struct node *n, uint64_t ticket)
 
 static void reply_one(struct node *n, struct op *op, const struct raft_effect *e, uint64_t index)
 {
+    if (e->code == ERR_OK && op->kind == OP_INIT) {
+        return; /* written; it is done when a leader has committed, see init_advance */
+    }
     if (e->code == ERR_OK) {
         const struct kv_result *r = &n->results[index & (NODE_RESULTS - 1)];
         backend_answer(n, op, r->code, r->revision);

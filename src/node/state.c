@@ -128,6 +128,12 @@ bool state_stalled(const struct node *n)
 enum err state_room(const struct node *n)
 {
     const struct mem *m = &n->store_mem;
+    if (n->disk_full) {
+        return ERR_DISK_FULL;
+    }
+    if (log_unsynced_bytes(n->log) > LOG_UNSYNCED_BYTES_MAX) {
+        return ERR_BUSY; /* a quorum may go on without this disk, its queue must not */
+    }
     if (n->state.backing == NULL && m->used > m->limit - m->limit / 4) {
         return ERR_DISK_FULL; /* memory is the disk */
     }

@@ -1,0 +1,252 @@
+/* tests/unit/node/test_driver.c -- Subject: the actors' side of consensus: what becomes of
+ * operations that cannot be done here and now. Method: the parts of one node on a played machine,
+ * a link that records frames, and a core put into the state that matters. */
+#include "tap.h"
+
+#include "node/impl.h"
+#include "raft/raft_codec.h"
+#include "sim/loop.h"
+
+#include <stdlib.h>
+
+static struct {
+    struct node n;
+    struct mem mem;
+    struct sim_disk disk;
+    struct sim_loop loop;
+    struct config config;
+    struct link link;
+    enum err link_err;
+    uint32_t frames;
+    struct call_answer answer; /* the last one sent */
+    struct service_call call;
+    uint32_t called;
+    enum err code; /* of the last call that ended */
+} t;
+
+static const struct node_key key_2 = { { 2 } };
+
+static enum err link_record(struct link *l, const struct node_key *peer, enum link_class class,
+                            struct bytes head, struct bytes body)
+{
+    (void)l;
+    (void)peer;
+    (void)class;
+    (void)body;
+    t.frames += t.link_err == ERR_OK;
+    if (t.link_err == ERR_OK && head.data[0] == FRAME_ANSWER) {
+        CHECK(call_answer_decode(head, &t.answer) == ERR_OK);
+    }
+    return t.link_err;
+}
+
+static void called(struct service_call *call, const struct service_reply *reply)
+{
+    (void)call;
+    t.called++;
+    t.code = reply->code;
+}
+
+static void durable(void *arg, uint64_t ticket, uint64_t index, uint64_t term)
+{
+    (void)arg;
+    (void)ticket;
+    (void)index;
+    (void)term;
+}
+
+static void actors(struct node *n)
+{
+    struct actor_spec raft = { "raft", raft_actor_receive, raft_actor_turn, n, 64, 64 };
+    struct actor_spec kv = { "kv", kv_actor_receive, kv_actor_turn, n, 64, 64 };
+    struct list *lists[] = { &n->writes, &n->reads, &n->waiting, &n->inits, &n->read_waits };
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        list_init(lists[i]);
+    }
+    actor_sched_init(&n->sched, n->os, &n->mem);
+    actor_spawn(&n->sched, &n->raft_actor, &raft);
+    actor_spawn(&n->sched, &n->kv_actor, &kv);
+}
+
+/* A core of node 1, one of three voters, that has seen term 3; with or without entry 1. */
+static void core(struct node *n, uint64_t last)
+{
+    static const struct raft_run run = { 1, 1 };
+    static const uint32_t size = 10;
+    struct raft_config c = { .id = 1, .seed = 1 };
+    struct raft_boot b = { .now_ns = os_now(n->os), .term = 3, .last = last };
+    c.election_ns_min = 1000000000;
+    c.election_ns_max = 2000000000;
+    c.heartbeat_ns = 100000000;
+    b.runs = &run;
+    b.sizes = &size;
+    b.run_count = b.size_count = (uint32_t)last;
+    b.effective = (struct raft_conf){ .index = last, .voter_count = 3, .voter = { 1, 2, 3 } };
+    n->out = mem_take(&n->mem, sizeof *n->out);
+    CHECK(raft_init(mem_take(&n->mem, raft_size()), &c, &b, &n->core) == ERR_OK);
+}
+
+static void begin(uint64_t last)
+{
+    static const struct link_table table = { .send = link_record };
+    struct node *n = &t.n;
+    struct log_recovered rec;
+    struct diag d = { 0 };
+    struct log_options o = { .in_memory = true, .mem = &n->store_mem };
+    struct log_handler h = { .durable = durable };
+    struct book_entry *e = NULL;
+    memset(&t, 0, sizeof t);
+    mem_init(&t.mem, "sim", 64u << 20);
+    mem_init(&n->mem, "node", 256u << 20);
+    mem_init(&n->store_mem, "store", 64u << 20);
+    sim_disk_init(&t.disk, &t.mem, 1);
+    sim_loop_init(&t.loop, &t.mem, &t.disk, 1);
+    n->os = &t.loop.os;
+    n->config = &t.config;
+    t.config.node_id = 1;
+    t.link.table = &table;
+    n->link = &t.link;
+    t.call.done = called;
+    metrics_init(&n->metrics);
+    os_timer_init(&n->raft_timer, raft_actor_due, n);
+    os_timer_init(&n->expire_timer, housekeeping_expire, n);
+    n->batch = mem_take(&n->mem, NODE_BATCH_MAX * sizeof *n->batch);
+    n->batch_sizes = mem_take(&n->mem, NODE_BATCH_MAX * sizeof *n->batch_sizes);
+    n->entries = mem_take(&n->mem, RAFT_APPEND_ENTRIES_MAX * sizeof *n->entries);
+    n->frame_capacity = 2 * BOOK_BYTES_MAX;
+    n->frame = mem_take(&n->mem, n->frame_capacity);
+    n->next_ticket = 1;
+    map_init(&n->by_ticket, &n->mem, CALLS_MAX);
+    n->ops = op_pool_open(&n->mem, 1u << 20, forward_remote, n);
+    book_init(&n->book);
+    for (uint8_t id = 1; id <= 3; id++) {
+        struct node_key key = { { id } };
+        CHECK(book_learn(&n->book, id, &key, 0, &e) == ERR_OK);
+        e->up = id != 1;
+        e->epoch = 7;
+    }
+    CHECK(log_open(n->os, NULL, &o, &h, &rec, &n->log, &d) == ERR_OK);
+    tables_open(&n->state.tables, &n->store_mem, NULL);
+    actors(n);
+    core(n, last);
+}
+
+static void end(void)
+{
+    struct node *n = &t.n;
+    os_timer_cancel(n->os, &n->raft_timer);
+    os_timer_cancel(n->os, &n->expire_timer);
+    actor_stop(&n->kv_actor);
+    actor_stop(&n->raft_actor);
+    log_close(n->log);
+    tables_close(&n->state.tables);
+    op_pool_close(n->ops);
+    map_done(&n->by_ticket);
+    void *blocks[] = { n->batch, n->batch_sizes, n->entries, n->frame, n->out, n->core };
+    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
+        mem_free(&n->mem, blocks[i]);
+    }
+    sim_loop_done(&t.loop);
+    sim_disk_done(&t.disk);
+}
+
+/* Node 2 leads. */
+static void follow_2(void)
+{
+    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT, .from = 2, .to = 1, .term = 3, .epoch = 1 };
+    struct raft_event ev = { .type = RAFT_EV_MSG, .msg = &m, .now_ns = os_now(t.n.os) };
+    raft_step(t.n.core, &ev, t.n.out);
+    t.n.told_leader = 2;
+    t.n.told_term = 3;
+}
+
+static struct op *take(bool remote)
+{
+    struct op *op = NULL;
+    uint64_t now = os_now(t.n.os);
+    CHECK(op_take(t.n.ops, OP_WRITE, bytes_text("x"), now, now + 1000000000, &op) == ERR_OK);
+    op->remote = remote;
+    op->remote_key = key_2;
+    op->remote_epoch = 7;
+    op->remote_ticket = 55;
+    op->call = remote ? NULL : &t.call;
+    list_push_back(&t.n.writes, &op->wait);
+    return op;
+}
+
+/* A peer's write arrives as the office is lost: it is not kept until its deadline. */
+static void lost_office(void)
+{
+    for (int known = 0; known <= 1; known++) {
+        begin(1);
+        if (known) {
+            follow_2();
+        }
+        take(true);
+        raft_actor_turn(&t.n);
+        CHECK_U64(op_count(t.n.ops), 0);
+        CHECK(t.answer.ticket == 55 && t.answer.code == ERR_NOT_LEADER);
+        end();
+    }
+}
+
+/* The way to the leader is full: later, not never. */
+static void way_full(void)
+{
+    begin(1);
+    follow_2();
+    t.link_err = ERR_QUEUE_FULL;
+    take(false);
+    raft_actor_turn(&t.n);
+    CHECK(t.called == 1 && t.code == ERR_BUSY);
+    t.link_err = ERR_PEER_GONE; /* its return is told, the write waits for it */
+    take(false);
+    raft_actor_turn(&t.n);
+    CHECK(t.called == 1 && !list_empty(&t.n.waiting));
+    t.link_err = ERR_OK;
+    raft_actor_redispatch(&t.n);
+    raft_actor_turn(&t.n);
+    CHECK(t.called == 1 && t.frames == 1 && list_empty(&t.n.waiting));
+    op_fail_forwarded(t.n.ops, &key_2);
+    CHECK(t.called == 2 && t.code == ERR_OUTCOME_UNKNOWN); /* it may have been done */
+    end();
+}
+
+/* A leader whose disk is full refuses what is forwarded as it refuses its own clients. */
+static void forwarded_to_a_full_disk(void)
+{
+    uint8_t frame[64];
+    struct writer w = writer_of(frame, sizeof frame);
+    struct call_write c = { .ticket = 9, .timeout_ms = 1000, .command = bytes_text("x") };
+    begin(1);
+    t.n.told_role = RAFT_LEADER;
+    t.n.disk_full = true;
+    call_write_encode(&c, &w);
+    writer_put(&w, c.command);
+    forward_in(&t.n, &key_2, 7, writer_bytes(&w));
+    CHECK_U64(op_count(t.n.ops), 0);
+    CHECK(t.answer.ticket == 9 && t.answer.code == ERR_DISK_FULL);
+    end();
+}
+
+/* The core refuses an init: another node's cluster has reached this one. */
+static void init_refused(void)
+{
+    struct service_member member = { .id = 1,
+                                     .addr = bytes_text("a"),
+                                     .raft_addr = bytes_text("b") };
+    begin(0);
+    CHECK(init_begin(&t.n.service, &member, 1, &t.call) == ERR_OK);
+    raft_actor_turn(&t.n);
+    CHECK(t.called == 1 && t.code == ERR_ALREADY_INITIALIZED);
+    end();
+}
+
+int main(void)
+{
+    TAP_TEST("driver: a forwarded write is sent back when the office is lost", lost_office);
+    TAP_TEST("driver: a write whose way to the leader is full is busy, not forgotten", way_full);
+    TAP_TEST("driver: a full disk refuses forwarded writes too", forwarded_to_a_full_disk);
+    TAP_TEST("driver: an init that consensus refuses is answered", init_refused);
+    return tap_done();
+}
