@@ -156,7 +156,9 @@ static void vote_against_the_written(void)
     append(3, 3, 1, 1, &three, 1);
     t.now += 2 * ELECTION;
     for (int type = RAFT_MSG_PREVOTE; type <= RAFT_MSG_VOTE; type += 2) {
-        struct raft_msg ask = { .type = type, .from = 2, .term = 4, .index = 4, .log_term = 2 };
+        struct raft_msg ask = {
+            .type = (enum raft_msg_type)type, .from = 2, .term = 4, .index = 4, .log_term = 2
+        };
         message(ask);
         const struct raft_effect *e = find(RAFT_DO_SEND, type + 1, 0);
         CHECK(e != NULL && e->msg.reject);
@@ -236,7 +238,9 @@ static void lead(uint8_t voters)
     for (int type = RAFT_MSG_PREVOTE; type <= RAFT_MSG_VOTE; type += 2) {
         const struct raft_effect *ask = find(RAFT_DO_SEND, type, 0);
         CHECK(ask != NULL);
-        struct raft_msg ballot = { .type = type + 1, .term = ask->msg.term, .id = ask->msg.id };
+        struct raft_msg ballot = { .type = (enum raft_msg_type)(type + 1),
+                                   .term = ask->msg.term,
+                                   .id = ask->msg.id };
         round = ask->msg.id;
         for (ballot.from = 2; ballot.from <= voters / 2u + 1; ballot.from++) {
             message(ballot);
@@ -442,7 +446,7 @@ static void votes_before_the_disk(void)
     struct raft_msg ballot = { .from = 2 };
     for (int type = RAFT_MSG_PREVOTE; type <= RAFT_MSG_VOTE; type += 2) {
         const struct raft_effect *ask = find(RAFT_DO_SEND, type, 0);
-        ballot.type = type + 1;
+        ballot.type = (enum raft_msg_type)(type + 1);
         ballot.term = ask->msg.term;
         ballot.id = ask->msg.id;
         for (ballot.from = 2; ballot.from <= 3; ballot.from++) {
