@@ -138,6 +138,8 @@ struct config_source {
     const char *const *env;  /* NAME=value, ended by NULL; NULL: none */
     /* whole file into out; err ERR_NO_FILE, ERR_IO, ERR_FRAME_TOO_LARGE (more than max) */
     enum err (*file_read)(void *arg, const char *path, char *out, size_t max, size_t *out_count);
+    /* permission bits of a file; -1 unknown */
+    int (*file_mode)(void *arg, const char *path);
     bool (*dir_exists)(void *arg, const char *path);
     /* percent of the file system of path that is used, 0..100; -1 unknown */
     int (*disk_used)(void *arg, const char *path);

@@ -12,7 +12,8 @@ enum {
     DISK_USED_WARN = 80, /* percent */
     HTTP_PORT_DEFAULT = 8080,
     NODE_PORT_DEFAULT = 26000,
-    FILE_BYTES_MAX = 4096 /* of a cookie or key file */
+    FILE_BYTES_MAX = 4096, /* of a cookie or key file */
+    MODE_OTHERS = 077      /* what group and others may do with a file */
 };
 
 static void parent_of(const char *path, char out[CONFIG_PATH_BYTES_MAX])
@@ -210,6 +211,20 @@ static bool file_wins(struct config_loader *l, enum config_key value, enum confi
     return of_file > c->layer[value];
 }
 
+/* A key that others can read is no secret; a cookie is shared by many nodes anyway, but with care.
+ */
+static void check_mode(struct config_loader *l, enum config_key value, const char *path,
+                       const char *where)
+{
+    const struct config_source *src = l->source;
+    int mode = src->file_mode != NULL ? src->file_mode(src->arg, path) : -1;
+    if (mode >= 0 && (mode & MODE_OTHERS) != 0) {
+        config_issue_add(l->report, value == CONFIG_SECRET_KEY,
+                         "%s: has mode %03o and may be read by others; chmod 600 it", where,
+                         (unsigned)mode);
+    }
+}
+
 static void file_use(struct config_loader *l, enum config_key value, enum config_key file)
 {
     const struct config_source *src = l->source;
@@ -232,6 +247,7 @@ static void file_use(struct config_loader *l, enum config_key value, enum config
                          err_text(read));
         return;
     }
+    check_mode(l, value, path, where);
     while (count > 0 && (text[count - 1] == '\n' || text[count - 1] == '\r')) {
         count--;
     }

@@ -60,6 +60,16 @@ static bool is_truth(const char *text)
     return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
 }
 
+static bool is_known_switch(const char *name)
+{
+    for (int i = 0; i < SWITCH_COUNT; i++) {
+        if (strcmp(name, switches[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* True when name stands alone: its value, if any, is true or false. */
 static bool is_switch(const char *name)
 {
@@ -68,6 +78,16 @@ static bool is_switch(const char *name)
         return row->type == CONFIG_TYPE_BOOL;
     }
     return strcmp(name, "config") != 0;
+}
+
+/* True when the argument behind a flag is its value. What follows an unknown name is taken along: it
+ * may be a secret behind a typing error, and must not be repeated as an argument of its own. */
+static bool takes_next(const char *name, const char *next)
+{
+    if (row_of_flag(name) != NULL || strcmp(name, "config") == 0) {
+        return is_switch(name) ? is_truth(next) : strncmp(next, "--", 2) != 0;
+    }
+    return !is_known_switch(name) && next[0] != '-';
 }
 
 /* Take argument i apart; false when it is no flag. */
@@ -92,10 +112,7 @@ static bool flag_cut(const struct config_source *src, int i, struct flag *out)
         return true;
     }
     const char *next = out->next < src->argc ? src->argv[out->next] : NULL;
-    bool known = row_of_flag(out->name) != NULL || strcmp(out->name, "config") == 0;
-    bool takes = known && next != NULL &&
-                 (is_switch(out->name) ? is_truth(next) : strncmp(next, "--", 2) != 0);
-    if (takes) {
+    if (next != NULL && takes_next(out->name, next)) {
         out->value = next;
         out->next++;
     }
@@ -120,16 +137,6 @@ void config_flags_scan(struct config_loader *l)
             l->report->action = CONFIG_ACTION_CHECK;
         }
     }
-}
-
-static bool is_known_switch(const char *name)
-{
-    for (int i = 0; i < SWITCH_COUNT; i++) {
-        if (strcmp(name, switches[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* --disable-x and --disable-x=true turn the key off. */

@@ -50,6 +50,19 @@ static enum err source_file_read(void *arg, const char *path, char *out, size_t 
     return code;
 }
 
+static int source_file_mode(void *arg, const char *path)
+{
+    struct os_dir *dir = NULL;
+    struct os_stat st = { 0 };
+    const char *name = NULL;
+    if (parent_open(arg, path, &dir, &name) != ERR_OK) {
+        return -1;
+    }
+    enum err code = os_dir_stat(dir, name, &st);
+    os_dir_close(dir);
+    return code == ERR_OK ? (int)st.mode : -1;
+}
+
 static bool source_dir_exists(void *arg, const char *path)
 {
     struct os_dir *dir = NULL;
@@ -81,7 +94,7 @@ void config_source_os(struct os *os, int argc, const char *const *argv, const ch
 {
     ASSERT(os != NULL);
     struct config_source source = {
-        argc, argv, env, source_file_read, source_dir_exists, source_disk_used, os
+        argc, argv, env, source_file_read, source_file_mode, source_dir_exists, source_disk_used, os
     };
     *out = source;
 }

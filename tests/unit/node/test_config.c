@@ -20,6 +20,7 @@ struct world {
     const char *env[ARGS_MAX];
     const char *toml;   /* content of node.toml; NULL: no such file */
     const char *secret; /* content of secret.txt */
+    int mode;           /* of secret.txt */
     const char *no_dir; /* directory that is missing */
     int disk_used;
 };
@@ -47,6 +48,11 @@ static enum err world_read(void *arg, const char *path, char *out, size_t max, s
     return ERR_OK;
 }
 
+static int world_mode(void *arg, const char *path)
+{
+    return strcmp(path, "secret.txt") == 0 ? ((struct world *)arg)->mode : -1;
+}
+
 static bool world_dir(void *arg, const char *path)
 {
     struct world *w = arg;
@@ -62,6 +68,7 @@ static int world_disk(void *arg, const char *path)
 static void start(void)
 {
     memset(&world, 0, sizeof world);
+    world.mode = 0600;
     world.argv[world.argc++] = "aspen-node";
 }
 
@@ -84,8 +91,8 @@ static void start_good(void)
 
 static enum err load(void)
 {
-    struct config_source src = { world.argc, world.argv, world.env, world_read,
-                                 world_dir,  world_disk, &world };
+    struct config_source src = { world.argc, world.argv, world.env,  world_read,
+                                 world_mode, world_dir,  world_disk, &world };
     struct mem mem;
     mem_init(&mem, "config", CONFIG_MEM_BYTES);
     enum err code = config_load(&src, &mem, &config, &report);
@@ -491,6 +498,49 @@ static void test_key_file(void)
     load_bad(1, "64 hex digits");
 }
 
+/* 0640 and 0604 are too much for a key, and worth a word for a cookie. */
+static void test_file_modes(void)
+{
+    static const int modes[] = { 0640, 0604, 0644, 0620 };
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        start_good();
+        world.secret = HEX "\n";
+        world.mode = modes[i];
+        flag("--secret-key-file=secret.txt");
+        load_bad(1, "chmod 600");
+        CHECK(strstr(page, HEX) == NULL);
+    }
+    start();
+    world.secret = "of ours\n";
+    world.mode = 0644;
+    flag("--node-id=1");
+    flag("--cookie-file=secret.txt");
+    load_ok();
+    CHECK(strstr(page, "warning: cookie_file secret.txt: has mode 644") != NULL);
+}
+
+/* What stands behind a name that was typed wrong is its value, and may be a secret. */
+static void test_unknown_takes_value(void)
+{
+    start_good();
+    flag("--cookei");
+    flag("geheim");
+    flag("--nod-id");
+    flag("7");
+    flag("--chek-config");
+    load_bad(3, "--cookei: no such flag; did you mean --cookie?");
+    CHECK(strstr(page, "geheim") == NULL && strstr(page, "'7'") == NULL);
+    start_good();
+    flag("--version"); /* a switch takes nothing along */
+    flag("word");
+    load_ok();
+    CHECK(report.action == CONFIG_ACTION_VERSION);
+    start_good();
+    flag("--check-config");
+    flag("word");
+    CHECK(load() == ERR_BAD_CONFIG && strstr(page, "'word': not a flag") != NULL);
+}
+
 static void test_actions(void)
 {
     start();
@@ -605,6 +655,8 @@ int main(void)
     TAP_TEST("config: a list is bounded", test_five_binds);
     TAP_TEST("config: the cookie may stand in a file", test_cookie_file);
     TAP_TEST("config: the secret key may stand in a file", test_key_file);
+    TAP_TEST("config: a key file that others can read is refused", test_file_modes);
+    TAP_TEST("config: an unknown flag keeps its value to itself", test_unknown_takes_value);
     TAP_TEST("config: help, version and check", test_actions);
     TAP_TEST("config: exit codes", test_exit_codes);
     TAP_TEST("config: secrets are never shown", test_secrets);

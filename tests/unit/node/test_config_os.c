@@ -8,6 +8,8 @@
 
 #include "tap.h"
 
+#include <sys/stat.h>
+
 static char folder[] = "/tmp/aspen-config-XXXXXX";
 static char path[128];
 static struct config_source source;
@@ -32,6 +34,16 @@ static void test_refused(void)
     CHECK(source.file_read(source.arg, path, out, 4, &count) == ERR_FRAME_TOO_LARGE);
     CHECK(source.file_read(source.arg, folder, out, sizeof out, &count) != ERR_OK);
     CHECK(source.file_read(source.arg, "", out, sizeof out, &count) != ERR_OK);
+}
+
+static void test_mode(void)
+{
+    char other[160];
+    snprintf(other, sizeof other, "%s-not", path);
+    CHECK(chmod(path, 0640) == 0);
+    CHECK(source.file_mode(source.arg, path) == 0640);
+    CHECK(source.file_mode(source.arg, other) == -1);
+    CHECK(source.file_mode(source.arg, "/none/sub/file") == -1);
 }
 
 static void test_dirs(void)
@@ -70,6 +82,7 @@ int main(void)
     config_source_os(os_linux_os(l), 0, NULL, NULL, &source);
     TAP_TEST("config source: a file is read whole", test_read);
     TAP_TEST("config source: what is not a small file is refused", test_refused);
+    TAP_TEST("config source: permissions of a file", test_mode);
     TAP_TEST("config source: directories are told from files", test_dirs);
     TAP_TEST("config source: use of the disk in percent", test_disk);
     unlink(path);

@@ -58,7 +58,7 @@ static void test_each(void)
         char path[1024];
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
         const char *const argv[] = { "aspen-node", "--check-config", "--config", path };
-        struct config_source src = { 4, argv, NULL, file_read, NULL, NULL, NULL };
+        struct config_source src = { .argc = 4, .argv = argv, .file_read = file_read };
         struct mem mem;
         mem_init(&mem, "config", CONFIG_MEM_BYTES);
         if (config_load(&src, &mem, &config[i], &report) != ERR_OK) {
