@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum {
+    TIMEOUT_MS = 7000 /* longer than a node takes to say that it could not */
+};
+
 struct command {
     const char *name;
     int (*run)(struct cli *cli);
@@ -30,7 +34,8 @@ static void usage(FILE *to)
     fprintf(to, "\noptions\n"
                 "  --endpoints URL[,URL...]   also ASPEN_ENDPOINTS; http://127.0.0.1:8080\n"
                 "  -o table|json|raw          how results are printed\n"
-                "  --timeout SECONDS          for each request; 5\n"
+                "  --timeout SECONDS          for each request; 7\n"
+                "  --                         what follows are arguments, dashes or not\n"
                 "  --version, --help\n\n"
                 "exit codes: 0 done, 1 failed or refused, 2 usage, 3 not found, 4 outcome unknown,"
                 " 5 unreachable\n");
@@ -40,8 +45,8 @@ static void usage(FILE *to)
 static const char *option(int argc, char **argv, int *i, const char *name)
 {
     size_t n = strlen(name);
-    if (strcmp(argv[*i], name) == 0 && *i + 1 < argc) {
-        return argv[++*i];
+    if (strcmp(argv[*i], name) == 0) {
+        return *i + 1 < argc ? argv[++*i] : ""; /* nothing is no value of any option */
     }
     return strncmp(argv[*i], name, n) == 0 && argv[*i][n] == '=' ? argv[*i] + n + 1 : NULL;
 }
@@ -69,26 +74,26 @@ static bool seconds_of(const char *text, uint64_t *out_ms)
     return true;
 }
 
-/* One argument that begins with a dash; false: not understood. */
-static bool take_option(struct cli *cli, int argc, char **argv, int *i)
+/* One argument that begins with a dash; else what to say about it. */
+static const char *take_option(struct cli *cli, int argc, char **argv, int *i)
 {
     const char *v = option(argc, argv, i, "--endpoints");
     if (v != NULL) {
-        return cli_endpoints(cli, v);
+        return cli_endpoints(cli, v) ? NULL : "takes one to 32 URLs, as URL[,URL...]";
     }
     v = option(argc, argv, i, "--timeout");
     if (v != NULL) {
-        return seconds_of(v, &cli->timeout_ms);
+        return seconds_of(v, &cli->timeout_ms) ? NULL : "takes seconds, up to 3600";
     }
     v = option(argc, argv, i, "-o");
     if (v != NULL) {
-        return output_of(v, &cli->output);
+        return output_of(v, &cli->output) ? NULL : "takes table, json or raw";
     }
     if (strcmp(argv[*i], "--serializable") == 0) {
         cli->serializable = true;
-        return true;
+        return NULL;
     }
-    return false;
+    return "this option is not understood";
 }
 
 static int parse(struct cli *cli, int argc, char **argv)
@@ -109,33 +114,53 @@ static int parse(struct cli *cli, int argc, char **argv)
         } else if (strcmp(argv[i], "--version") == 0) {
             printf("aspen %s\n", ASPEN_VERSION);
             exit(CLI_OK);
-        } else if (!take_option(cli, argc, argv, &i)) {
-            fprintf(stderr, "aspen: option %s is not understood; see aspen --help\n", argv[i]);
-            return CLI_USAGE;
+        } else {
+            const char *name = argv[i];
+            const char *wrong = take_option(cli, argc, argv, &i);
+            if (wrong != NULL) {
+                fprintf(stderr, "aspen: %s: %s; see aspen --help\n", name, wrong);
+                return CLI_USAGE;
+            }
         }
     }
     return CLI_OK;
+}
+
+static int dispatch(struct cli *cli)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(cli->argv[0], commands[i].name) == 0) {
+            return commands[i].run(cli);
+        }
+    }
+    fprintf(stderr, "aspen: no command %s; see aspen --help\n", cli->argv[0]);
+    return CLI_USAGE;
 }
 
 int main(int argc, char **argv)
 {
     static struct cli cli;
     const char *env = getenv("ASPEN_ENDPOINTS");
-    cli.timeout_ms = 5000;
-    cli_endpoints(&cli, env != NULL && env[0] != '\0' ? env : "http://127.0.0.1:8080");
+    cli.timeout_ms = TIMEOUT_MS;
+    if (!cli_endpoints(&cli, env != NULL && env[0] != '\0' ? env : "http://127.0.0.1:8080")) {
+        cli.endpoint_count = 0;
+    }
     int rc = parse(&cli, argc, argv);
     if (rc != CLI_OK) {
         return rc;
+    }
+    if (cli.endpoint_count == 0) { /* and no --endpoints either */
+        fprintf(stderr, "aspen: ASPEN_ENDPOINTS takes one to 32 URLs, as URL[,URL...]\n");
+        return CLI_USAGE;
     }
     if (cli.argc == 0) {
         usage(stderr);
         return CLI_USAGE;
     }
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (strcmp(cli.argv[0], commands[i].name) == 0) {
-            return commands[i].run(&cli);
-        }
+    rc = dispatch(&cli);
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a disk that is full, a reader that has gone */
+        fprintf(stderr, "aspen: the result could not be written\n");
+        return rc == CLI_OK ? CLI_FAILED : rc;
     }
-    fprintf(stderr, "aspen: no command %s; see aspen --help\n", cli.argv[0]);
-    return CLI_USAGE;
+    return rc;
 }

@@ -4,6 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum {
+    HTTP_DONE = 200,
+    HTTP_NOT_FOUND = 404,
+    HTTP_OUTCOME_UNKNOWN = 502,
+    HTTP_UNAVAILABLE = 503
+};
+
 bool cli_endpoints(struct cli *cli, const char *list)
 {
     cli->endpoint_count = 0;
@@ -25,21 +32,36 @@ bool cli_endpoints(struct cli *cli, const char *list)
 static int exit_of(int status)
 {
     switch (status) {
-    case 404:
+    case HTTP_NOT_FOUND:
         return CLI_NOT_FOUND;
-    case 502:
+    case HTTP_OUTCOME_UNKNOWN:
         return CLI_UNKNOWN;
     default:
         return CLI_FAILED;
     }
 }
 
-static int exit_of_err(enum err e, const struct http_reply *r, bool writes)
+/* Asking twice is harmless for everything that only reads. */
+static bool changes(const char *path, const json_t *body)
+{
+    return body != NULL && strcmp(path, "/read") != 0;
+}
+
+/* No answer, or half of one: what is known of the request then, in a message and an exit code. */
+static int explain(enum err e, const struct http_reply *r, bool writes, const char *url, char *text,
+                   size_t size)
 {
     if (e == ERR_BAD_REQUEST) {
+        snprintf(text, size, "%s is not http://host:port", url);
         return CLI_USAGE;
     }
-    return r->sent && writes ? CLI_UNKNOWN : CLI_UNREACHABLE;
+    const char *why = e == ERR_TIMEOUT ? "no answer in time" : err_text(e);
+    if (r->sent && writes) {
+        snprintf(text, size, "%s: %s; it is not known whether it was carried out", url, why);
+        return CLI_UNKNOWN;
+    }
+    snprintf(text, size, "%s: %s", url, why);
+    return CLI_UNREACHABLE;
 }
 
 json_t *cli_ask(struct cli *cli, uint32_t endpoint, const char *path, const json_t *body,
@@ -50,22 +72,25 @@ json_t *cli_ask(struct cli *cli, uint32_t endpoint, const char *path, const json
     char *sent = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
     enum err e = http_client_request(cli->endpoint[endpoint], path, sent, cli->timeout_ms, &r);
     free(sent);
+    cli->elsewhere = false;
     if (e != ERR_OK) {
-        *out_exit = exit_of_err(e, &r, body != NULL);
-        snprintf(text, text_size, "%s: %s", cli->endpoint[endpoint], err_text(e));
+        *out_exit = explain(e, &r, changes(path, body), cli->endpoint[endpoint], text, text_size);
+        cli->elsewhere = *out_exit == CLI_UNREACHABLE;
         return NULL;
     }
-    json_t *tree = json_loadb(r.body, r.count, 0, &error);
+    json_t *tree = json_loadb(r.body, r.count, JSON_ALLOW_NUL, &error);
     int status = r.status;
     http_client_free(&r);
-    if (status == 200 && tree != NULL) {
-        *out_exit = CLI_OK;
+    bool sick = status == HTTP_UNAVAILABLE && strcmp(path, "/health") == 0;
+    if ((status == HTTP_DONE || sick) && tree != NULL) {
+        *out_exit = sick ? CLI_FAILED : CLI_OK;
         return tree;
     }
     const char *why = json_string_value(json_object_get(tree, "error"));
     *out_exit = exit_of(status);
-    snprintf(text, text_size, "%s: %s (%d)", cli->endpoint[endpoint], why != NULL ? why : "?",
-             status);
+    cli->elsewhere = status == HTTP_UNAVAILABLE; /* certainly not done */
+    snprintf(text, text_size, "%s: %s (%d)", cli->endpoint[endpoint],
+             why != NULL ? why : "the answer is not of this interface", status);
     json_decref(tree);
     return NULL;
 }
@@ -78,7 +103,7 @@ json_t *cli_ask_any(struct cli *cli, const char *path, const json_t *body, int *
         if (tree != NULL) {
             return tree;
         }
-        if (*out_exit != CLI_UNREACHABLE) {
+        if (!cli->elsewhere) {
             break;
         }
     }
@@ -109,8 +134,8 @@ int cli_put(struct cli *cli)
     json_t *reply = cli_ask_any(cli, "/write", body, &rc);
     if (reply != NULL && cli->output == CLI_JSON) {
         print_json(reply);
-    } else if (reply != NULL && cli->output == CLI_TABLE) {
-        printf("revision %lld\n",
+    } else if (reply != NULL) {
+        printf("%s%lld\n", cli->output == CLI_TABLE ? "revision " : "",
                (long long)json_integer_value(json_object_get(reply, "revision")));
     }
     json_decref(body);
@@ -158,7 +183,8 @@ int cli_leader(struct cli *cli)
         print_json(reply);
     } else if (json_is_integer(id)) {
         printf("%lld\n", (long long)json_integer_value(id));
-    } else {
+    }
+    if (!json_is_integer(id)) {
         fprintf(stderr, "aspen: no leader is known\n");
         rc = CLI_FAILED;
     }

@@ -33,14 +33,16 @@ struct cli {
     uint64_t timeout_ms;
     enum cli_output output;
     bool serializable;
-    int argc; /* command and its arguments */
+    bool elsewhere; /* the last request was certainly not carried out: ask another endpoint */
+    int argc;       /* command and its arguments */
     char *argv[CLI_ARGS_MAX];
 };
 
 /* cli_endpoints -- a comma-separated list; false when it is empty or too long. */
 bool cli_endpoints(struct cli *cli, const char *list);
 
-/* cli_ask -- one endpoint; the parsed reply, or NULL with a message in text. */
+/* cli_ask -- one endpoint; the parsed reply, or NULL with a message in text. A node that says of
+ * itself that it is unhealthy has replied: *out_exit is CLI_FAILED then. */
 json_t *cli_ask(struct cli *cli, uint32_t endpoint, const char *path, const json_t *body,
                 int *out_exit, char *text, size_t text_size);
 

@@ -1,6 +1,8 @@
 /* cmd/http_client.c -- connect, send, read until the length is there or the peer closes. */
 #include "cmd/http_client.h"
 
+#include "base/ids.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -19,6 +21,12 @@ static uint64_t now_ms(void)
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / NS_PER_MS;
+}
+
+static bool port_valid(const char *port)
+{
+    uint64_t n = 0;
+    return ids_u64(bytes_text(port), &n) == ERR_OK && n > 0 && n <= UINT16_MAX;
 }
 
 /* host and port of http://host[:port][/]; [::1] for IPv6. */
@@ -41,7 +49,7 @@ static bool url_split(const char *url, char *host, char *port)
     }
     snprintf(port, 16, "%.*s", colon != NULL ? (int)(end - colon - 1) : 2,
              colon != NULL ? colon + 1 : "80");
-    return host[0] != '\0' && port[0] != '\0' && strstr(url, "https://") != url;
+    return host[0] != '\0' && port_valid(port) && strstr(at, "://") == NULL;
 }
 
 static bool wait_for(int fd, short events, uint64_t end_ms)
@@ -142,15 +150,32 @@ static enum err receive_all(int fd, uint64_t end_ms, char **out, size_t *out_cou
     return ERR_NO_MEMORY;
 }
 
+/* How long the body is to be, by the head; 0 when it does not say. */
+static size_t length_told(const char *head, const char *body)
+{
+    static const char name[] = "\r\nContent-Length:";
+    for (const char *at = strstr(head, "\r\n"); at != NULL && at < body;
+         at = strstr(at + 2, "\r\n")) {
+        if (strncasecmp(at, name, sizeof name - 1) == 0) {
+            return strtoull(at + sizeof name - 1, NULL, 10);
+        }
+    }
+    return 0;
+}
+
 static enum err reply_parse(char *data, size_t count, struct http_reply *out)
 {
     char *body = strstr(data, "\r\n\r\n");
     if (body == NULL || sscanf(data, "HTTP/1.%*d %d", &out->status) != 1) {
         free(data);
-        return ERR_MALFORMED;
+        return count == 0 ? ERR_PEER_GONE : ERR_MALFORMED;
     }
     body += 4;
     out->count = count - (size_t)(body - data);
+    if (out->count < length_told(data, body)) { /* the node died while it answered */
+        free(data);
+        return ERR_PEER_GONE;
+    }
     memmove(data, body, out->count + 1);
     out->body = data;
     return ERR_OK;
