@@ -215,11 +215,20 @@ static void dispatch(struct raft *r, const struct raft_msg *m, struct raft_out *
     }
 }
 
+/* Whoever is not a member here may be one in a newer configuration, but elections do not run that
+ * far ahead: a term from nowhere would be adopted, kept, and leave no terms to elect a leader in. */
+static bool term_absurd(const struct raft *r, const struct raft_msg *m)
+{
+    bool member =
+        raft_conf_is_voter(&r->effective, m->from) || raft_conf_is_learner(&r->effective, m->from);
+    return r->last > 0 && !member && m->term > r->term && m->term - r->term > RAFT_TERM_JUMP_MAX;
+}
+
 static void step_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out)
 {
     bool known = m->type >= RAFT_MSG_PREVOTE && m->type < RAFT_MSG_TYPE_COUNT;
     if (!known || m->from == 0 || m->from == r->config.id || m->to != r->config.id ||
-        m->term == 0) {
+        m->term == 0 || term_absurd(r, m)) {
         return;
     }
     if (m->term < r->term) {

@@ -1,0 +1,222 @@
+/* tests/unit/raft/test_stranger.c -- messages from whoever is no member, and messages that are
+ * nonsense.
+ *
+ * Subject: raft/raft.c, what step does with terms; every file, that no message ends the node
+ * Method:  one core of three with one committed entry, stepped by hand
+ */
+#include "tap.h"
+
+#include "base/prng.h"
+#include "raft/raft.h"
+
+enum {
+    STRANGER = 9,
+    SOAK = 200000
+};
+
+static struct raft *core;
+static struct raft_out out;
+static uint64_t now;
+static struct raft_msg asked; /* the newest request for a vote */
+
+static void boot(bool empty)
+{
+    static const struct raft_run run = { 1, 1 };
+    static const uint32_t size = 40;
+    struct raft_config config = {
+        .id = 1, .election_ns_min = 100, .election_ns_max = 200, .heartbeat_ns = 10, .seed = 7
+    };
+    struct raft_boot b = { .now_ns = 1 };
+    now = 1;
+    if (!empty) {
+        b.term = 5;
+        b.last = 1;
+        b.applied = 0;
+        b.run_count = 1;
+        b.runs = &run;
+        b.size_count = 1;
+        b.sizes = &size;
+        b.effective = (struct raft_conf){ .index = 1, .voter_count = 3, .voter = { 1, 2, 3 } };
+    }
+    free(core);
+    core = NULL;
+    void *mem = calloc(1, raft_size());
+    CHECK(mem != NULL && raft_init(mem, &config, &b, &core) == ERR_OK);
+}
+
+static void hear(enum raft_msg_type type, uint64_t from, uint64_t term)
+{
+    struct raft_msg m = { .type = type, .from = from, .to = 1, .term = term };
+    struct raft_event ev = { .type = RAFT_EV_MSG, .now_ns = now, .msg = &m };
+    m.first = 1;
+    raft_step(core, &ev, &out);
+}
+
+static uint64_t term(void)
+{
+    struct raft_status s;
+    raft_status(core, &s);
+    return s.term;
+}
+
+static void test_far_terms(void)
+{
+    for (int type = RAFT_MSG_PREVOTE; type < RAFT_MSG_TYPE_COUNT; type++) {
+        boot(false);
+        now = 1000; /* no leader was heard for long */
+        hear((enum raft_msg_type)type, STRANGER, 6 + RAFT_TERM_JUMP_MAX);
+        CHECK(term() < RAFT_TERM_JUMP_MAX);
+        hear((enum raft_msg_type)type, STRANGER, INT64_MAX);
+        CHECK(term() < RAFT_TERM_JUMP_MAX);
+    }
+}
+
+/* A member of a configuration that has not arrived here yet looks like a stranger. */
+static void test_near_terms(void)
+{
+    boot(false);
+    hear(RAFT_MSG_HEARTBEAT, STRANGER, 1000);
+    CHECK_U64(term(), 1000);
+    boot(false);
+    hear(RAFT_MSG_HEARTBEAT, STRANGER, 5 + RAFT_TERM_JUMP_MAX);
+    CHECK_U64(term(), 5 + RAFT_TERM_JUMP_MAX);
+}
+
+/* Whoever has been away for long must come back, however far the others have come. */
+static void test_members(void)
+{
+    boot(false);
+    hear(RAFT_MSG_HEARTBEAT, 2, 1ull << 60);
+    CHECK_U64(term(), 1ull << 60);
+    boot(true); /* a new node knows no members */
+    hear(RAFT_MSG_HEARTBEAT, STRANGER, 1ull << 60);
+    CHECK_U64(term(), 1ull << 60);
+}
+
+static uint64_t number(struct prng *p)
+{
+    static const uint64_t odd[] = { 0, 1, 2, 65535, 65536, UINT32_MAX, INT64_MAX, UINT64_MAX };
+    return prng_below(p, 4) == 0 ? odd[prng_below(p, 8)] : prng_below(p, 40);
+}
+
+/* Step, with a disk and a state machine that are done at once. */
+static void drive(struct raft_event *ev)
+{
+    struct raft_event done = { .type = RAFT_EV_PERSISTED, .now_ns = now };
+    struct raft_status st;
+    uint64_t applied = 0;
+    ev->now_ns = now;
+    raft_step(core, ev, &out);
+    for (uint32_t i = 0; i < out.count; i++) {
+        const struct raft_effect *e = &out.effect[i];
+        if (e->type == RAFT_DO_WRITE) {
+            done.ticket = e->ticket;
+            done.index = e->source != RAFT_FROM_NONE ? e->last : done.index;
+            done.term = e->source != RAFT_FROM_NONE ? e->term : done.term;
+        }
+        if (e->type == RAFT_DO_SEND &&
+            (e->msg.type == RAFT_MSG_VOTE || e->msg.type == RAFT_MSG_PREVOTE)) {
+            asked = e->msg;
+        }
+        applied = e->type == RAFT_DO_APPLY ? e->last : applied;
+    }
+    if (done.ticket != 0) {
+        drive(&done);
+    }
+    raft_status(core, &st);
+    if (applied > st.applied) {
+        struct raft_event ev2 = { .type = RAFT_EV_APPLIED, .index = applied };
+        drive(&ev2);
+    }
+}
+
+/* A member grants what was asked, so that the core leads now and then. */
+static void grant(void)
+{
+    struct raft_msg m = { .type = (enum raft_msg_type)(asked.type + 1),
+                          .from = 2,
+                          .to = 1,
+                          .term = asked.term,
+                          .id = asked.id };
+    struct raft_event ev = { .type = RAFT_EV_MSG, .msg = &m };
+    drive(&ev);
+}
+
+/* Time passes, and clients ask. */
+static void live(struct prng *p)
+{
+    struct raft_status st;
+    raft_status(core, &st);
+    if (st.role == RAFT_PRECANDIDATE || st.role == RAFT_CANDIDATE) {
+        grant();
+    }
+    static const uint32_t sizes[3] = { 10, 20, 30 };
+    static uint64_t ticket = 1;
+    struct raft_event time = { .type = RAFT_EV_TIME };
+    struct raft_event write = { .type = RAFT_EV_PROPOSE, .sizes = sizes };
+    struct raft_event read = { .type = RAFT_EV_READ, .count = 1 };
+    now += prng_below(p, 80);
+    drive(&time);
+    write.count = (uint32_t)prng_below(p, 4);
+    write.ticket = ticket;
+    read.ticket = ticket + write.count;
+    ticket = read.ticket + 1;
+    drive(prng_below(p, 4) == 0 ? &read : &write);
+}
+
+/* Whatever decodes may arrive, as follower, candidate and leader; raft_check stands behind every
+ * step. */
+static void test_nonsense(void)
+{
+    struct prng p;
+    struct raft_entry entries[4];
+    struct raft_status st;
+    uint32_t led = 0;
+    static const uint8_t conf[] = { 1, 2, 1, 2, 0, 0 };
+    prng_seed(&p, 1);
+    for (uint32_t i = 0; i < SOAK; i++) {
+        if (i % 200 == 0) {
+            boot(i % 1000 == 0);
+        }
+        struct raft_msg m = { .type = (enum raft_msg_type)(1 + prng_below(&p, 10)),
+                              .reject = prng_below(&p, 2) == 0,
+                              .transfer = prng_below(&p, 4) == 0,
+                              .from = prng_below(&p, 5),
+                              .to = 1,
+                              .term = prng_below(&p, 50) == 0 ? number(&p) & INT64_MAX
+                                                              : term() + (prng_below(&p, 30) == 0),
+                              .index = number(&p) & INT64_MAX,
+                              .log_term = number(&p),
+                              .hint = number(&p),
+                              .commit = number(&p),
+                              .epoch = prng_below(&p, 3),
+                              .read_seq = number(&p),
+                              .id = prng_below(&p, 4),
+                              .entries = entries };
+        m.count = m.type == RAFT_MSG_APPEND ? (uint32_t)prng_below(&p, 5) : 0;
+        m.first = m.index + 1;
+        m.last = m.index + m.count;
+        for (uint32_t k = 0; k < m.count; k++) {
+            uint8_t kind = (uint8_t)(1 + prng_below(&p, 3));
+            entries[k] = (struct raft_entry){ prng_below(&p, 4) == 0 ? number(&p) : m.term,
+                                              kind == 2 ? sizeof conf : 9, kind, conf };
+        }
+        struct raft_event ev = { .type = RAFT_EV_MSG, .msg = &m };
+        drive(&ev);
+        live(&p);
+        raft_status(core, &st);
+        led += st.role == RAFT_LEADER ? 1 : 0;
+    }
+    printf("# led in %u of %u steps\n", led, SOAK);
+    CHECK(led > SOAK / 1000);
+}
+
+int main(void)
+{
+    TAP_TEST("stranger: a term from nowhere is not adopted", test_far_terms);
+    TAP_TEST("stranger: one that elections could have reached is", test_near_terms);
+    TAP_TEST("stranger: members and whoever finds an empty node may say any", test_members);
+    TAP_TEST("stranger: nonsense of all kinds ends no node", test_nonsense);
+    free(core);
+    return tap_done();
+}
