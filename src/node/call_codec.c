@@ -50,7 +50,7 @@ static enum err code_of_name(struct bytes name)
             return (enum err)i;
         }
     }
-    return ERR_INTERNAL;
+    return ERR_OUTCOME_UNKNOWN; /* a name of tomorrow says nothing about what was done */
 }
 
 enum err call_answer_decode(struct bytes frame, struct call_answer *out)

@@ -1,5 +1,6 @@
 /* node/forward.c -- a follower hands a write to the leader, the leader answers it. */
 #include "base/panic.h"
+#include "kv/command.h"
 #include "node/impl.h"
 
 #define NS_PER_MS 1000000ull
@@ -66,6 +67,14 @@ void forward_remote(void *arg, const struct op *op, const struct service_reply *
     }
 }
 
+/* What every node would refuse once it is committed need not go into the log. */
+static enum err command_good(struct bytes command)
+{
+    struct command_op ops[KV_TXN_OPS_MAX];
+    struct command c;
+    return command_decode(command, &c, ops);
+}
+
 void forward_in(struct node *n, const struct node_key *peer, uint64_t epoch, struct bytes frame)
 {
     struct call_write c;
@@ -77,10 +86,8 @@ void forward_in(struct node *n, const struct node_key *peer, uint64_t epoch, str
     metrics_add(&n->metrics, METRICS_FORWARDS_IN, 1);
     uint64_t now = os_now(n->os);
     uint64_t wait_ms = c.timeout_ms < FORWARD_MS_MAX ? c.timeout_ms : FORWARD_MS_MAX;
-    enum err e = n->stopping ? ERR_SHUTTING_DOWN : state_room(n);
-    if (e == ERR_OK) {
-        e = op_take(n->ops, OP_WRITE, c.command, now, now + wait_ms * NS_PER_MS, &op);
-    }
+    enum err e = n->stopping ? ERR_SHUTTING_DOWN : command_good(c.command);
+    e = e == ERR_OK ? op_take(n->ops, OP_WRITE, c.command, now, now + wait_ms * NS_PER_MS, &op) : e;
     if (e == ERR_OK) {
         op->remote = true;
         op->remote_key = *peer;
