@@ -48,7 +48,7 @@ enum err call_write_decode(struct bytes frame, struct call_write *out);
 /* call_answer_encode -- the error travels by name, so that versions may differ in their lists. */
 void call_answer_encode(const struct call_answer *a, struct writer *w);
 
-/* call_answer_decode -- an error name that is not known here reads as ERR_INTERNAL. err
+/* call_answer_decode -- an error name that is not known here reads as ERR_OUTCOME_UNKNOWN. err
  * ERR_MALFORMED. */
 MUST_CHECK
 enum err call_answer_decode(struct bytes frame, struct call_answer *out);
