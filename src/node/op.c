@@ -185,6 +185,18 @@ void op_fail_forwarded(struct op_pool *p, const struct node_key *peer)
     }
 }
 
+void op_fail_deposed(struct op_pool *p, const struct node_key *leader)
+{
+    struct list *node = p->busy.next;
+    while (node != &p->busy) {
+        struct op *op = CONTAINER_OF(node, struct op, link);
+        node = node->next;
+        if (op->state == OP_FORWARDED && !ids_key_equal(&op->forwarded_to, leader)) {
+            op_fail(p, op, outcome_of(op, ERR_NO_LEADER));
+        }
+    }
+}
+
 void op_fail_all(struct op_pool *p, enum err code)
 {
     while (!list_empty(&p->busy)) {

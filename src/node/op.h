@@ -86,6 +86,10 @@ uint64_t op_expire(struct op_pool *p, uint64_t now_ns);
 /* op_fail_forwarded -- the peer that had these operations is gone. */
 void op_fail_forwarded(struct op_pool *p, const struct node_key *peer);
 
+/* op_fail_deposed -- another node leads now: whoever else had operations will not answer them any
+ * more, or will say itself that the outcome is open. */
+void op_fail_deposed(struct op_pool *p, const struct node_key *leader);
+
 /* op_fail_all -- the node stops. */
 void op_fail_all(struct op_pool *p, enum err code);
 

@@ -145,10 +145,23 @@ static const char *role_name(enum raft_role role)
     return names[role];
 }
 
+/* Clients of a leader that was lost need not wait until their deadline to hear so. */
+static void leader_changed(struct node *n, uint64_t leader)
+{
+    const struct book_entry *e = book_by_id(&n->book, leader);
+    metrics_add(&n->metrics, METRICS_LEADER_CHANGES, 1);
+    if (leader == n->config->node_id) {
+        op_fail_deposed(n->ops, &n->home.key);
+    } else if (e != NULL) {
+        op_fail_deposed(n->ops, &e->key);
+    }
+}
+
 static void run_role(struct node *n)
 {
     struct raft_status s;
     raft_status(n->core, &s);
+    bool new_leader = s.leader != 0 && s.leader != n->told_leader;
     if (s.role == RAFT_CANDIDATE && s.term != n->told_term) {
         metrics_add(&n->metrics, METRICS_ELECTIONS, 1);
     }
@@ -158,14 +171,12 @@ static void run_role(struct node *n)
                    logger_text("role", role_name(s.role)), logger_u64("term", s.term),
                    logger_u64("leader", s.leader));
     }
-    if (s.leader != 0 && s.leader != n->told_leader) {
-        metrics_add(&n->metrics, METRICS_LEADER_CHANGES, 1);
-    }
-    trace_add(&n->trace, os_now(n->os), "raft: role (role, term, leader)", (uint64_t)s.role, s.term,
-              s.leader);
     n->told_role = s.role;
     n->told_leader = s.leader;
     n->told_term = s.term;
+    if (new_leader) {
+        leader_changed(n, s.leader);
+    }
     if (s.leader != 0) {
         raft_actor_redispatch(n);
     }
