@@ -44,7 +44,7 @@ void node_status(struct service *s, struct service_status *out)
     out->node_id = n->config->node_id;
     out->role = n->stopping ? SERVICE_SHUTDOWN : role_of(&r);
     out->initialized = r.last > 0;
-    out->leader = r.leader;
+    out->leader = out->initialized ? r.leader : 0; /* before its log begins it refuses clients */
     out->term = r.term;
     out->vote = r.vote;
     out->last_index = r.last;

@@ -233,9 +233,26 @@ def flood(nodes):
     check("faults", "... and the log is not flooded", leader.log.read_text().count("proof of the cookie") < 200)
 
 
+def begins(nodes):
+    """Whoever is told that there is a leader may write at once, through every node."""
+    told = []
+
+    def first_write(node):
+        if wait_for(20, lambda: node.ask("/leader")[1]["leader"]):
+            told.append(node.write(f"first-{node.id}", "x")[:2])
+
+    threads = [threading.Thread(target=first_write, args=(n,)) for n in nodes]
+    for t in threads:
+        t.start()
+    check("faults", "three nodes form a cluster", init(nodes)[0] == 200 and settled(nodes))
+    for t in threads:
+        t.join()
+    check("faults", "a node that names a leader takes writes", [t[0] for t in told] == [200] * 3, told)
+
+
 def main():
     nodes = [Node(i) for i in (1, 2, 3)]
-    check("faults", "three nodes form a cluster", init(nodes)[0] == 200 and settled(nodes))
+    begins(nodes)
     loads = [leader_dies(nodes), leader_hangs(nodes), no_quorum(nodes)]  # their last answers take a deadline
     impostor(nodes)
     statuses = [judge(load, nodes[0]) for load in loads]
