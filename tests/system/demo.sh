@@ -4,14 +4,41 @@
 NODE_FLAGS="--heartbeat-interval-ms 100 --election-timeout-min-ms 1000 --election-timeout-max-ms 1500"
 . "$(dirname "$0")/lib.sh"
 
-step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+BOLD="" PLAIN=""
+[ ! -t 1 ] || BOLD=$(printf '\033[1m') PLAIN=$(printf '\033[0m')
+step() { printf '\n%s%s%s\n' "$BOLD" "$*" "$PLAIN"; }
+now_ms() { echo $(($(date +%s%N) / 1000000)); }
+told() { sed "s#$BUILD/##g; s#$WORK#DIR#g; s#$COOKIE#SECRET#g"; }
+
+# launch ID... -- start nodes; show the command of each as it really runs, what it says, and the time.
+launch() {
+    local id begin
+    for id in "$@"; do
+        begin=$(now_ms)
+        start "$id"
+        printf '  $ %s&\n' "$(tr '\0' ' ' <"/proc/${PID[$id]}/cmdline" | told)"
+        printf '    %s\n' "$(grep ' ready ' "$WORK/node-$id.log" | tail -n 1 | told)"
+        printf '    (%d ms)\n' $(($(now_ms) - begin))
+    done
+}
+
+# end ID SIGNAL EXPECTED -- signal a node, show how it ended and the time.
+end() {
+    local begin rc
+    begin=$(now_ms)
+    printf '  $ kill -%s %s\n' "$2" "${PID[$1]}"
+    stop "$1" "$2"
+    rc=$?
+    printf '    node %s ended with %d\n    (%d ms)\n' "$1" $rc $(($(now_ms) - begin))
+    [ $rc -eq "$3" ] || fail "node $1 ended with $rc, not $3"
+}
 
 # run EXPECTED COMMAND... -- show a command, run it, show the answer and the time; the answer must contain
 # EXPECTED (a fixed text).
 run() {
     local expected=$1 out rc begin ms
     shift
-    printf '  $ %s\n' "$(printf '%s' "$*" | sed "s#$BUILD/##g; s#$WORK#DIR#g")"
+    printf '  $ %s\n' "$(printf '%s' "$*" | told)"
     begin=$(date +%s%N)
     out=$(eval "$*" 2>&1)
     rc=$?
@@ -29,12 +56,7 @@ endpoints() { echo "$(url 1),$(url 2),$(url 3)"; }
 others() { for id in 1 2 3; do [ "$id" = "$1" ] || echo "$id"; done; }
 
 step "Three nodes, each with a fresh key and an empty directory"
-for id in 1 2 3; do
-    printf '  $ aspen-node --node-id %s --data-dir DIR/node-%s --cookie ... ' $id $id
-    printf -- '--http-addr 127.0.0.1:0 --bind 127.0.0.1:0 &\n'
-    start $id
-    printf '    ready on %s, endpoint %.16s...\n' "$(url $id)" "$(get $id /node-info | sed 's/.*"id":"//')"
-done
+launch 1 2 3
 
 step "One command makes them a cluster"
 run "node 3" "$BUILD/aspen --endpoints $(endpoints) init"
@@ -53,31 +75,30 @@ run "revision" "$BUILD/aspen --endpoints $(url "$second") put shape round"
 run "round" "$BUILD/aspen --endpoints $(url "$first") get shape"
 
 step "Kill the leader (node $leader) with -9, and write again"
-begin=$(date +%s%N)
-printf '  $ kill -9 %s\n' "${PID[$leader]}"
-stop "$leader" KILL
+lost=$(now_ms)
+end "$leader" KILL 137
 new_leader() { local l; l=$(leader_of "$first"); [ -n "$l" ] && [ "$l" != "$leader" ]; }
 wait_for 10 new_leader || fail "nobody took over"
-printf '    node %s leads now (%d ms after the kill)\n' "$(leader_of "$first")" $((($(date +%s%N) - begin) / 1000000))
+printf '    node %s leads, %d ms after the kill\n' "$(leader_of "$first")" $(($(now_ms) - lost))
+run "{\"leader\":$(leader_of "$first")}" "curl -s $(url "$first")/leader"
 run "revision" "$BUILD/aspen --endpoints $(url "$first"),$(url "$second") put color blue"
 
 step "Restart the killed node: it catches up"
-printf '  $ aspen-node --node-id %s ... &\n' "$leader"
-begin=$(date +%s%N)
-start "$leader"
+begin=$(now_ms)
+launch "$leader"
 wait_for 15 converged 1 2 3 || fail "node $leader did not catch up"
-elapsed_ms=$((($(date +%s%N) - begin) / 1000000))
-printf '    all three have the same state, hash %s (%d ms after its start)\n' "$(state_hash "$leader")" $elapsed_ms
+printf '    all three have the same state, %d ms after the start\n' $(($(now_ms) - begin))
+hash=$(state_hash "$first")
+for id in 1 2 3; do
+    run "$hash" "curl -s $(url $id)/raft-metrics | grep -o '\"state_hash\":\"[0-9a-f]*\"'"
+done
 run '"value":"blue"' "curl -s $(url "$leader")/read -d '{\"key\":\"color\",\"consistency\":\"serializable\"}'"
 
 step "Stop all three, start all three, read everything back"
 for id in 1 2 3; do
-    printf '  $ kill %s\n' "${PID[$id]}"
-    stop $id || fail "node $id ended with $?"
+    end $id TERM 0
 done
-for id in 1 2 3; do
-    start $id
-done
+launch 1 2 3
 wait_for 20 has_leader 1 || fail "no leader after the restart"
 run "blue" "$BUILD/aspen --endpoints $(endpoints) get color"
 run "round" "$BUILD/aspen --endpoints $(endpoints) get shape"
