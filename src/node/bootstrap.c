@@ -285,6 +285,12 @@ static enum err dial_known(struct node *n, struct diag *diag)
         enum err e = p->id == n->config->node_id
                          ? ERR_OK
                          : mesh_peer(n, p->id, &p->key, p->addr, p->addr_count);
+        if (e == ERR_BAD_REQUEST) {
+            return diag_set(diag, ERR_BAD_CONFIG,
+                            "peer %llu: its key or number is this node's own or another member's; "
+                            "see /node-info of the peer",
+                            (unsigned long long)p->id);
+        }
         if (e != ERR_OK) {
             return diag_set(diag, e, "peer %llu: %s", (unsigned long long)p->id, err_text(e));
         }

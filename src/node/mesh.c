@@ -109,6 +109,24 @@ static void frame_in(void *arg, const struct node_key *peer, uint64_t epoch, enu
 
 const struct link_handler mesh_handler = { peer_up, peer_down, frame_in };
 
+static bool is_member(const struct node *n, uint64_t id)
+{
+    struct raft_status s;
+    raft_status(n->core, &s);
+    return id != 0 && (raft_conf_is_voter(&s.conf, id) || raft_conf_is_learner(&s.conf, id));
+}
+
+/* The log says which key a member has; a slip of the pen must not cut the member off. */
+static bool contradicts_log(struct node *n, uint64_t id, const struct node_key *key)
+{
+    const struct book_entry *of_id = book_by_id(&n->book, id);
+    const struct book_entry *of_key = book_by_key(&n->book, key);
+    if (of_id != NULL && !ids_key_equal(&of_id->key, key) && is_member(n, id)) {
+        return true;
+    }
+    return of_key != NULL && of_key->id != id && is_member(n, of_key->id);
+}
+
 enum err mesh_peer(struct node *n, uint64_t id, const struct node_key *key,
                    const struct os_addr *addrs, uint32_t count)
 {
@@ -116,7 +134,7 @@ enum err mesh_peer(struct node *n, uint64_t id, const struct node_key *key,
     if (ids_key_equal(key, &n->home.key)) {
         return id == n->config->node_id ? ERR_OK : ERR_BAD_REQUEST;
     }
-    if (id == n->config->node_id) {
+    if (id == n->config->node_id || contradicts_log(n, id, key)) {
         return ERR_BAD_REQUEST;
     }
     uint64_t before = book_by_key(&n->book, key) != NULL ? book_by_key(&n->book, key)->id : 0;

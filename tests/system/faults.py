@@ -182,6 +182,28 @@ def strangers(nodes):
     check("faults", "... whatever terms it named", now < term + 2**40, now)
 
 
+def wrong_introductions(nodes):
+    """Keys and numbers that are not each other's."""
+    leader = settled(nodes)
+    rest = others(nodes, leader)
+    ends = [n.ask("/node-info")[1]["endpoint_addr"] for n in rest]
+    own = leader.ask("/node-info")[1]["endpoint_addr"]
+    wrong = [(rest[0].id, {"id": "ef" * 32, "addrs": ends[0]["addrs"]}), (rest[0].id, ends[1]), (9, ends[0]),
+             (leader.id, ends[0]), (9, own)]
+    said = [leader.ask("/add-peer", {"node_id": i, "endpoint_addr": e})[:2] for i, e in wrong]
+    check("faults", "a member is not introduced with another's key or number",
+          all(s == 400 and b["code"] == "BAD_REQUEST" for s, b in said), said)
+    said = [leader.ask("/add-peer", n.ask("/node-info")[1])[0] for n in nodes]
+    check("faults", "... but with its own, again", said == [200] * 3, said)
+    flags = ["--peers", f"{leader.id}@{'ef' * 32}"]
+    rest[0].stop()
+    rc, _, err = run([BUILD / "aspen-node", "--node-id", rest[0].id, "--data-dir", rest[0].dir, "--cookie", COOKIE,
+                      "--http-addr=127.0.0.1:0", "--bind=127.0.0.1:0", "--port=0", *flags])
+    check("faults", "--peers that contradicts the log: exit code 2", rc == 2 and "/node-info" in err, (rc, err))
+    rest[0].start()
+    check("faults", "... and all is as before", settled(nodes) and rest[0].write("again", "x")[0] == 200)
+
+
 def impostor(nodes):
     """Somebody with the cookie, another key, and the number of a member."""
     victim, target = others(nodes, settled(nodes))[:2]
@@ -255,6 +277,7 @@ def main():
     begins(nodes)
     loads = [leader_dies(nodes), leader_hangs(nodes), no_quorum(nodes)]  # their last answers take a deadline
     impostor(nodes)
+    wrong_introductions(nodes)
     statuses = [judge(load, nodes[0]) for load in loads]
     slowest = max(a[3] for a in loads[0].answers + loads[1].answers)
     check("faults", "clients of a lost leader hear so when another one leads", slowest < DEADLINE - 1, slowest)
