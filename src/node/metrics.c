@@ -215,7 +215,7 @@ void metrics_counters_write(const struct metrics *m, uint64_t node_id, struct wr
 void metrics_transport_write(const struct link_stats *st, uint64_t node_id, struct writer *out)
 {
     const struct row counters[] = {
-        { "transport_handshakes", "Connections that were admitted", st->handshakes },
+        { "transport_handshakes", "TLS handshakes that were completed", st->handshakes },
         { "transport_refused_key", "Peers refused for their key", st->refused_key },
         { "transport_refused_cookie", "Peers refused for the cookie", st->refused_cookie },
         { "transport_refused_alpn", "Peers refused for their protocol", st->refused_alpn },
