@@ -168,6 +168,9 @@ static void knock(struct quic_socket *s, const struct os_datagram *d, const ngtc
         return;
     }
     quic_conn_read(c, s, d);
+    if (c->fault == QUIC_FAULT_SILENT) {
+        quic_conn_bury(c); /* spoilt: at once, for the right one may be the next datagram */
+    }
 }
 
 /* A stateless reset looks like noise, but for the token at its end, which only a connection with

@@ -301,6 +301,33 @@ static void test_garbage(void)
     rig_close(&r);
 }
 
+/* Every datagram of handshake, hello and frames comes spoilt, right, and a second time. */
+static void test_noisy(void)
+{
+    struct rig r;
+    rig_open(&r);
+    prng_seed(&r.prng, 5);
+    struct side *b = side_open(&r, 2);
+    for (uint32_t round = 1; round <= 20; round++) {
+        struct villain v;
+        villain_new(&v, &r, b);
+        v.noisy = true;
+        v.seed = (uint8_t)(100 + round);
+        v.stream_count = 2;
+        memcpy(v.streams[1].bytes, "\1\5\0\0\0twice", 10);
+        v.streams[1].count = 10;
+        villain_go(&v);
+        RIG_UNTIL(&r, b->ups == round && b->frames[LINK_CONTROL] == round);
+        rig_run_ms(&r, 2);
+        CHECK(!v.closed);
+        CHECK_U64(b->frames[LINK_CONTROL], round); /* once, however often it came */
+        CHECK(b->last_count == 5 && memcmp(b->last, "twice", 5) == 0);
+        villain_done(&v);
+    }
+    served(&r, b);
+    rig_close(&r);
+}
+
 /* A version nobody speaks gets the list of those we do. */
 static void test_version(void)
 {
@@ -393,6 +420,7 @@ int main(void)
     TAP_TEST("refuse: a stream of the wrong kind", test_bidi);
     TAP_TEST("refuse: a second stream of a class", test_class_twice);
     TAP_TEST("refuse: noise of every length, while a good peer is served", test_garbage);
+    TAP_TEST("refuse: datagrams that are spoilt or repeated, in every stage", test_noisy);
     TAP_TEST("refuse: an unknown version gets the list of known ones", test_version);
     TAP_TEST("refuse: with many unproved, addresses must be proved first", test_retry);
     TAP_TEST("refuse: a cookie without bytes, or with too many", test_options);

@@ -39,6 +39,7 @@ struct villain {
     const char *alpn;
     const char *cookie; /* NULL: no hello at all */
     bool no_key;
+    bool noisy; /* a spoilt copy before every datagram, and the same one once more behind it */
     uint8_t seed;
     struct node_key target;
     struct os_addr to;
@@ -137,6 +138,14 @@ static ngtcp2_path villain_path(struct villain *v)
 static void villain_send(struct villain *v, const uint8_t *data, size_t count)
 {
     struct os_udp_send send = { .remote = v->to, .payload = bytes_of(data, count) };
+    if (v->noisy) {
+        uint8_t spoilt[1452];
+        memcpy(spoilt, data, count);
+        spoilt[prng_below(&v->rig->prng, count)] ^= (uint8_t)(1 + prng_below(&v->rig->prng, 255));
+        struct os_udp_send first = { .remote = v->to, .payload = bytes_of(spoilt, count) };
+        IGNORE(os_udp_send(v->udp, &first));
+        IGNORE(os_udp_send(v->udp, &send));
+    }
     IGNORE(os_udp_send(v->udp, &send));
 }
 

@@ -1,0 +1,187 @@
+/* tests/unit/net/test_host.c -- what the dialling side shows a server that is not ours: name,
+ * protocol, kinds of certificates, key.
+ *
+ * Subject: net/tls.c, net/quic_conn.c
+ * Method:  a server made of ngtcp2 and GnuTLS alone, as another implementation would be, and the
+ *          link that dials it; what the server saw is held against the interface (RFC 7250, the
+ *          form of the server name of iroh)
+ */
+#include "villain.h"
+
+enum {
+    HOST_SEED = 0,
+    CLIENT_SEED = 5
+};
+
+/* Of the seed of 32 zero bytes; the vector of iroh itself. */
+#define HOST_NAME "7dl2ff6emqi2qol3l382krodedij45bn3nh479hqo14a32qpr8kg.iroh.invalid"
+
+/* A villain's parts in the other role; remote is learnt from the first datagram. */
+static struct villain host;
+
+static int host_name(gnutls_session_t session, char *out, size_t size)
+{
+    unsigned type = 0;
+    return gnutls_server_name_get(session, out, &size, &type, 0);
+}
+
+static int host_completed(ngtcp2_conn *conn, void *user)
+{
+    (void)conn;
+    ((struct villain *)user)->completed = true;
+    return 0;
+}
+
+static void host_tls(struct villain *v)
+{
+    gnutls_datum_t alpn = { (unsigned char *)(uintptr_t)v->alpn, (unsigned)strlen(v->alpn) };
+    CHECK(gnutls_certificate_allocate_credentials(&v->cred) == 0);
+    villain_key(v);
+    CHECK(gnutls_init(&v->session, GNUTLS_SERVER | GNUTLS_ENABLE_RAWPK |
+                                       GNUTLS_NO_END_OF_EARLY_DATA | GNUTLS_NO_AUTO_SEND_TICKET) ==
+          0);
+    CHECK(gnutls_priority_set_direct(v->session,
+                                     "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CTYPE-ALL:+CTYPE-CLI-RAWPK:"
+                                     "+CTYPE-SRV-RAWPK:-GROUP-ALL:+GROUP-X25519:-SIGN-ALL:"
+                                     "+SIGN-EDDSA-ED25519:%DISABLE_TLS13_COMPAT_MODE",
+                                     NULL) == 0);
+    CHECK(ngtcp2_crypto_gnutls_configure_server_session(v->session) == 0);
+    CHECK(gnutls_credentials_set(v->session, GNUTLS_CRD_CERTIFICATE, v->cred) == 0);
+    CHECK(gnutls_alpn_set_protocols(v->session, &alpn, 1, GNUTLS_ALPN_MANDATORY) == 0);
+    gnutls_certificate_server_set_request(v->session, GNUTLS_CERT_REQUIRE);
+    v->ref.get_conn = villain_conn;
+    v->ref.user_data = v;
+    gnutls_session_set_ptr(v->session, &v->ref);
+}
+
+static void host_accept(struct villain *v, const struct os_datagram *d)
+{
+    ngtcp2_pkt_hd hd;
+    ngtcp2_callbacks callbacks;
+    ngtcp2_settings settings;
+    ngtcp2_transport_params params;
+    ngtcp2_cid scid = { .datalen = 8 };
+    CHECK(ngtcp2_accept(&hd, d->payload.data, d->payload.count) == 0);
+    v->to = d->remote;
+    v->remote = villain_sockaddr(&v->to);
+    os_entropy(v->rig->os, scid.data, scid.datalen);
+    villain_callbacks(&callbacks);
+    callbacks.client_initial = NULL;
+    callbacks.recv_retry = NULL;
+    callbacks.recv_client_initial = ngtcp2_crypto_recv_client_initial_cb;
+    callbacks.handshake_completed = host_completed;
+    ngtcp2_settings_default(&settings);
+    settings.initial_ts = os_now(v->rig->os);
+    ngtcp2_transport_params_default(&params);
+    params.original_dcid = hd.dcid;
+    params.initial_max_data = 1 << 20;
+    params.initial_max_stream_data_uni = 1 << 18;
+    params.initial_max_streams_uni = 10;
+    ngtcp2_path path = villain_path(v);
+    CHECK(ngtcp2_conn_server_new(&v->conn, &hd.scid, &scid, &path, hd.version, &callbacks,
+                                 &settings, &params, NULL, v) == 0);
+    host_tls(v);
+    ngtcp2_conn_set_tls_native_handle(v->conn, v->session);
+}
+
+static void host_recv(void *arg, const struct os_datagram *d, uint32_t count)
+{
+    struct villain *v = arg;
+    if (v->conn == NULL && count > 0) {
+        host_accept(v, d);
+    }
+    villain_recv(arg, d, count);
+}
+
+static struct os_addr host_open(struct rig *r)
+{
+    struct os_addr addr = loopback(0);
+    memset(&host, 0, sizeof host);
+    host.rig = r;
+    host.alpn = "aspen-raft/1";
+    host.seed = HOST_SEED;
+    os_timer_init(&host.timer, villain_timer, &host);
+    CHECK(os_udp_open(r->os, &addr, host_recv, &host, &host.udp) == ERR_OK);
+    os_udp_addr(host.udp, &addr);
+    host.local = villain_sockaddr(&addr);
+    return addr;
+}
+
+static struct node_key key_of(uint8_t seed)
+{
+    uint8_t bytes[IDENTITY_SEED_BYTES];
+    struct identity id;
+    memset(bytes, seed, sizeof bytes);
+    identity_from_seed(bytes, &id);
+    return id.key;
+}
+
+static void test_shows(void)
+{
+    struct rig r;
+    char name[128] = "";
+    unsigned count = 0;
+    gnutls_datum_t alpn = { NULL, 0 };
+    struct node_key shown;
+    struct node_key target = key_of(HOST_SEED);
+    rig_open(&r);
+    struct os_addr addr = host_open(&r);
+    struct side *a = side_open(&r, CLIENT_SEED);
+    CHECK(link_peer_set(a->link, &target, &addr, 1) == ERR_OK);
+    RIG_UNTIL(&r, host.completed);
+    CHECK(host_name(host.session, name, sizeof name) == 0);
+    CHECK(strcmp(name, HOST_NAME) == 0);
+    CHECK(gnutls_alpn_get_selected_protocol(host.session, &alpn) == 0);
+    CHECK(bytes_equal(bytes_of(alpn.data, alpn.size), bytes_text("aspen-raft/1")));
+    CHECK(gnutls_certificate_type_get2(host.session, GNUTLS_CTYPE_CLIENT) == GNUTLS_CRT_RAWPK);
+    CHECK(gnutls_certificate_type_get2(host.session, GNUTLS_CTYPE_SERVER) == GNUTLS_CRT_RAWPK);
+    CHECK(gnutls_protocol_get_version(host.session) == GNUTLS_TLS1_3);
+    CHECK(gnutls_group_get(host.session) == GNUTLS_GROUP_X25519);
+    const gnutls_datum_t *list = gnutls_certificate_get_peers(host.session, &count);
+    CHECK(list != NULL && count == 1); /* one entry, 44 bytes of DER */
+    CHECK(list[0].size == 44 && identity_from_spki(bytes_of(list[0].data, 44), &shown) == ERR_OK);
+    CHECK(ids_key_equal(&shown, &a->key));
+    CHECK_U64(a->ups, 0); /* no proof of the cookie has come */
+    villain_done(&host);
+    rig_close(&r);
+}
+
+/* A server that chooses another protocol, or none of those offered, is left. */
+static void test_alpn(void)
+{
+    struct rig r;
+    struct node_key target = key_of(HOST_SEED);
+    rig_open(&r);
+    struct os_addr addr = host_open(&r);
+    host.alpn = "raft-rpc";
+    struct side *a = side_open(&r, CLIENT_SEED);
+    CHECK(link_peer_set(a->link, &target, &addr, 1) == ERR_OK);
+    RIG_UNTIL(&r, side_stats(a).refused_alpn > 0 || host.closed);
+    CHECK(!host.completed && a->ups == 0);
+    villain_done(&host);
+    rig_close(&r);
+}
+
+/* It proves another key than the one dialled. */
+static void test_key(void)
+{
+    struct rig r;
+    struct node_key target = key_of(HOST_SEED);
+    rig_open(&r);
+    struct os_addr addr = host_open(&r);
+    host.seed = 77;
+    struct side *a = side_open(&r, CLIENT_SEED);
+    CHECK(link_peer_set(a->link, &target, &addr, 1) == ERR_OK);
+    RIG_UNTIL(&r, side_stats(a).refused_key > 0);
+    CHECK(!host.completed && a->ups == 0);
+    villain_done(&host);
+    rig_close(&r);
+}
+
+int main(void)
+{
+    TAP_TEST("host: the dialling side shows name, protocol and one raw key", test_shows);
+    TAP_TEST("host: a server of another protocol is left", test_alpn);
+    TAP_TEST("host: a server of another key is left", test_key);
+    return tap_done();
+}
