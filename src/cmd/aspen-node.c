@@ -6,6 +6,7 @@
 #include "node/node.h"
 #include "os/linux/linux.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -280,6 +281,7 @@ int main(int argc, char **argv)
     if (s == NULL) {
         return CONFIG_EXIT_FAILED;
     }
+    signal(SIGPIPE, SIG_IGN); /* whoever reads the log may end before the node does */
     mem_init(&s->loop_mem, "loop", OS_LINUX_MEM_BYTES);
     if (os_linux_open(&s->loop_mem, &s->loop, &diag) != ERR_OK) {
         fprintf(stderr, "aspen-node: %s\n", diag.text);

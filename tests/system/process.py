@@ -166,6 +166,19 @@ def way_up(n):
     check("process", "STOPPING is told to systemd", notify.next() == "STOPPING=1")
 
 
+def deaf_log(n):
+    """Whoever reads the log goes away; the node stays, and ends as it should."""
+    reads, writes = os.pipe()
+    (n.dir / "http.addr").unlink(missing_ok=True)
+    n.process = spawn([BUILD / "aspen-node", "--node-id=1", "--data-dir", n.dir, "--cookie", COOKIE, "--port=0",
+                       "--http-addr=127.0.0.1:0", "--bind=127.0.0.1:0", "--log-level=trace"], stderr=writes)
+    os.close(writes)
+    up = wait_for(10, n.answers)
+    os.close(reads)
+    code, _ = n.stop()
+    check("process", "a log that nobody reads any more ends no node", up and code == 0, code)
+
+
 def exit_codes(n):
     key = n.dir / "secret.key"
     rc, said = start_again("--node-id=2")
@@ -314,6 +327,7 @@ def main():
     mistakes()
     n = Node(1, start=False)
     way_up(n)
+    deaf_log(n)
     exit_codes(n)
     nodes = [n, Node(2), Node(3)]
     n.start()
