@@ -80,8 +80,8 @@ static bool is_switch(const char *name)
     return strcmp(name, "config") != 0;
 }
 
-/* True when the argument behind a flag is its value. What follows an unknown name is taken along: it
- * may be a secret behind a typing error, and must not be repeated as an argument of its own. */
+/* True when the argument behind a flag is its value. What follows an unknown name is taken along:
+ * it may be a secret behind a typing error, and must not be repeated as an argument of its own. */
 static bool takes_next(const char *name, const char *next)
 {
     if (row_of_flag(name) != NULL || strcmp(name, "config") == 0) {

@@ -216,7 +216,7 @@ static void dispatch(struct raft *r, const struct raft_msg *m, struct raft_out *
 }
 
 /* Whoever is not a member here may be one in a newer configuration, but elections do not run that
- * far ahead: a term from nowhere would be adopted, kept, and leave no terms to elect a leader in. */
+ * far ahead: a term from nowhere would be adopted and kept, and leave none to elect a leader in. */
 static bool term_absurd(const struct raft *r, const struct raft_msg *m)
 {
     bool member =
