@@ -1,5 +1,5 @@
 # The front door. Meson does the work; see `make help`.
-.PHONY: all test demo tidy fmt bench clean help
+.PHONY: all test soak demo tidy fmt bench clean help
 
 all: build/build.ninja
 	@ninja -C build --quiet
@@ -11,6 +11,10 @@ build/build.ninja:
 test:
 	@tools/install-deps build test
 	@tools/run-tests
+
+soak: all
+	@tools/install-deps test
+	@tools/soak $(or $(SOAK),10)
 
 demo: all
 	@tests/system/demo.sh
@@ -32,6 +36,7 @@ clean:
 help:
 	@echo "make         build into build/ (installs what is missing)"
 	@echo "make test    every check and test; the last line counts them"
+	@echo "make soak    fresh seeds in the simulator, then real processes, for SOAK=10 minutes"
 	@echo "make demo    a real three-node cluster, shown step by step"
 	@echo "make tidy    the machine checks alone"
 	@echo "make fmt     format the sources"
