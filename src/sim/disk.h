@@ -19,8 +19,8 @@
 #include "base/prng.h"
 
 enum {
-    SIM_FILES_MAX = 64,
-    SIM_NAMES_MAX = 64,
+    SIM_FILES_MAX = 1024,
+    SIM_NAMES_MAX = 1024,
     SIM_NAME_BYTES = 96,
     SIM_SECTOR_BYTES = 512
 };
