@@ -25,7 +25,6 @@ struct mem_link {
 struct end {
     bool wanted; /* the owner named the other */
     bool told;   /* between its peer_up and peer_down */
-    bool held;
     uint64_t epoch;
     struct list queue[LINK_CLASS_COUNT];
     uint64_t queued[LINK_CLASS_COUNT]; /* bytes */
@@ -34,7 +33,6 @@ struct end {
 /* Two links; end[0] is the one with the lower slot. */
 struct pair {
     bool joined;
-    bool cut;
     struct end end[2];
 };
 
@@ -113,8 +111,7 @@ static bool pair_event(const struct mem_hub *h, struct event *e, uint32_t *choic
     bool wanted = p->end[0].wanted || p->end[1].wanted;
     e->end = 0;
     e->what = EVENT_JOIN;
-    if (!p->joined && !p->cut && open && wanted && !p->end[0].told && !p->end[1].told &&
-        (*choice)-- == 0) {
+    if (!p->joined && open && wanted && !p->end[0].told && !p->end[1].told && (*choice)-- == 0) {
         return true;
     }
     for (e->end = 0; e->end < 2; e->end++) {
@@ -126,8 +123,7 @@ static bool pair_event(const struct mem_hub *h, struct event *e, uint32_t *choic
         e->what = EVENT_FRAME;
         for (uint32_t k = 0; k < LINK_CLASS_COUNT; k++) {
             e->class = (enum link_class)k;
-            if (p->joined && end->told && !end->held && !list_empty(&end->queue[k]) &&
-                (*choice)-- == 0) {
+            if (p->joined && end->told && !list_empty(&end->queue[k]) && (*choice)-- == 0) {
                 return true;
             }
         }
@@ -149,7 +145,8 @@ static bool event_find(const struct mem_hub *h, struct event *e, uint32_t *choic
     return false;
 }
 
-uint32_t mem_hub_pending(const struct mem_hub *h)
+/* How many events could happen now; O(links squared). */
+static uint32_t pending_count(const struct mem_hub *h)
 {
     struct event e;
     uint32_t left = UINT32_MAX;
@@ -206,7 +203,7 @@ static void happen(struct mem_hub *h, const struct event *e)
 bool mem_hub_step(struct mem_hub *h, uint32_t choice)
 {
     struct event e;
-    uint32_t pending = mem_hub_pending(h);
+    uint32_t pending = pending_count(h);
     if (pending == 0) {
         return false;
     }
@@ -224,26 +221,7 @@ bool mem_hub_run(struct mem_hub *h, uint32_t steps_max)
             return true;
         }
     }
-    return mem_hub_pending(h) == 0;
-}
-
-void mem_hub_break(struct mem_hub *h, struct link *a, struct link *b)
-{
-    pair_break(h, pair_of(h, link_of(a), link_of(b)));
-}
-
-void mem_hub_cut(struct mem_hub *h, struct link *a, struct link *b, bool cut)
-{
-    struct pair *p = pair_of(h, link_of(a), link_of(b));
-    p->cut = cut;
-    if (cut) {
-        pair_break(h, p);
-    }
-}
-
-void mem_hub_hold(struct mem_hub *h, struct link *from, struct link *to, bool held)
-{
-    end_of(h, link_of(to), link_of(from))->held = held;
+    return pending_count(h) == 0;
 }
 
 static enum err link_set(struct link *base, const struct node_key *key, const struct os_addr *addrs,

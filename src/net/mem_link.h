@@ -8,7 +8,7 @@
  * Order:      close the links, then the hub
  * Owns:       the hub owns its links and all frames on the way, counted in the given account
  * Thread:     one
- * Why:        Raft and forwarding are tested and simulated over it; chance comes from the
+ * Why:        what net/link.h promises is shown on it and on QUIC alike; chance comes from the
  *             caller's seed
  */
 #ifndef NET_MEM_LINK_H
@@ -35,9 +35,6 @@ MUST_CHECK
 enum err mem_link_open(struct mem_hub *h, const struct node_key *key,
                        const struct link_handler *handler, void *arg, struct link **out);
 
-/* mem_hub_pending -- how many events could happen now. bound O(links squared). */
-uint32_t mem_hub_pending(const struct mem_hub *h);
-
 /* mem_hub_step -- let the choice-th pending event happen, modulo their number; false: there is
  * none. */
 bool mem_hub_step(struct mem_hub *h, uint32_t choice);
@@ -45,14 +42,5 @@ bool mem_hub_step(struct mem_hub *h, uint32_t choice);
 /* mem_hub_run -- oldest pair first until nothing is pending; false when steps_max did not
  * suffice. */
 bool mem_hub_run(struct mem_hub *h, uint32_t steps_max);
-
-/* mem_hub_break -- lose the connection of two links and what is on it; they connect again later. */
-void mem_hub_break(struct mem_hub *h, struct link *a, struct link *b);
-
-/* mem_hub_cut -- while cut, the two are not connected; cutting breaks what there is. */
-void mem_hub_cut(struct mem_hub *h, struct link *a, struct link *b, bool cut);
-
-/* mem_hub_hold -- while held, frames from one to the other stay on the way. */
-void mem_hub_hold(struct mem_hub *h, struct link *from, struct link *to, bool held);
 
 #endif

@@ -20,12 +20,6 @@ enum {
 static const char *const level_names[LOGGER_LEVEL_COUNT] = { "error", "warn", "info", "debug",
                                                              "trace" };
 
-const char *logger_level_name(enum logger_level level)
-{
-    ASSERT((unsigned)level < LOGGER_LEVEL_COUNT);
-    return level_names[level];
-}
-
 enum err logger_level_parse(struct bytes text, enum logger_level *out)
 {
     for (unsigned i = 0; i < LOGGER_LEVEL_COUNT; i++) {

@@ -98,9 +98,6 @@ enum err logger_level_parse(struct bytes text, enum logger_level *out);
 MUST_CHECK
 enum err logger_format_parse(struct bytes text, enum logger_format *out);
 
-/* logger_level_name -- as logger_level_parse reads it; static text. */
-const char *logger_level_name(enum logger_level level);
-
 /* logger_u64 -- a field of a line; name is static text, as in all below. */
 static inline struct logger_field logger_u64(const char *name, uint64_t v)
 {
@@ -126,13 +123,6 @@ static inline struct logger_field logger_bool(const char *name, bool v)
 static inline struct logger_field logger_text(const char *name, const char *v)
 {
     struct logger_field f = { name, LOGGER_KIND_TEXT, 0, bytes_text(v == NULL ? "" : v) };
-    return f;
-}
-
-/* logger_bytes -- text that has a length; borrowed until the line is written. */
-static inline struct logger_field logger_bytes(const char *name, struct bytes v)
-{
-    struct logger_field f = { name, LOGGER_KIND_TEXT, 0, v };
     return f;
 }
 

@@ -7,19 +7,6 @@ from .tree import Finding
 
 NAME = "dead"
 
-# Parts that are whole by themselves and stay so, though a node needs only some of their calls.
-WHOLE = {
-    r"supervisor_\w+": "the restart table; what a node runs today ends with it",
-    r"trace_(add|dump)|panic_hook_set": "the flight recorder and its way out",
-    r"mem_seal": "an account's life: take, seal, alloc",
-    r"writer_zero": "the other half of reader_copy over reserved bytes",
-    r"crc32c_table": "what machines without the instruction use, and what the instruction is judged by",
-    r"mem_hub_\w+": "what a test may do to connections in memory",
-    r"raft_(hash|clone)": "what an explorer of states needs",
-    r"log_(stats|unsynced_bytes)|actor_waiting": "what an observer may read",
-    r"logger_(bytes|level_name)": "fields of every kind, levels both ways",
-}
-
 
 def check(tree):
     yield from _sources(tree)
@@ -69,19 +56,15 @@ def _functions(tree):
         for d in c_text.declarations(tree.code(path)):
             if d.kind in ("function", "object") and d.name not in home:
                 yield Finding(path, d.first, f"{d.name} is declared but defined nowhere")
-            elif d.kind == "inline" and not _whole(d.name) and not _named_elsewhere(tree, path, d.name):
+            elif d.kind == "inline" and not _named_elsewhere(tree, path, d.name):
                 yield Finding(path, d.first, f"{d.name} is used nowhere: remove it")
             declared.setdefault(d.name, (path, d.first))
     for name, source in sorted(home.items()):
-        if source.startswith("src/") and not users.get(name, set()) - {source} and not _whole(name):
+        if source.startswith("src/") and not users.get(name, set()) - {source}:
             path, line = declared.get(name, (source, 0))
             uses = len(re.findall(rf"\b{re.escape(name)}\b", tree.code(source)))
             what = "used in its own file only: make it static" if uses > 1 else "used nowhere: remove it"
             yield Finding(path, line, f"{name} is {what}")
-
-
-def _whole(name):
-    return any(re.fullmatch(pattern, name) for pattern in WHOLE)
 
 
 def _named_elsewhere(tree, path, name):
