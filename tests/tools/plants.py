@@ -46,6 +46,10 @@ OS = {
     "src/os/io.h": "struct os {\n    long (*now)(void);\n};\nstatic inline long os_now(struct os *os)\n{\n"
                    "    return os->now();\n}\n",
 }
+SIM = {
+    "src/sim/README.md": "# sim\n\nPublic headers: none. Exported prefixes: `sim_`.\n",
+    "src/sim/run.c": '#include <stdio.h>\nvoid sim_run(void)\n{\n    printf("%d", getc(stdin));\n}\n',
+}
 LONG = "".join(f"    r->term += {i};\n" for i in range(70))
 FIX, TO, XX = "FIX" "ME", "TO" "DO", "XX" "X"
 
@@ -101,6 +105,8 @@ PLANTS = (
           "src/net/frames.c", "is pure and calls os_now of os"),
     Plant("symbols", "a room goes to the machine past os", STORE, "src/store/file.c",
           "calls getpid, which goes past os/io.h"),
+    Plant("symbols", "a part of the played machine that prints", {**SIM, "src/sim/net.c": SIM["src/sim/run.c"]},
+          "src/sim/net.c", "calls printf"),
     Plant("symbols", "a room calls upwards without an include",
           {"src/base/num.c": put("return a + b", "raft_vote(0);\n    return a + b")}, "src/base/num.c",
           "base may not call raft_vote"),
@@ -249,6 +255,9 @@ INNOCENT = (
      {RAFT_H: put("/* raft_step -- one term more. */", "/* ---- rows; their cards are in raft/impl.h ---- */")}),
     ("cards", "MUST_CHECK between card and function", {RAFT_H: put("void raft_step", "MUST_CHECK\nvoid raft_step")}),
     ("docs", "a path in a block of commands", {"README.md": add("```sh\ncat `src/none/x.c`\n```\n")}),
+    ("symbols", "a program's file in a room of libraries", SIM),
+    ("leftovers", "a program's file that prints", SIM),
+    ("prefixes", "a program's main", {"src/sim/aspen-sim.c": "int main(void)\n{\n    return 0;\n}\n"}),
     ("statics", "a static that the program has", {"src/cmd/little.c": put("static struct", "struct")}),
     ("layers", "the page written in other words",
      {"docs/ARCHITECTURE.md": DOC.replace("| all above |", "| base, os, actor, "
