@@ -1,4 +1,4 @@
-/* sim/artifact.c -- the fields of a run, as JSON. Texts are our own and need no escapes but quotes. */
+/* sim/artifact.c -- the fields of a run, as JSON. Texts are our own and need few escapes. */
 #include "sim/artifact.h"
 
 #include <inttypes.h>

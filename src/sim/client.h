@@ -81,6 +81,8 @@ struct sim_clients {
     uint8_t filling[SIM_VALUE_BYTES_MAX];
 };
 
+/* sim_clients_init, sim_clients_done -- all clients rest; the seed draws what load they will be.
+ * Their history is in the world's memory. */
 void sim_clients_init(struct sim_clients *c, struct sim_world *w, uint64_t seed);
 void sim_clients_done(struct sim_clients *c);
 

@@ -87,7 +87,11 @@ enum err sim_disk_unlink(struct sim_disk *d, const char *name);
 MUST_CHECK
 enum err sim_disk_sync_names(struct sim_disk *d, const char *prefix);
 
-/* Bytes of one file. Reading ends at its end. */
+/* sim_disk_read -- copy at most count bytes from offset on; returns how many the file has there.
+ * sim_disk_write -- what the process sees changes; a gap before offset reads as zeroes.
+ * sim_disk_truncate -- the file has so many bytes now, zeroes where it grew.
+ * sim_disk_sync -- what the process sees is safe now.
+ *   err  ERR_NO_SPACE (full, or the account is), ERR_IO, or the planned fault */
 size_t sim_disk_read(const struct sim_disk *d, int file, uint64_t offset, void *out, size_t count);
 MUST_CHECK
 enum err sim_disk_write(struct sim_disk *d, int file, uint64_t offset, const void *data,

@@ -468,7 +468,8 @@ static void inject_rest(struct sim_faults *f, enum sim_fault_class class)
     }
 }
 
-void sim_fault_inject(struct sim_faults *f, enum sim_fault_class class)
+/* One fault of a class now. */
+static void inject(struct sim_faults *f, enum sim_fault_class class)
 {
     f->injected[class]++;
     f->total++;
@@ -491,7 +492,7 @@ static void fault_due(struct sim_world *w, struct sim_event *e)
     }
     enum sim_fault_class class = (enum sim_fault_class)prng_below(&f->prng, SIM_FAULT_COUNT);
     if ((f->on >> class & 1u) != 0) {
-        sim_fault_inject(f, class);
+        inject(f, class);
     }
     later(f, sim_wait(&f->prng, f->mean_ns), fault_due, 0);
 }

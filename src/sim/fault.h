@@ -64,6 +64,7 @@ struct sim_faults {
     uint64_t total;
 };
 
+/* sim_faults_init -- draw the classes that are on and how often they come; nothing happens yet. */
 void sim_faults_init(struct sim_faults *f, struct sim_world *w, uint64_t seed);
 
 /* sim_faults_start -- from now on things go wrong. */
@@ -71,9 +72,6 @@ void sim_faults_start(struct sim_faults *f);
 
 /* sim_faults_stop -- no new ones, and all that heals by itself is healed now. */
 void sim_faults_stop(struct sim_faults *f);
-
-/* sim_fault_inject -- one fault of a class now, as if drawn; for scenarios too. */
-void sim_fault_inject(struct sim_faults *f, enum sim_fault_class class);
 
 /* sim_fault_name -- as --without takes it. */
 const char *sim_fault_name(enum sim_fault_class class);

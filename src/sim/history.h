@@ -65,6 +65,7 @@ struct history {
     struct history_chunk *texts; /* newest first */
 };
 
+/* history_init -- no rows yet; all that comes is counted in mem. */
 void history_init(struct history *h, struct mem *mem);
 
 /* history_done -- give everything back; nothing happens the second time. */
@@ -103,6 +104,8 @@ struct history_reader {
     uint64_t line; /* lines seen so far */
 };
 
+/* history_reader_init, history_reader_done -- rows go to the end of h; done gives back the rest of
+ * a line that was not ended. */
 void history_reader_init(struct history_reader *r, struct history *h);
 void history_reader_done(struct history_reader *r);
 

@@ -65,6 +65,8 @@ struct sim_host {
     uint64_t lives_refused;
 };
 
+/* sim_host_init -- machine number index of a world, with an empty disk; its node is down.
+ * sim_host_done -- end the life it has, if any, and give back the disk. */
 void sim_host_init(struct sim_host *h, struct sim_world *w, uint32_t index);
 void sim_host_done(struct sim_host *h);
 

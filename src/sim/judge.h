@@ -57,6 +57,7 @@ struct sim_judge {
     bool undecided; /* the history was too tangled to decide within the bound */
 };
 
+/* sim_judge_init, sim_judge_done -- a judge that has seen nothing; its memory is the world's. */
 void sim_judge_init(struct sim_judge *j, struct sim_world *w);
 void sim_judge_done(struct sim_judge *j);
 

@@ -72,6 +72,7 @@ struct lincheck_ids {
     uint32_t capacity; /* of texts; slots are twice as many, a power of two */
 };
 
+/* lincheck_ids_init, lincheck_ids_done -- no text has a number yet; slots are counted in mem. */
 void lincheck_ids_init(struct lincheck_ids *ids, struct mem *mem);
 void lincheck_ids_done(struct lincheck_ids *ids);
 

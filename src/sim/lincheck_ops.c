@@ -61,7 +61,8 @@ enum lincheck_step lincheck_blame(struct lincheck_key *k, uint32_t op, const cha
 const char *lincheck_show(struct bytes value, char out[LINCHECK_SHOWN_BYTES + 8])
 {
     if (value.data == NULL) {
-        return strcpy(out, "nothing");
+        static const char nothing[] = "nothing";
+        return memcpy(out, nothing, sizeof nothing);
     }
     size_t count = value.count < LINCHECK_SHOWN_BYTES ? value.count : LINCHECK_SHOWN_BYTES;
     size_t n = 0;
@@ -71,6 +72,6 @@ const char *lincheck_show(struct bytes value, char out[LINCHECK_SHOWN_BYTES + 8]
         out[n++] = c >= 0x20 && c < 0x7F && c != '"' ? (char)c : '?';
     }
     out[n++] = '"';
-    strcpy(out + n, count < value.count ? "..." : "");
+    memcpy(out + n, count < value.count ? "..." : "\0\0\0", 4);
     return out;
 }

@@ -79,6 +79,8 @@ struct sim_net {
     uint64_t lost;
 };
 
+/* sim_net_init, sim_net_done -- a good network without connections; the seed draws what becomes of
+ * frames. done gives back those under way, when the world has ended. */
 void sim_net_init(struct sim_net *n, struct sim_world *w, uint64_t seed);
 void sim_net_done(struct sim_net *n);
 

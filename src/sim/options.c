@@ -8,9 +8,9 @@
 static const char options_help[] =
     "usage: aspen-sim [--seed N] [options]\n"
     "\n"
-    "A whole cluster in one thread under one seed: whole nodes over a simulated network, disk and\n"
-    "clock, with faults, clients and judges. Without --seed it goes on with fresh seeds until it is\n"
-    "told to stop. Exit: 0 no finding, 1 a finding, 2 usage.\n"
+    "A whole cluster in one thread under one seed: whole nodes over a simulated network, disk\n"
+    "and clock, with faults, clients and judges. Without --seed it goes on with fresh seeds until\n"
+    "it is told to stop. Exit: 0 no finding, 1 a finding, 2 usage.\n"
     "\n"
     "  --seed N            this seed; the same seed gives the same story, on any machine\n"
     "  --seeds K           K seeds, from --seed on\n"

@@ -1,7 +1,7 @@
 /* sim/story.h -- what happened, in order: a hash of all of it, the newest events, lines on demand.
  *
- * Shape:      every event is folded into the hash; the newest SIM_STORY_EVENTS are kept for the table
- *             that follows a failure
+ * Shape:      every event is folded into the hash; the newest SIM_STORY_EVENTS are kept for the
+ *             table that follows a failure
  * Invariants: the same seed gives the same hash, on any machine: nothing but numbers of the world
  *             goes into it
  * Owns:       the events, inside the struct
@@ -45,6 +45,7 @@ struct sim_story {
     struct sim_story_event event[SIM_STORY_EVENTS];
 };
 
+/* sim_story_init -- nothing has happened; events are printed to lines as they come, unless NULL. */
 void sim_story_init(struct sim_story *s, FILE *lines);
 
 /* sim_story_add -- an event; what must be static text. state may be NULL. */

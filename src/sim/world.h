@@ -90,6 +90,7 @@ struct sim_world *sim_world_open(const struct sim_options *options);
  * in failure. */
 bool sim_world_run(struct sim_world *w);
 
+/* sim_world_close -- end every life that is left, and give everything back. */
 void sim_world_close(struct sim_world *w);
 
 /* sim_world_until -- run until the clock says at_ns, or a failure, or the bound of events. */
@@ -106,7 +107,8 @@ void sim_world_drop(struct sim_world *w, struct sim_event *e);
 __attribute__((format(printf, 2, 3))) void sim_world_fail(struct sim_world *w, const char *format,
                                                           ...);
 
-/* sim_world_tell -- an event of the story, with the node's state where node is one (id, 0: none). */
+/* sim_world_tell -- an event of the story, with the state of the node (id, 0: none) if there is
+ * one. */
 void sim_world_tell(struct sim_world *w, uint64_t node, const char *what, uint64_t a, uint64_t b);
 
 /* sim_chance -- true once in one_in times; 0: never. */
