@@ -8,8 +8,8 @@ enum {
     FORWARD_MS_MAX = 60000
 };
 
-/* Leader unknown or unreachable: false, the operation is as it was, and its connection's return will
- * be told. Nobody tells when a full queue has room again: then it ends here. */
+/* Leader unknown or unreachable: false, the operation is as it was, and its connection's return
+ * will be told. Nobody tells when a full queue has room again: then it ends here. */
 bool forward_out(struct node *n, struct op *op, uint64_t leader)
 {
     uint8_t head[CALL_HEAD_BYTES_MAX];

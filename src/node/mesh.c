@@ -9,7 +9,6 @@
 
 static const char book_name[] = "nodes";
 
-
 static void tell_raft(struct node *n, const struct book_entry *e)
 {
     struct actor_msg msg = { .kind = RAFT_ACTOR_PEER, .a = e->id, .b = e->up ? 1 : 0 };

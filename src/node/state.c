@@ -23,7 +23,7 @@ static void flushed(void *arg, enum err e, uint64_t took_ns)
         s->flushed = s->flushing;
         metrics_add(&n->metrics, METRICS_FLUSHES, 1);
         metrics_observe(&n->metrics, METRICS_FLUSH_LATENCY, took_ns);
-        if (!n->dead) { /* at the end of a node its actors go first */
+        if (!n->dead) {               /* at the end of a node its actors go first */
             actor_poke(&n->kv_actor); /* it may have waited for this */
         }
     } else if (e == ERR_NO_SPACE) {

@@ -155,9 +155,9 @@ void raft_election_tally(struct raft *r, struct raft_out *out)
     }
 }
 
-/* Raft 5.4.1: the candidate's log is at least as complete as this one, with what is still on its way
- * to the disk: it may be there already, and acknowledged, before this core is told. A vote waits for
- * the same disk, so nothing is lost by being strict. */
+/* Raft 5.4.1: the candidate's log is at least as complete as this one, with what is still on its
+ * way to the disk: it may be there already, and acknowledged, before this core is told. A vote
+ * waits for the same disk, so nothing is lost by being strict. */
 static bool log_good(const struct raft *r, const struct raft_msg *m)
 {
     uint64_t term = raft_term_at(r, r->last);

@@ -136,7 +136,7 @@ enum err raft_init(void *mem, const struct raft_config *config, const struct raf
     config_copy(&r->config, config);
     r->now_ns = boot->now_ns;
     prng_seed(&r->prng, config->seed);
-    /* an answer to what was asked before a restart may come after it: never ask by the same number */
+    /* an answer to what was asked before a restart may come after it: no number twice */
     r->round = prng_next(&r->prng) >> 16;
     r->read_asked = prng_next(&r->prng) >> 16;
     r->term = boot->term;

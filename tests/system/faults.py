@@ -7,7 +7,8 @@ Every write has a key of its own, so that in the end each answer can be held aga
 import collections
 import threading
 
-from cluster import BUILD, COOKIE, Node, check, done, http, init, json, leader_of, run, spawn, subprocess, time, wait_for
+from cluster import (BUILD, COOKIE, Node, check, done, http, init, json, leader_of, run, spawn, subprocess, time,
+                     wait_for)
 
 DEADLINE = 5.0  # of an operation, and what a busy machine may add
 GRACE = 1.5

@@ -332,7 +332,8 @@ def main():
     nodes = [n, Node(2), Node(3)]
     n.start()
     init_code = cli("--endpoints=" + n.url, "health")
-    check("client", "a node without a cluster is unhealthy: exit code 1", init_code[:2] == (1, "unhealthy\n"), init_code)
+    check("client", "a node without a cluster is unhealthy: exit code 1", init_code[:2] == (1, "unhealthy\n"),
+          init_code)
     rc, out, _ = cli("--endpoints=" + n.url, "leader", "-o", "json")
     check("client", "no leader: exit code 1", rc == 1 and json.loads(out) == {"leader": None}, out)
     init(nodes)

@@ -144,8 +144,8 @@ static void aba(void)
     CHECK_U64(t.status.durable, 3);
 }
 
-/* What was overwritten a moment ago may be on the disk and acknowledged before the core is told; the
- * old leader's log is longer, but no match for that. */
+/* What was overwritten a moment ago may be on the disk and acknowledged before the core is told;
+ * the old leader's log is longer, but no match for that. */
 static void vote_against_the_written(void)
 {
     uint64_t old[] = { 2, 2, 2 };
