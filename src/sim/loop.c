@@ -2,6 +2,7 @@
 #include "sim/loop.h"
 
 #include "base/panic.h"
+#include "sim/udp.h"
 
 enum {
     SIM_START_NS = 1000000000,
@@ -72,10 +73,12 @@ static void turn_end(struct os *os, struct os_job *hook)
 
 static uint32_t interfaces(struct os *os, struct os_addr *out, uint32_t max)
 {
-    (void)os;
-    (void)out;
-    (void)max;
-    return 0;
+    const struct sim_loop *l = loop_of(os);
+    if (l->addr.family == 0 || max == 0) {
+        return 0;
+    }
+    out[0] = l->addr;
+    return 1;
 }
 
 /* ---- wake-ups ---- */
@@ -242,7 +245,7 @@ uint64_t sim_loop_next(const struct sim_loop *l)
 {
     uint64_t at = UINT64_MAX;
     const struct heap_item *timer = heap_min(&l->timers);
-    if (!list_empty(&l->hooks)) {
+    if (!list_empty(&l->hooks) || sim_udp_pending(l)) {
         return l->now_ns;
     }
     LIST_EACH(node, (struct list *)&l->wakers) {
@@ -263,6 +266,7 @@ void sim_loop_run(struct sim_loop *l, uint64_t at_ns)
     l->now_ns = at_ns > l->now_ns ? at_ns : l->now_ns;
     wakers_run(l);
     workers_run(l);
+    sim_udp_run(l);
     timers_run(l);
     hooks_run(l);
 }
@@ -277,7 +281,7 @@ bool sim_turn(struct sim_loop *l)
     return true;
 }
 
-/* ---- the table; sockets are not played ---- */
+/* ---- the table; TCP is not played ---- */
 
 static const struct os_table sim_table = {
     .now = now,
@@ -290,6 +294,10 @@ static const struct os_table sim_table = {
     .waker_open = waker_open,
     .wake = wake,
     .waker_close = waker_close,
+    .udp_open = sim_udp_open,
+    .udp_addr = sim_udp_addr,
+    .udp_send = sim_udp_send,
+    .udp_close = sim_udp_close,
     .dir_open = sim_dir_open,
     .dir_close = sim_dir_close,
     .dir_lock = sim_dir_lock,
@@ -326,10 +334,11 @@ void sim_loop_init(struct sim_loop *l, struct mem *mem, struct sim_disk *disk, u
     list_init(&l->hooks);
     list_init(&l->workers);
     list_init(&l->wakers);
+    list_init(&l->sockets);
 }
 
 void sim_loop_done(struct sim_loop *l)
 {
-    ASSERT(list_empty(&l->workers) && list_empty(&l->wakers));
+    ASSERT(list_empty(&l->workers) && list_empty(&l->wakers) && list_empty(&l->sockets));
     heap_done(&l->timers);
 }

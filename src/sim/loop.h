@@ -1,7 +1,7 @@
 /* sim/loop.h -- a machine whose time, chance, files and threads are played: os/io.h's other side.
  *
  * Shape:      sim_loop_next says when something can happen, sim_loop_run lets it happen: wake-ups,
- *             a worker's job or the end of one, timers, then the turn's hooks. sim_turn jumps from
+ *             a worker's job or the end of one, datagrams, timers, then the turn's hooks. sim_turn jumps from
  *             one to the next and is all that a machine alone needs.
  * Invariants: the same seed and the same calls give the same run
  * Owns:       handles until their close; the disk is the caller's and outlives any number of
@@ -15,6 +15,8 @@
 
 #include "os/io.h"
 #include "sim/disk.h"
+
+struct sim_udp_wire;
 
 struct sim_loop {
     struct os os; /* first */
@@ -30,6 +32,10 @@ struct sim_loop {
     struct list hooks;
     struct list workers;
     struct list wakers;
+    struct os_addr addr;             /* of the machine, port 0; family 0: it has no network */
+    const struct sim_udp_wire *wire; /* NULL: no UDP */
+    struct list sockets;
+    uint32_t letters; /* datagrams that wait in them */
 };
 
 enum {
