@@ -2,6 +2,7 @@
  *
  * Why: its main lives here because cmd must not know the simulator
  */
+#include "sim/chance.h"
 #include "sim/options.h"
 #include "sim/run.h"
 
@@ -19,5 +20,6 @@ int main(int argc, char **argv)
         return code;
     }
     mallopt(M_MMAP_THRESHOLD, SIM_MAP_BYTES);
+    request.world.chance = sim_chance_begin;
     return sim_run(&request);
 }

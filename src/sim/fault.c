@@ -468,13 +468,38 @@ static void inject_rest(struct sim_faults *f, enum sim_fault_class class)
     }
 }
 
+static void inject_datagram(struct sim_faults *f, enum sim_fault_class class)
+{
+    struct sim_wire *x = &f->world->wire;
+    uint64_t until = f->world->now_ns + length(f);
+    switch (class) {
+    case SIM_FAULT_REBIND:
+        sim_wire_rebind(x, any_host(f)->index, until);
+        break;
+    case SIM_FAULT_NARROW:
+        sim_wire_narrow(x, sim_chance(&f->prng, 2) ? SIM_NODES_MAX : any_host(f)->index, until);
+        break;
+    default:
+        sim_wire_corrupt(x, until);
+        break;
+    }
+}
+
+/* The classes that mean something at this level. */
+static uint32_t classes(const struct sim_faults *f)
+{
+    return f->world->options.quic ? SIM_FAULT_COUNT : SIM_FAULT_MESSAGE_COUNT;
+}
+
 /* One fault of a class now. */
 static void inject(struct sim_faults *f, enum sim_fault_class class)
 {
     f->injected[class]++;
     f->total++;
     sim_world_tell(f->world, 0, fault_names[class], f->total, 0);
-    if (class <= SIM_FAULT_WALL) {
+    if (class >= SIM_FAULT_MESSAGE_COUNT) {
+        inject_datagram(f, class);
+    } else if (class <= SIM_FAULT_WALL) {
         inject_process(f, class);
     } else if (class <= SIM_FAULT_LATENCY) {
         inject_network(f, class);
@@ -490,7 +515,7 @@ static void fault_due(struct sim_world *w, struct sim_event *e)
     if (f->over) {
         return;
     }
-    enum sim_fault_class class = (enum sim_fault_class)prng_below(&f->prng, SIM_FAULT_COUNT);
+    enum sim_fault_class class = (enum sim_fault_class)prng_below(&f->prng, classes(f));
     if ((f->on >> class & 1u) != 0) {
         inject(f, class);
     }
@@ -507,6 +532,7 @@ void sim_faults_stop(struct sim_faults *f)
     struct sim_world *w = f->world;
     f->over = true;
     sim_net_calm(&w->net);
+    sim_wire_calm(&w->wire);
     for (uint32_t i = 0; i < w->node_count; i++) {
         struct sim_host *h = &w->host[i];
         h->turn_ns = 1000;
@@ -524,8 +550,9 @@ void sim_faults_init(struct sim_faults *f, struct sim_world *w, uint64_t seed)
 {
     f->world = w;
     prng_seed(&f->prng, seed);
-    f->on = (uint32_t)prng_next(&f->prng) & ((1u << SIM_FAULT_COUNT) - 1);
-    f->on = w->options.faults_all ? (1u << SIM_FAULT_COUNT) - 1 : f->on;
+    uint32_t all = UINT32_MAX >> (32 - classes(f));
+    f->on = (uint32_t)prng_next(&f->prng) & all;
+    f->on = w->options.faults_all ? all : f->on;
     f->on &= ~w->options.faults_off;
     f->mean_ns = sim_between(&f->prng, 50, 2000) * SIM_MS;
     f->length_ns = sim_between(&f->prng, 200, 8000) * SIM_MS;

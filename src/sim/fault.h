@@ -42,13 +42,18 @@
     X(DISK_FULL, "disk-full")   /* no space for a while */                                         \
     X(DISK_ROT, "disk-rot")     /* a flipped bit in what was safe long ago */                      \
     X(BURST, "burst")           /* clients that do not think */                                    \
-    X(QUIET, "quiet")           /* clients that rest */
+    X(QUIET, "quiet")           /* clients that rest */                                            \
+    /* of datagrams, with --quic only; last, so that the message level draws without them */       \
+    X(REBIND, "rebind")   /* a machine seen under another address */                               \
+    X(NARROW, "narrow")   /* large packets vanish */                                               \
+    X(CORRUPT, "corrupt") /* flipped bits */
 
 enum sim_fault_class {
 #define SIM_FAULT_NAME(name, text) SIM_FAULT_##name,
     SIM_FAULTS(SIM_FAULT_NAME)
 #undef SIM_FAULT_NAME
-    SIM_FAULT_COUNT
+    SIM_FAULT_COUNT,
+    SIM_FAULT_MESSAGE_COUNT = SIM_FAULT_REBIND /* of the message level */
 };
 
 struct sim_world;

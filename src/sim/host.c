@@ -9,7 +9,7 @@ enum {
     HOST_RATE_ONE = 1024,
     HOST_TURN_NS = 1000 /* nothing takes no time */
 };
-#define HOST_MEM_BYTES (64ull * MIB)
+#define HOST_MEM_BYTES (640ull * MIB) /* a bound: a link's and a loop's */
 #define HOST_DISK_BYTES (512ull * MIB)
 
 /* ---- time ---- */
@@ -82,6 +82,11 @@ bool sim_host_enter(struct sim_host *h)
     }
     h->loop.now_ns = now > h->loop.now_ns ? now : h->loop.now_ns;
     return true;
+}
+
+void sim_host_poke(struct sim_host *h)
+{
+    arm(h);
 }
 
 /* ---- the end of a life ---- */
@@ -193,7 +198,11 @@ void sim_host_start(struct sim_host *h)
                               .failed = on_failed,
                               .arg = h,
                               .bounds = h->bounds };
-    o.seams.link_open = h->world->options.quic ? NULL : sim_net_open;
+    o.seams.link_open = sim_net_open;
+    if (h->world->options.quic) {
+        o.seams.link_open = h->world->wire.tapped ? sim_tap_open : NULL;
+        sim_wire_plug(&h->world->wire, h);
+    }
     o.seams.backing = &h->backing.base;
     o.seams.arg = h;
     h->state = SIM_HOST_UP; /* while it opens, effects count */
@@ -312,6 +321,11 @@ static void configure(struct sim_host *h)
     c->secret_key_set = true;
     seed_of(h->id, c->secret_key);
     c->log_level = LOGGER_WARN;
+    c->bind.count = 1; /* not asked for at the message level */
+    c->bind.addr[0] = sim_host_addr(h->index);
+    if (h->index % 2 == 0) {
+        memset(c->bind.addr[0].ip, 0, sizeof c->bind.addr[0].ip); /* all addresses of the machine */
+    }
     for (uint32_t i = 0; i < w->node_count; i++) {
         struct peers_entry *p = &c->peers.entry[c->peers.count++];
         p->id = i + 1;
@@ -323,7 +337,9 @@ static void configure(struct sim_host *h)
 
 struct os_addr sim_host_addr(uint32_t index)
 {
-    return (struct os_addr){ .family = 4, .ip = { 10, 0, 0, (uint8_t)(index + 1) }, .port = 26000 };
+    return (struct os_addr){ .family = 4,
+                             .ip = { 10, 0, 0, (uint8_t)(index + 1) },
+                             .port = SIM_HOST_PORT };
 }
 
 /* A third of the runs with the bounds of every day, the others with hostile ones. */

@@ -16,6 +16,10 @@
 #include "sim/backing.h"
 #include "sim/loop.h"
 
+enum {
+    SIM_HOST_PORT = 26000 /* of QUIC */
+};
+
 struct sim_world;
 struct sim_event;
 
@@ -107,5 +111,8 @@ bool sim_host_enter(struct sim_host *h);
 
 /* sim_host_leave -- what was called may have caused something: judge it, and wake it in time. */
 void sim_host_leave(struct sim_host *h);
+
+/* sim_host_poke -- something has arrived for its loop: wake it in time. */
+void sim_host_poke(struct sim_host *h);
 
 #endif

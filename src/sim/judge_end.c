@@ -11,6 +11,7 @@ enum {
 };
 #define END_STEP_NS (10 * SIM_MS)
 #define END_SETTLE_NS (6 * SIM_S) /* connections made again, disks and processes up */
+#define END_DIAL_NS (6 * SIM_S)   /* the longest pause between dials, and two handshakes */
 
 /* Wait for a condition over the world. */
 static bool wait_for(struct sim_world *w, uint64_t ns, bool (*holds)(struct sim_world *w))
@@ -37,6 +38,14 @@ static bool has_leader(struct sim_world *w)
         }
     }
     return false;
+}
+
+/* Packets that found no way are sent again at doubled intervals, so that a connection that has been
+ * cut off may be silent for as long again, but not longer than the silence that ends it; then it is
+ * dialled anew. */
+static uint64_t settle_ns(const struct sim_world *w)
+{
+    return END_SETTLE_NS + (w->options.quic ? w->wire.idle_ns + END_DIAL_NS : 0);
 }
 
 static bool all_answered(struct sim_world *w)
@@ -173,7 +182,7 @@ void sim_judge_end(struct sim_judge *j)
     if (core != 0) {
         w->clients.core = core;
         leave_others(w);
-        sim_world_until(w, w->now_ns + END_SETTLE_NS);
+        sim_world_until(w, w->now_ns + settle_ns(w));
         if (!w->failed && !wait_for(w, END_ELECTIONS * w->election_ns_max, has_leader)) {
             sim_world_fail(w, "liveness: no leader within %d election timeouts", END_ELECTIONS);
         }

@@ -151,6 +151,9 @@ static void connect_due(struct sim_world *w, struct sim_event *e)
 void sim_net_break(struct sim_net *n, uint32_t a, uint32_t b)
 {
     uint64_t serial = *connection_of(n, a, b);
+    if (n->world->options.quic) {
+        sim_wire_break(&n->world->wire, a, b);
+    }
     if (serial == 0) {
         return;
     }

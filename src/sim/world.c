@@ -154,6 +154,10 @@ struct sim_world *sim_world_open(const struct sim_options *options)
     uint64_t seeds[3];
     prng_fill(&w->prng, seeds, sizeof seeds);
     sim_net_init(&w->net, w, seeds[0]);
+    sim_wire_init(&w->wire, w, ~seeds[0]);
+    if (options->chance != NULL) {
+        options->chance(seeds[1] ^ seeds[2], &w->now_ns);
+    }
     sim_clients_init(&w->clients, w, seeds[1]);
     sim_faults_init(&w->faults, w, seeds[2]);
     sim_judge_init(&w->judge, w);
@@ -222,12 +226,16 @@ void sim_world_close(struct sim_world *w)
         sim_host_done(&w->host[i]);
     }
     sim_net_done(&w->net);
+    sim_wire_done(&w->wire);
     sim_clients_done(&w->clients);
     sim_judge_done(&w->judge);
     for (uint32_t i = 0; i < w->event_blocks; i++) {
         mem_free(&w->mem, w->event_block[i]);
     }
     heap_done(&w->queue);
+    if (w->options.chance != NULL) {
+        w->options.chance(0, NULL);
+    }
     ASSERT(w->failed || w->mem.used == 0);
     free(w);
 }

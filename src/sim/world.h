@@ -22,6 +22,7 @@
 #include "sim/judge.h"
 #include "sim/net.h"
 #include "sim/story.h"
+#include "sim/wire.h"
 
 enum {
     SIM_QUEUE_MAX = 65536,
@@ -54,8 +55,10 @@ struct sim_options {
     uint32_t faults_off; /* bits of enum sim_fault_class that this run does without */
     bool faults_all;     /* no class is switched off by the draw */
     bool quic;           /* real QUIC over simulated UDP */
-    FILE *trace;         /* NULL: no lines */
-    FILE *node_log;      /* the nodes' own log lines; NULL: none */
+    /* told of a world's seed and clock, NULL at its end: for what libraries draw; or NULL */
+    void (*chance)(uint64_t seed, const uint64_t *now_ns);
+    FILE *trace;    /* NULL: no lines */
+    FILE *node_log; /* the nodes' own log lines; NULL: none */
 };
 
 struct sim_world {
@@ -74,6 +77,7 @@ struct sim_world {
     struct node_key key[SIM_NODES_MAX];
     struct sim_host host[SIM_NODES_MAX];
     struct sim_net net;
+    struct sim_wire wire; /* with --quic */
     struct sim_clients clients;
     struct sim_faults faults;
     struct sim_judge judge;
