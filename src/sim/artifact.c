@@ -42,9 +42,9 @@ static void put_metrics(FILE *f, const struct sim_world *w, const struct sim_out
             ", \"writes\": %" PRIu64 ", \"writes_failed\": %" PRIu64
             ", \"writes_unknown\": %" PRIu64 ", \"reads\": %" PRIu64 ", \"reads_failed\": %" PRIu64
             ", \"history_undecided\": %s,\n",
-            o->nodes, o->events, o->virtual_ns, o->leaders, w->net.frames, w->net.lost,
-            c->writes_ok, c->writes_failed, c->writes_unknown, c->reads_ok, c->reads_failed,
-            o->undecided ? "true" : "false");
+            o->nodes, o->events, o->virtual_ns, o->leaders, w->net.frames + w->wire.packets,
+            w->net.lost + w->wire.lost, c->writes_ok, c->writes_failed, c->writes_unknown,
+            c->reads_ok, c->reads_failed, o->undecided ? "true" : "false");
     fputs("    \"faults\": {", f);
     for (int i = 0; i < SIM_FAULT_COUNT; i++) {
         fprintf(f, "%s\"%s\": %" PRIu64, i > 0 ? ", " : "", sim_fault_name((enum sim_fault_class)i),
