@@ -93,7 +93,9 @@ static void reply_versions(struct quic_socket *s, const struct os_datagram *d,
                                                vc->dcid, vc->dcidlen, versions, 2));
 }
 
-/* Tell the sender of a packet for a connection that is no more, in fewer bytes than it sent. */
+/* Tell the sender of a packet for a connection that is no more, in fewer bytes than it sent. A small
+ * packet gets the smallest reset, as it may be one itself: two ends that know nothing of each other
+ * are quiet after two of them. */
 static void reply_reset(struct quic_socket *s, const struct os_datagram *d,
                         const ngtcp2_version_cid *vc)
 {
@@ -104,7 +106,7 @@ static void reply_reset(struct quic_socket *s, const struct os_datagram *d,
     if (d->payload.count <= RESET_BYTES_MIN || !may_reply(s->q)) {
         return;
     }
-    size_t size = d->payload.count > RESET_BYTES_USUAL ? RESET_BYTES_USUAL : d->payload.count - 1;
+    size_t size = d->payload.count > RESET_BYTES_USUAL ? RESET_BYTES_USUAL : RESET_BYTES_MIN;
     ASSERT(vc->dcidlen == QUIC_CID_BYTES);
     memcpy(cid.data, vc->dcid, vc->dcidlen);
     if (ngtcp2_crypto_generate_stateless_reset_token(token, s->q->reset_secret, QUIC_SECRET_BYTES,

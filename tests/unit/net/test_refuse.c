@@ -330,6 +330,43 @@ static void test_noisy(void)
     rig_close(&r);
 }
 
+/* One that throws back whatever it gets, as another node without that connection would. */
+struct wall {
+    struct os_udp *udp;
+    struct os_addr to;
+    uint32_t thrown;
+    size_t smallest;
+};
+
+static void on_thrown(void *arg, const struct os_datagram *d, uint32_t count)
+{
+    struct wall *w = arg;
+    for (uint32_t i = 0; i < count; i++) {
+        struct os_udp_send send = { .remote = w->to, .payload = d[i].payload };
+        w->smallest = d[i].payload.count < w->smallest ? d[i].payload.count : w->smallest;
+        w->thrown++;
+        CHECK(os_udp_send(w->udp, &send) == ERR_OK);
+    }
+}
+
+static void test_reset_volley(void)
+{
+    struct rig r;
+    uint8_t stray[100] = { 0x40, 1, 2, 3, 4, 5, 6, 7, 8 };
+    struct wall w = { .smallest = sizeof stray };
+    struct os_addr any = loopback(0);
+    rig_open(&r);
+    struct side *b = side_open(&r, 2);
+    w.to = side_addr(b);
+    CHECK(os_udp_open(r.os, &any, on_thrown, &w, &w.udp) == ERR_OK);
+    struct os_udp_send send = { .remote = w.to, .payload = bytes_of(stray, sizeof stray) };
+    CHECK(os_udp_send(w.udp, &send) == ERR_OK);
+    RIG_UNTIL(&r, w.smallest == 21); /* the smallest one that there is: not answered again */
+    CHECK_U64(w.thrown, 2);
+    os_udp_close(w.udp);
+    rig_close(&r);
+}
+
 /* A version nobody speaks gets the list of those we do. */
 static void test_version(void)
 {
@@ -423,6 +460,7 @@ int main(void)
     TAP_TEST("refuse: a second stream of a class", test_class_twice);
     TAP_TEST("refuse: noise of every length, while a good peer is served", test_garbage);
     TAP_TEST("refuse: datagrams that are spoilt or repeated, in every stage", test_noisy);
+    TAP_TEST("refuse: a stray packet, without a volley of resets", test_reset_volley);
     TAP_TEST("refuse: an unknown version gets the list of known ones", test_version);
     TAP_TEST("refuse: with many unproved, addresses must be proved first", test_retry);
     TAP_TEST("refuse: a cookie without bytes, or with too many", test_options);
