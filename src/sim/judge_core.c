@@ -89,13 +89,18 @@ static void judge_leader(struct sim_judge *j, const struct sim_host *h, const st
 
 /* ---- commits ---- */
 
-/* Nodes on whose disks an entry is: those that are down count by what they had made durable. */
+/* Nodes on whose disks an entry is: those that are down count by what they had made durable, and by
+ * what they acknowledged in the very step that ended them. */
 static uint32_t holders(struct sim_judge *j, uint64_t index, uint64_t term)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < j->world->node_count; i++) {
         const struct sim_host *h = &j->world->host[i];
-        struct raft_status s = { .durable = j->seen[i].durable };
+        const struct sim_seen *seen = &j->seen[i];
+        struct raft_status s = { .durable = seen->durable };
+        if (seen->acked_term >= term && seen->acked_index > s.durable) {
+            s.durable = seen->acked_index;
+        }
         bool same = true;
         if (h->node != NULL) {
             raft_status(core_of(h), &s);
