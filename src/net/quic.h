@@ -32,6 +32,7 @@ enum {
     QUIC_SECRET_BYTES = 32,
     QUIC_STREAMS_IN_MAX = LINK_CLASS_COUNT + 1, /* the hello and one for each class */
     QUIC_PACKET_BYTES_MAX = 1452,               /* sent; path discovery works up to it */
+    QUIC_PACKET_BYTES_SAFE = 1200,              /* passes wherever QUIC does */
     QUIC_SEND_BYTES = 64 * 1024,                /* scratch for one batch of packets */
     QUIC_BATCH_BYTES_MAX = 65000,
     QUIC_BATCH_PACKETS_MAX = 64,
@@ -41,6 +42,8 @@ enum {
 };
 
 #define QUIC_INITIAL_RTT_NS (10ull * 1000 * 1000)
+#define QUIC_STALL_NS (1000ull * 1000 * 1000) /* bytes under way for so long: is it their size? */
+#define QUIC_SAFE_NS (600ull * 1000 * 1000 * 1000) /* before large packets are tried again */
 #define QUIC_HANDSHAKE_NS (1500ull * 1000 * 1000)
 #define QUIC_STRANGER_REPLY_NS (5ull * 1000 * 1000) /* one reply each: 200 a second */
 #define QUIC_STREAM_WINDOW (1250000ull)
@@ -105,6 +108,7 @@ struct quic_in {
 struct quic_out {
     int64_t id; /* -1: not opened yet */
     bool blocked;
+    uint64_t moved_ns; /* when bytes of it last went out from rest, or arrived */
     struct sendq queue;
 };
 
@@ -143,7 +147,8 @@ struct quic_conn {
     uint32_t in_count;
     struct quic_in in[QUIC_STREAMS_IN_MAX];
     struct quic_out out[LINK_CLASS_COUNT];
-    uint32_t turn_class; /* log and calls take turns */
+    uint32_t turn_class;    /* log and calls take turns */
+    uint64_t safe_until_ns; /* packets are small until then */
 };
 
 struct quic_peer {

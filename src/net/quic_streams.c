@@ -201,6 +201,7 @@ void quic_streams_acked(struct quic_conn *c, int64_t id, uint64_t position)
     }
     for (uint32_t i = 0; i < LINK_CLASS_COUNT; i++) {
         if (c->out[i].id == id) {
+            c->out[i].moved_ns = os_now(c->q->os);
             sendq_acked(&c->out[i].queue, c->q->mem, position);
         }
     }

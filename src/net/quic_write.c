@@ -20,6 +20,12 @@ struct pick {
     ngtcp2_vec pieces[QUIC_PEEK_MAX];
 };
 
+/* Where a packet goes. */
+struct slot {
+    uint8_t *at;
+    size_t size;
+};
+
 /* Packets of one size to one place. */
 struct batch {
     struct quic_conn *c;
@@ -130,17 +136,33 @@ static bool pick(struct quic_conn *c, struct pick *p)
     return pick_class(c, LINK_CONTROL, p) || pick_class(c, first, p) || pick_class(c, second, p);
 }
 
-static void picked(struct quic_conn *c, const struct pick *p, uint64_t taken)
+static void picked(struct quic_conn *c, const struct pick *p, uint64_t taken, uint64_t now)
 {
     if (p->out == NULL) {
         c->hello_sent += (uint32_t)taken;
     } else {
+        bool rested = p->out->queue.sent == p->out->queue.acked;
+        p->out->moved_ns = rested ? now : p->out->moved_ns;
         sendq_sent(&p->out->queue, taken);
     }
 }
 
+/* How large packets may be. A path that was found to carry large ones may stop to, without a word,
+ * while small ones go on and keep the connection alive (RFC 8899 section 4.3): ngtcp2 would send its
+ * large ones again for ever. */
+static size_t room(struct quic_conn *c, uint64_t now)
+{
+    for (uint32_t i = 0; i < LINK_CLASS_COUNT; i++) {
+        const struct quic_out *out = &c->out[i];
+        if (out->queue.sent > out->queue.acked && now - out->moved_ns > QUIC_STALL_NS) {
+            c->safe_until_ns = now + QUIC_SAFE_NS;
+        }
+    }
+    return now < c->safe_until_ns ? QUIC_PACKET_BYTES_SAFE : QUIC_PACKET_BYTES_MAX;
+}
+
 /* One packet into dest: its size, 0 when there is nothing to send now, or an error. */
-static ngtcp2_ssize packet(struct quic_conn *c, uint8_t *dest, ngtcp2_path_storage *ps,
+static ngtcp2_ssize packet(struct quic_conn *c, struct slot *dest, ngtcp2_path_storage *ps,
                            ngtcp2_pkt_info *info, uint64_t now)
 {
     for (int i = 0; i < FILLS_MAX; i++) {
@@ -149,11 +171,11 @@ static ngtcp2_ssize packet(struct quic_conn *c, uint8_t *dest, ngtcp2_path_stora
         if (!pick(c, &p)) {
             break;
         }
-        ngtcp2_ssize n = ngtcp2_conn_writev_stream(
-            c->conn, &ps->path, info, dest, QUIC_PACKET_BYTES_MAX, &taken,
-            p.flags | NGTCP2_WRITE_STREAM_FLAG_MORE, p.id, p.pieces, p.count, now);
+        ngtcp2_ssize n = ngtcp2_conn_writev_stream(c->conn, &ps->path, info, dest->at, dest->size,
+                                                   &taken, p.flags | NGTCP2_WRITE_STREAM_FLAG_MORE,
+                                                   p.id, p.pieces, p.count, now);
         if (taken > 0) {
-            picked(c, &p, (uint64_t)taken);
+            picked(c, &p, (uint64_t)taken, now);
         }
         if (n == NGTCP2_ERR_STREAM_DATA_BLOCKED && p.out != NULL) {
             p.out->blocked = true;
@@ -161,8 +183,8 @@ static ngtcp2_ssize packet(struct quic_conn *c, uint8_t *dest, ngtcp2_path_stora
             return n;
         }
     }
-    return ngtcp2_conn_writev_stream(c->conn, &ps->path, info, dest, QUIC_PACKET_BYTES_MAX, NULL, 0,
-                                     -1, NULL, 0, now);
+    return ngtcp2_conn_writev_stream(c->conn, &ps->path, info, dest->at, dest->size, NULL, 0, -1,
+                                     NULL, 0, now);
 }
 
 /* Streams are opened when the first frame of their class wants to go. */
@@ -200,12 +222,14 @@ void quic_conn_write(struct quic_conn *c)
     struct batch b = { .c = c };
     ngtcp2_path_storage ps;
     uint64_t now = os_now(c->q->os);
+    size_t size = room(c, now);
     int packets = 0;
     ngtcp2_path_storage_zero(&ps);
     open_streams(c);
     while (packets < QUIC_TURN_PACKETS_MAX && c->fault == QUIC_FAULT_NONE) {
         ngtcp2_pkt_info info = { 0 };
-        ngtcp2_ssize n = packet(c, c->q->out + b.end, &ps, &info, now);
+        struct slot slot = { c->q->out + b.end, size };
+        ngtcp2_ssize n = packet(c, &slot, &ps, &info, now);
         if (n < 0) {
             quic_conn_fault(c, QUIC_FAULT_TRANSPORT, n);
         }

@@ -1,0 +1,98 @@
+/* tests/unit/sim/test_wire.c -- Subject: QUIC links over the simulated wire, when the wire gets worse
+ * than it was. Method: a small world without faults; the test turns the screws itself. GnuTLS draws
+ * its own chance here, so that packets differ from run to run and times must not.
+ */
+#include "tap.h"
+
+#include "sim/world.h"
+
+enum {
+    NODES = 2,
+    FRAME_BYTES = 20000, /* of no known kind: counted, and not answered */
+    FRAME_KIND = 0xff
+};
+
+static uint8_t frame[FRAME_BYTES];
+
+static struct sim_world *open_world(void)
+{
+    struct sim_options o = { .seed = 3, .nodes = NODES, .faults_off = UINT32_MAX, .quic = true };
+    struct sim_world *w = sim_world_open(&o);
+    CHECK(w != NULL);
+    w->wire.tapped = true;
+    w->wire.idle_ns = 30 * SIM_S;
+    for (uint32_t i = 0; i < NODES; i++) {
+        sim_host_start(&w->host[i]);
+    }
+    sim_world_until(w, w->now_ns + 3 * SIM_S);
+    memset(frame, FRAME_KIND, sizeof frame);
+    return w;
+}
+
+static struct link_stats stats_of(struct sim_world *w, uint32_t host)
+{
+    struct link_stats s;
+    link_stats(w->wire.tap[host].inner, &s);
+    return s;
+}
+
+/* A frame from a node to the other; how long until it is there, at most most_ns. */
+static uint64_t frame_takes(struct sim_world *w, uint32_t from, uint64_t most_ns)
+{
+    uint64_t before = stats_of(w, 1 - from).frames_in;
+    uint64_t began = w->now_ns;
+    CHECK(sim_host_enter(&w->host[from]));
+    CHECK(link_send(w->wire.tap[from].inner, &w->key[1 - from], LINK_LOG,
+                    bytes_of(frame, sizeof frame), bytes_of(NULL, 0)) == ERR_OK);
+    sim_host_leave(&w->host[from]);
+    while (stats_of(w, 1 - from).frames_in == before && w->now_ns < began + most_ns) {
+        sim_world_until(w, w->now_ns + SIM_MS);
+    }
+    return w->now_ns - began;
+}
+
+static void narrowed(uint64_t mtu)
+{
+    struct sim_world *w = open_world();
+    CHECK(frame_takes(w, 0, SIM_S) < 50 * SIM_MS);
+    CHECK_U64(stats_of(w, 0).peers_up, 1);
+    for (uint32_t i = 0; i < NODES; i++) {
+        w->wire.router[i].mtu = mtu;
+    }
+    CHECK(frame_takes(w, 0, 20 * SIM_S) < 4 * SIM_S); /* until it is noticed */
+    for (int i = 0; i < 20; i++) {
+        CHECK(frame_takes(w, 0, SIM_S) < 50 * SIM_MS);
+        sim_world_until(w, w->now_ns + SIM_S);
+    }
+    CHECK_U64(stats_of(w, 0).peers_up, 1);
+    CHECK_U64(stats_of(w, 0).handshakes, 1); /* on the same connection */
+    CHECK(!w->failed);
+    sim_world_close(w);
+}
+
+static void swallowed(void)
+{
+    narrowed(SIM_WIRE_MTU_LEAST);
+}
+
+static void rebound(void)
+{
+    struct sim_world *w = open_world();
+    uint32_t client = memcmp(w->key[0].b, w->key[1].b, NODE_KEY_BYTES) < 0 ? 0 : 1;
+    CHECK(frame_takes(w, client, SIM_S) < 50 * SIM_MS);
+    sim_wire_rebind(&w->wire, client, w->now_ns + 30 * SIM_S);
+    for (int i = 0; i < 40; i++) {
+        CHECK(frame_takes(w, client, 5 * SIM_S) < 2 * SIM_S);
+        sim_world_until(w, w->now_ns + SIM_S);
+    }
+    CHECK_U64(w->wire.router[client].alias, 0); /* there and back */
+    CHECK_U64(stats_of(w, 0).handshakes, 1);
+    sim_world_close(w);
+}
+
+int main(void)
+{
+    TAP_TEST("quic: large packets that vanish do not stop large frames for long", swallowed);
+    TAP_TEST("quic: a connection follows the side that dialled to another address", rebound);
+    return tap_done();
+}
