@@ -9,8 +9,7 @@
 #include "sim/world.h"
 
 enum {
-    TAP_FRAME_BYTES = 4096, /* larger ones carry entries and promise nothing but their term */
-    TAP_ADMISSION_S = 3
+    TAP_FRAME_BYTES = 4096 /* larger ones carry entries and promise nothing but their term */
 };
 
 static struct sim_tap *tap_of(struct link *l)
@@ -146,7 +145,7 @@ enum err sim_tap_open(void *arg, const struct node_key *key, const struct link_h
                                    .bind_count = h->config.bind.count,
                                    .idle_ns = idle,
                                    .keep_alive_ns = idle / 6, /* as the defaults are to another */
-                                   .admission_ns = TAP_ADMISSION_S * SIM_S };
+                                   .unproved_max = h->world->wire.unproved_max };
     (void)key;
     memcpy(o.seed, h->config.secret_key, sizeof o.seed);
     memcpy(o.bind, h->config.bind.addr, o.bind_count * sizeof o.bind[0]);

@@ -312,6 +312,7 @@ void sim_wire_init(struct sim_wire *x, struct sim_world *w, uint64_t seed)
     prng_seed(&x->prng, seed);
     x->tapped = !sim_chance(&x->prng, 8);
     x->idle_ns = x->tapped ? sim_between(&x->prng, 5, 30) * SIM_S : 30 * SIM_S; /* the default */
+    x->unproved_max = (uint32_t)prng_below(&x->prng, 3); /* a few see Retry packets all the time */
     sim_wire_calm(x);
 }
 

@@ -58,10 +58,11 @@ struct sim_wire {
     struct sim_udp_wire plug[SIM_NODES_MAX];
     struct sim_tap tap[SIM_NODES_MAX];
     struct sim_router router[SIM_NODES_MAX];
-    bool tapped;      /* false: nodes open their link themselves */
-    uint64_t idle_ns; /* silence after which a connection is given up */
-    bool mtu_told;    /* a sender learns that its packet is too large */
-    uint32_t corrupt; /* one packet in so many has a flipped bit; 0: none */
+    bool tapped;           /* false: nodes open their link themselves */
+    uint64_t idle_ns;      /* silence after which a connection is given up */
+    uint32_t unproved_max; /* newcomers before addresses must be proved; 0: as many as ever */
+    bool mtu_told;         /* a sender learns that its packet is too large */
+    uint32_t corrupt;      /* one packet in so many has a flipped bit; 0: none */
     uint64_t arrives_ns[SIM_NODES_MAX][SIM_NODES_MAX]; /* the newest in order */
     uint64_t silent_ns[SIM_NODES_MAX][SIM_NODES_MAX];  /* nothing passes before */
     struct sim_packet *kept[SIM_WIRE_KEPT];
