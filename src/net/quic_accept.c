@@ -93,9 +93,9 @@ static void reply_versions(struct quic_socket *s, const struct os_datagram *d,
                                                vc->dcid, vc->dcidlen, versions, 2));
 }
 
-/* Tell the sender of a packet for a connection that is no more, in fewer bytes than it sent. A small
- * packet gets the smallest reset, as it may be one itself: two ends that know nothing of each other
- * are quiet after two of them. */
+/* Tell the sender of a packet for a connection that is no more, in fewer bytes than it sent. A
+ * small packet gets the smallest reset, as it may be one itself: two ends that know nothing of each
+ * other are quiet after two of them. */
 static void reply_reset(struct quic_socket *s, const struct os_datagram *d,
                         const ngtcp2_version_cid *vc)
 {

@@ -147,9 +147,9 @@ static void picked(struct quic_conn *c, const struct pick *p, uint64_t taken, ui
     }
 }
 
-/* How large packets may be. A path that was found to carry large ones may stop to, without a word,
- * while small ones go on and keep the connection alive (RFC 8899 section 4.3): ngtcp2 would send its
- * large ones again for ever. */
+/* How large packets may be. A path that was found to carry large ones may cease to, without a word,
+ * while small ones go on and keep the connection alive (RFC 8899 section 4.3): ngtcp2 would send
+ * its large ones again for ever. */
 static size_t room(struct quic_conn *c, uint64_t now)
 {
     for (uint32_t i = 0; i < LINK_CLASS_COUNT; i++) {

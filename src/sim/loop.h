@@ -1,8 +1,8 @@
 /* sim/loop.h -- a machine whose time, chance, files and threads are played: os/io.h's other side.
  *
  * Shape:      sim_loop_next says when something can happen, sim_loop_run lets it happen: wake-ups,
- *             a worker's job or the end of one, datagrams, timers, then the turn's hooks. sim_turn jumps from
- *             one to the next and is all that a machine alone needs.
+ *             a worker's job or the end of one, datagrams, timers, then the turn's hooks.
+ *             sim_turn jumps from one to the next and is all that a machine alone needs.
  * Invariants: the same seed and the same calls give the same run
  * Owns:       handles until their close; the disk is the caller's and outlives any number of
  *             machines

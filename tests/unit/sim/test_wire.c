@@ -1,6 +1,6 @@
-/* tests/unit/sim/test_wire.c -- Subject: QUIC links over the simulated wire, when the wire gets worse
- * than it was. Method: a small world without faults; the test turns the screws itself. GnuTLS draws
- * its own chance here, so that packets differ from run to run and times must not.
+/* tests/unit/sim/test_wire.c -- Subject: QUIC links over the simulated wire, when the wire gets
+ * worse than it was. Method: a small world without faults; the test turns the screws itself. GnuTLS
+ * draws its own chance here, so that packets differ from run to run and times must not.
  */
 #include "tap.h"
 
