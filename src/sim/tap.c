@@ -17,17 +17,24 @@ static struct sim_tap *tap_of(struct link *l)
     return CONTAINER_OF(l, struct sim_tap, link);
 }
 
+/* Whose key it is: links know no others here. */
+static uint32_t index_of(const struct sim_world *w, const struct node_key *key)
+{
+    uint32_t i = 0;
+    while (!ids_key_equal(&w->key[i], key)) {
+        i++;
+        ASSERT(i < w->node_count);
+    }
+    return i;
+}
+
 /* What the run is told about connections. */
 static void note(struct sim_tap *t, const struct node_key *peer, uint64_t epoch)
 {
     struct sim_world *w = t->host->world;
-    for (uint32_t i = 0; i < w->node_count; i++) {
-        if (ids_key_equal(&w->key[i], peer)) {
-            w->net.link[t->host->index].told[i] = epoch;
-            sim_world_tell(w, t->host->id, epoch != 0 ? "connects" : "loses connection", i + 1,
-                           epoch);
-        }
-    }
+    uint32_t i = index_of(w, peer);
+    w->net.link[t->host->index].told[i] = epoch;
+    sim_world_tell(w, t->host->id, epoch != 0 ? "connects" : "loses connection", i + 1, epoch);
 }
 
 static void peer_up(void *arg, const struct node_key *peer, uint64_t epoch)
@@ -48,6 +55,8 @@ static void frame_in(void *arg, const struct node_key *peer, uint64_t epoch, enu
                      struct bytes frame)
 {
     struct sim_tap *t = arg;
+    struct sim_world *w = t->host->world;
+    sim_seam_arrived(&w->wire.seam, index_of(w, peer), t->host->index, class, frame);
     if (!t->host->crashed && !t->host->disk.down) {
         t->handler->frame(t->arg, peer, epoch, class, frame);
     }
@@ -71,18 +80,23 @@ static bool peer_is_up(struct link *l, const struct node_key *peer)
     return link_peer_is_up(tap_of(l)->inner, peer);
 }
 
+static enum err hand_over(struct sim_tap *t, const struct node_key *peer, enum link_class class,
+                          struct bytes head, struct bytes body)
+{
+    struct sim_world *w = t->host->world;
+    enum err e = link_send(t->inner, peer, class, head, body);
+    if (e == ERR_OK) {
+        sim_seam_sent(&w->wire.seam, t->host->index, index_of(w, peer), class, head, body);
+    }
+    return e;
+}
+
 static enum err lie(struct sim_tap *t, const struct node_key *peer, enum link_class class,
                     uint8_t *bytes, size_t count)
 {
     struct sim_world *w = t->host->world;
-    uint32_t to = 0;
-    while (to < w->node_count && !ids_key_equal(&w->key[to], peer)) {
-        to++;
-    }
-    if (to < w->node_count) {
-        w->net.lie(w->net.lie_arg, t->host->index, to, class, bytes, &count);
-    }
-    return link_send(t->inner, peer, class, bytes_of(bytes, count), bytes_of(NULL, 0));
+    w->net.lie(w->net.lie_arg, t->host->index, index_of(w, peer), class, bytes, &count);
+    return hand_over(t, peer, class, bytes_of(bytes, count), bytes_of(NULL, 0));
 }
 
 static enum err send_frame(struct link *l, const struct node_key *peer, enum link_class class,
@@ -94,7 +108,7 @@ static enum err send_frame(struct link *l, const struct node_key *peer, enum lin
     size_t count = head.count + body.count;
     if (t->host->crashed || t->host->disk.down || class == LINK_CALL || count > sizeof frame ||
         head.count == 0) {
-        return link_send(t->inner, peer, class, head, body);
+        return hand_over(t, peer, class, head, body);
     }
     memcpy(frame, head.data, head.count);
     if (body.count > 0) {
@@ -104,7 +118,7 @@ static enum err send_frame(struct link *l, const struct node_key *peer, enum lin
         sim_judge_frame(&w->judge, t->host, bytes_of(frame, count));
         return lie(t, peer, class, frame, count);
     }
-    enum err e = link_send(t->inner, peer, class, head, body);
+    enum err e = hand_over(t, peer, class, head, body);
     if (e == ERR_OK) {
         sim_judge_frame(&w->judge, t->host, bytes_of(frame, count));
     }

@@ -309,6 +309,7 @@ void sim_wire_calm(struct sim_wire *x)
 void sim_wire_init(struct sim_wire *x, struct sim_world *w, uint64_t seed)
 {
     x->world = w;
+    x->seam.world = w;
     prng_seed(&x->prng, seed);
     x->tapped = !sim_chance(&x->prng, 8);
     x->idle_ns = x->tapped ? sim_between(&x->prng, 5, 30) * SIM_S : 30 * SIM_S; /* the default */
@@ -326,6 +327,7 @@ void sim_wire_done(struct sim_wire *x)
             mem_free(&x->world->mem, e->ptr);
         }
     }
+    sim_seam_done(&x->seam);
     for (uint32_t i = 0; i < x->kept_count; i++) {
         mem_free(&x->world->mem, x->kept[i]);
     }

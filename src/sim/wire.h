@@ -15,6 +15,7 @@
 
 #include "base/prng.h"
 #include "sim/net.h"
+#include "sim/seam.h"
 #include "sim/udp.h"
 
 enum {
@@ -65,6 +66,7 @@ struct sim_wire {
     uint32_t corrupt;      /* one packet in so many has a flipped bit; 0: none */
     uint64_t arrives_ns[SIM_NODES_MAX][SIM_NODES_MAX]; /* the newest in order */
     uint64_t silent_ns[SIM_NODES_MAX][SIM_NODES_MAX];  /* nothing passes before */
+    struct sim_seam seam;                              /* what the taps heard */
     struct sim_packet *kept[SIM_WIRE_KEPT];
     uint32_t kept_count;
     uint32_t on_way;

@@ -42,7 +42,7 @@ static uint64_t frame_takes(struct sim_world *w, uint32_t from, uint64_t most_ns
     uint64_t before = stats_of(w, 1 - from).frames_in;
     uint64_t began = w->now_ns;
     CHECK(sim_host_enter(&w->host[from]));
-    CHECK(link_send(w->wire.tap[from].inner, &w->key[1 - from], LINK_LOG,
+    CHECK(link_send(&w->wire.tap[from].link, &w->key[1 - from], LINK_LOG,
                     bytes_of(frame, sizeof frame), bytes_of(NULL, 0)) == ERR_OK);
     sim_host_leave(&w->host[from]);
     while (stats_of(w, 1 - from).frames_in == before && w->now_ns < began + most_ns) {
