@@ -79,6 +79,7 @@ enum err_class {
     X(NEWER_FORMAT, IO, 500, "the data was written by a newer version")                            \
     X(BAD_PERMISSIONS, IO, 500, "the secret key may be read by others")                            \
     X(CORRUPT, FATAL, 500, "stored data is corrupt")                                               \
+    X(OUTDATED, FATAL, 500, "the data is older than what this node has promised to others")        \
     X(SYNC_FAILED, FATAL, 500, "a write could not be made durable")                                \
     X(INTERNAL, FATAL, 500, "internal error")
 

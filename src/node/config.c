@@ -61,6 +61,7 @@ enum config_exit config_exit_of(enum err e)
     case ERR_WRONG_NODE:
     case ERR_NEWER_FORMAT:
     case ERR_BAD_PERMISSIONS:
+    case ERR_OUTDATED:
         return CONFIG_EXIT_DATA;
     case ERR_CORRUPT:
         return CONFIG_EXIT_CORRUPT;

@@ -32,7 +32,7 @@ enum config_exit {
     CONFIG_EXIT_OK = 0,
     CONFIG_EXIT_FAILED = 1, /* at run time; --check-config that found mistakes */
     CONFIG_EXIT_CONFIG = 2,
-    CONFIG_EXIT_DATA = 3, /* other node's directory, newer format, locked */
+    CONFIG_EXIT_DATA = 3, /* other node's directory, newer or older than it may be, locked */
     CONFIG_EXIT_CORRUPT = 4,
 };
 

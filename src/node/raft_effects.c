@@ -208,7 +208,9 @@ void raft_effects_run(struct node *n, const struct node_step *step)
             run_role(n);
             break;
         case RAFT_DO_FATAL:
-            node_fail(n, NODE_PART_RAFT, e->code, "consensus has stopped");
+            node_fail(n, NODE_PART_RAFT, e->code,
+                      e->code == ERR_OUTDATED ? "a peer was promised what is not on this disk"
+                                              : "consensus has stopped");
             break;
         }
     }

@@ -188,7 +188,8 @@ static void vote(struct raft *r, const struct raft_msg *m, struct raft_out *out)
         raft_follow(r, out, m->term, 0);
     }
     bool idle = r->role == RAFT_FOLLOWER || r->role == RAFT_PRECANDIDATE;
-    bool fresh = r->vote == 0 && r->leader == 0 && log_good(r, m);
+    bool quiet = !r->config.no_check_quorum && r->now_ns < r->quiet_until_ns;
+    bool fresh = r->vote == 0 && r->leader == 0 && log_good(r, m) && !quiet;
     bool again = r->vote == m->from; /* asked twice: the first answer may have been lost */
     bool yes = m->term == r->term && idle && (fresh || again);
     if (yes && r->role == RAFT_PRECANDIDATE) {
@@ -198,6 +199,9 @@ static void vote(struct raft *r, const struct raft_msg *m, struct raft_out *out)
         r->vote = m->from;
         raft_write_hard(r, out);
         raft_election_reset(r);
+    }
+    if (yes) {
+        raft_promise_vote(r, m->from);
     }
     struct raft_msg *reply = raft_send(r, out, m->from, RAFT_MSG_VOTE_REPLY, r->hard_ticket);
     reply->reject = !yes;
@@ -227,9 +231,11 @@ void raft_election_msg(struct raft *r, const struct raft_msg *m, struct raft_out
 {
     switch (m->type) {
     case RAFT_MSG_PREVOTE:
+        raft_remind(r, m->from, out);
         prevote(r, m, out);
         break;
     case RAFT_MSG_VOTE:
+        raft_remind(r, m->from, out);
         vote(r, m, out);
         break;
     case RAFT_MSG_PREVOTE_REPLY:

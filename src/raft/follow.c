@@ -146,6 +146,7 @@ void raft_append_msg(struct raft *r, const struct raft_msg *m, struct raft_out *
     uint64_t after = match <= r->durable ? r->hard_ticket : r->wal_issued;
     struct raft_msg *reply = answer(r, m, out, RAFT_MSG_APPEND_REPLY, after);
     reply->index = match;
+    raft_promise_ack(r, m->from, match);
     if (commit > r->commit) {
         raft_commit_to(r, commit);
         raft_apply_more(r, out);

@@ -58,6 +58,17 @@ struct raft_read {
     uint64_t deadline_ns;
 };
 
+/* What this node and another have promised each other. */
+struct raft_promise {
+    uint64_t id;
+    uint64_t said_term;  /* newest acknowledgement of this life to it: the term, */
+    uint64_t said_index; /* and all entries up to this one */
+    uint64_t said_vote;  /* newest term in which this life voted for it */
+    uint64_t heard_term; /* the same the other way, of all its lives */
+    uint64_t heard_index;
+    uint64_t heard_vote;
+};
+
 struct raft {
     struct raft_config config;
     uint64_t now_ns;
@@ -97,6 +108,14 @@ struct raft {
     struct raft_run run[RAFT_TERM_RUNS_MAX];
     uint64_t size_first; /* oldest index whose size is known */
     uint32_t size[RAFT_SIZE_RING];
+
+    /* promises, and what the disk held when this life began */
+    uint64_t boot_term;
+    uint64_t boot_vote;
+    uint64_t boot_last;
+    uint64_t quiet_until_ns; /* no new vote before, whatever the term: a reminder may be coming */
+    uint32_t promise_count;
+    struct raft_promise promise[RAFT_PEERS_MAX];
 
     /* configuration */
     struct raft_conf committed;
@@ -198,6 +217,22 @@ void raft_commit_advance(struct raft *r, struct raft_out *out);
 void raft_commit_to(struct raft *r, uint64_t index);
 void raft_peer_reset(struct raft *r, struct raft_peer *p);
 uint64_t raft_quorum_ack(const struct raft *r);
+
+/* ---- promise.c ---- */
+
+/* raft_promise_ack, raft_promise_vote -- this node is about to say so to a peer, in its term. */
+void raft_promise_ack(struct raft *r, uint64_t to, uint64_t index);
+void raft_promise_vote(struct raft *r, uint64_t to);
+
+/* raft_promise_heard -- a message came: keep what it promises. */
+void raft_promise_heard(struct raft *r, const struct raft_msg *m);
+
+/* raft_remind -- tell a peer what it has promised; nothing when it has promised nothing. */
+void raft_remind(struct raft *r, uint64_t to, struct raft_out *out);
+
+/* raft_reminded -- false: this node has promised what its disk did not hold: it must stop. */
+MUST_CHECK
+bool raft_reminded(struct raft *r, const struct raft_msg *m);
 
 /* ---- apply.c ---- */
 

@@ -152,6 +152,10 @@ enum err raft_init(void *mem, const struct raft_config *config, const struct raf
         raft_conf_copy(&r->committed, &boot->committed);
     }
     r->sticky_until_ns = boot->restarted ? r->now_ns + config->election_ns_min : 0;
+    r->quiet_until_ns = r->sticky_until_ns;
+    r->boot_term = boot->term;
+    r->boot_vote = boot->vote;
+    r->boot_last = boot->last;
     raft_election_reset(r);
     raft_check(r);
     *out = r;
@@ -224,11 +228,27 @@ static bool term_absurd(const struct raft *r, const struct raft_msg *m)
     return r->last > 0 && !member && m->term > r->term && m->term - r->term > RAFT_TERM_JUMP_MAX;
 }
 
+/* For good: give up office, answer nobody. */
+static void stop(struct raft *r, struct raft_out *out, enum err why)
+{
+    raft_follow(r, out, r->term, 0);
+    raft_reads_fail(r, out, ERR_SHUTTING_DOWN);
+    r->role = RAFT_STOPPED;
+    raft_emit(out, RAFT_DO_FATAL)->code = why;
+}
+
 static void step_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out)
 {
     bool known = m->type >= RAFT_MSG_PREVOTE && m->type < RAFT_MSG_TYPE_COUNT;
     if (!known || m->from == 0 || m->from == r->config.id || m->to != r->config.id ||
         m->term == 0 || term_absurd(r, m)) {
+        return;
+    }
+    raft_promise_heard(r, m);
+    if (m->type == RAFT_MSG_REMINDER) { /* of what was, whatever the term is now */
+        if (!raft_reminded(r, m)) {
+            stop(r, out, ERR_OUTDATED);
+        }
         return;
     }
     if (m->term < r->term) {
@@ -319,6 +339,7 @@ static void step_peer_up(struct raft *r, uint64_t id, struct raft_out *out)
         return;
     }
     p->epoch++;
+    raft_remind(r, id, out);
     if (r->role == RAFT_LEADER) {
         raft_peer_reset(r, p);
         raft_replicate(r, p, out);
@@ -361,15 +382,6 @@ static void step(struct raft *r, const struct raft_event *ev, struct raft_out *o
     }
 }
 
-/* A failed log is never trusted again: give up office, answer nobody. */
-static void stop(struct raft *r, struct raft_out *out)
-{
-    raft_follow(r, out, r->term, 0);
-    raft_reads_fail(r, out, ERR_SHUTTING_DOWN);
-    r->role = RAFT_STOPPED;
-    raft_emit(out, RAFT_DO_FATAL)->code = ERR_SYNC_FAILED;
-}
-
 /* Nothing is taken any more, but every ticket is answered. */
 static void step_stopped(struct raft *r, const struct raft_event *ev, struct raft_out *out)
 {
@@ -394,10 +406,13 @@ void raft_step(struct raft *r, const struct raft_event *ev, struct raft_out *out
         return;
     }
     if (ev->type == RAFT_EV_DISK) {
-        stop(r, out);
+        stop(r, out, ERR_SYNC_FAILED); /* a failed log is never trusted again */
         return;
     }
     step(r, ev, out);
+    if (r->role == RAFT_STOPPED) {
+        return;
+    }
     step_time(r, out);
     raft_check_step(r, &before);
     raft_check(r);

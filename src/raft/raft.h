@@ -79,6 +79,7 @@ enum raft_msg_type {
     RAFT_MSG_HEARTBEAT_REPLY,
     RAFT_MSG_READ,
     RAFT_MSG_READ_REPLY,
+    RAFT_MSG_REMINDER, /* what the receiver has once promised to the sender */
     RAFT_MSG_TYPE_COUNT,
 };
 
@@ -89,17 +90,19 @@ struct raft_msg {
     uint64_t to;
     uint64_t term;
     uint64_t index;    /* votes: last durable index; append, heartbeat: prev; append reply: match,
-                            or the prev that was rejected; read reply: the index */
-    uint64_t log_term; /* votes: last durable term; append: prev term; rejection: conflict term */
+                            or the prev that was rejected; read reply: the index; reminder:
+                            newest acknowledged index */
+    uint64_t log_term; /* votes: last durable term; append: prev term; rejection: conflict term;
+                            reminder: term of that acknowledgement */
     uint64_t hint;     /* rejection: first index of the conflict term, or where the log ends + 1;
                             read refused: the leader it knows of, itself when it is only busy */
     uint64_t commit;   /* append, heartbeat */
     uint64_t epoch;    /* append, heartbeat: leader's epoch for this peer, echoed by replies */
     uint64_t read_seq; /* append, heartbeat: newest read round, echoed by replies */
-    uint64_t id;       /* votes: round; read: asker's number, echoed */
-    bool reject;       /* replies */
-    bool transfer;     /* votes: asked for by the leader itself */
-    uint64_t first;    /* append: first..last, last < first when empty */
+    uint64_t id;    /* votes: round; read: asker's number, echoed; reminder: newest vote's term */
+    bool reject;    /* replies */
+    bool transfer;  /* votes: asked for by the leader itself */
+    uint64_t first; /* append: first..last, last < first when empty */
     uint64_t last;
     uint32_t count;                   /* append received: entries given */
     const struct raft_entry *entries; /* append received: borrowed */

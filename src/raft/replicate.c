@@ -195,6 +195,9 @@ static void rejected(struct raft *r, struct raft_peer *p, const struct raft_msg 
 {
     bool stale = m->index <= p->match || m->index > r->last ||
                  (p->state == RAFT_PEER_PROBE && m->index != p->next - 1);
+    if (m->index <= p->match) {
+        raft_remind(r, p->id, out); /* an old message, or it denies what it has acknowledged */
+    }
     if (stale) {
         return;
     }

@@ -361,14 +361,42 @@ static enum script_result do_restart(struct script *s)
 {
     uint64_t id = 0;
     bool wipe = s->count == 3 && strcmp(s->word[2], "wipe=1") == 0;
-    if (s->count < 2 || (s->count == 3 && !wipe) || s->count > 3 ||
+    bool copy = s->count == 3 && strcmp(s->word[2], "copy=1") == 0;
+    if (s->count < 2 || (s->count == 3 && !wipe && !copy) || s->count > 3 ||
         !script_id(s, s->word[1], &id)) {
         return unknown(s, "restart");
     }
     if (s->world.node[id].up) {
         world_crash(&s->world, id);
     }
+    if (copy && !world_restore(&s->world, id)) {
+        return unknown(s, "a copy that was never made");
+    }
     world_restart(&s->world, id, wipe);
+    return SCRIPT_OK;
+}
+
+static enum script_result do_copy(struct script *s)
+{
+    uint64_t id = 0;
+    if (s->count != 2 || !script_id(s, s->word[1], &id)) {
+        return unknown(s, "copy");
+    }
+    world_copy(&s->world, id);
+    return SCRIPT_OK;
+}
+
+/* connect A>B: A learns of a new connection to B. */
+static enum script_result do_connect(struct script *s)
+{
+    uint64_t a = 0;
+    uint64_t b = 0;
+    if (s->count != 2 || !script_link(s, s->word[1], &a, &b) || a == 0 || b == 0) {
+        return unknown(s, "connect");
+    }
+    if (s->world.node[a].up) {
+        world_ask(&s->world, a, RAFT_EV_PEER_UP, b);
+    }
     return SCRIPT_OK;
 }
 
@@ -422,6 +450,7 @@ static const struct {
     { "read", do_read },        { "conf", do_later },        { "transfer", do_later },
     { "crash", do_crash },      { "restart", do_restart },   { "clock", do_clock },
     { "settle", do_settle },    { "expect", script_expect }, { "invariants", do_invariants },
+    { "copy", do_copy },        { "connect", do_connect },
 };
 
 static enum script_result run_words(struct script *s)

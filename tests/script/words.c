@@ -96,6 +96,7 @@ int script_type(const char *text)
         { "read", RAFT_MSG_READ },
         { "read_reply", RAFT_MSG_READ_REPLY },
         { "readresp", RAFT_MSG_READ_REPLY },
+        { "reminder", RAFT_MSG_REMINDER },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (strcmp(text, rows[i].name) == 0) {

@@ -127,6 +127,7 @@ void world_done(struct world *w)
         free(n->core);
         free(n->log);
         free(n->old_log);
+        free(n->copy_log);
     }
     world_drop(w, 0, 0, 0);
 }
@@ -195,6 +196,35 @@ void world_restart(struct world *w, uint64_t id, bool wipe)
     n->disk_fail = false;
     n->apply_hold = false;
     boot(w, id, n->term > 0, n->applied); /* the state machine keeps what it applied */
+}
+
+void world_copy(struct world *w, uint64_t id)
+{
+    struct world_node *n = &w->node[id];
+    bool unsynced = n->has_unsynced;
+    if (n->copy_log == NULL) {
+        n->copy_log = need(calloc(WORLD_LOG_MAX, sizeof *n->copy_log));
+    }
+    memcpy(n->copy_log, unsynced ? n->old_log : n->log, WORLD_LOG_MAX * sizeof *n->log);
+    n->copy_last = unsynced ? n->old_last : n->last;
+    n->copy_term = unsynced ? n->durable_term : n->term;
+    n->copy_vote = unsynced ? n->durable_vote : n->vote;
+    n->copy_applied = n->applied;
+}
+
+bool world_restore(struct world *w, uint64_t id)
+{
+    struct world_node *n = &w->node[id];
+    if (n->copy_log == NULL) {
+        return false;
+    }
+    memcpy(n->log, n->copy_log, WORLD_LOG_MAX * sizeof *n->log);
+    n->last = n->copy_last;
+    n->term = n->copy_term;
+    n->vote = n->copy_vote;
+    n->applied = n->copy_applied;
+    all_durable(n);
+    return true;
 }
 
 /* ---- events ---- */

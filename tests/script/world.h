@@ -69,6 +69,8 @@ struct world_node {
     bool has_unsynced;
     struct world_entry *old_log; /* what is durable, while writes are held */
     uint64_t old_last;
+    struct world_entry *copy_log; /* what was durable when it was copied */
+    uint64_t copy_last, copy_term, copy_vote, copy_applied;
     struct world_write write[1024];
     uint32_t write_count;
     uint64_t wal_done;
@@ -120,6 +122,10 @@ void world_node_add(struct world *w, uint64_t id);
 
 void world_crash(struct world *w, uint64_t id);
 void world_restart(struct world *w, uint64_t id, bool wipe);
+
+/* world_copy -- keep what a node's disk holds now; world_restore: its disk is that again. */
+void world_copy(struct world *w, uint64_t id);
+bool world_restore(struct world *w, uint64_t id);
 
 /* world_step -- one event into a core; its effects join the pending ones. */
 void world_step(struct world *w, uint64_t id, struct raft_event *ev, const struct world_msg *m,
