@@ -118,6 +118,9 @@ static bool may_stop(const struct sim_host *h, enum err why)
     if (h->damaged && why == ERR_CORRUPT) {
         return true;
     }
+    if (h->restored && why == ERR_OUTDATED) {
+        return true;
+    }
     bool disk = why == ERR_IO || why == ERR_SYNC_FAILED || why == ERR_NO_SPACE;
     return disk && h->disk_failed;
 }
@@ -248,7 +251,10 @@ bool sim_host_boundary(struct sim_host *h)
     if (h->crashed || h->disk.down) {
         return false;
     }
-    IGNORE(sim_disk_op(&h->disk, &last)); /* an error planned for the disk is not for us */
+    if (h->disk.fault_at == h->disk.ops + 1) {
+        h->disk.fault_at++; /* an error planned for the disk is not for us: it comes later */
+    }
+    IGNORE(sim_disk_op(&h->disk, &last));
     if (last) {
         h->crashed = true;
         return prng_below(&h->world->prng, 2) == 0; /* it left just before, or it did not */

@@ -65,6 +65,7 @@ struct sim_host {
 
     /* what it may stop for */
     bool damaged;     /* its disk was damaged beyond what it can repair alone */
+    bool restored;    /* its disk is an older copy: it may have forgotten a promise */
     bool disk_failed; /* this life was given an error of the disk */
     uint64_t lives_refused;
 };

@@ -271,27 +271,36 @@ void sim_judge_frame(struct sim_judge *j, struct sim_host *h, struct bytes frame
     }
 }
 
+/* What a life has said, the next one knows. */
+static void judge_memory(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s)
+{
+    const struct sim_seen *seen = &j->seen[h->index];
+    if (s->term < seen->said_term || s->term < seen->voted_term) {
+        sim_world_fail(j->world, "node %" PRIu64 " forgot the term %" PRIu64 " that it spoke of",
+                       h->id, seen->said_term);
+    }
+    if (s->term == seen->voted_term && seen->voted_for != 0 && s->vote != seen->voted_for) {
+        sim_world_fail(j->world, "node %" PRIu64 " forgot its vote of term %" PRIu64, h->id,
+                       s->term);
+    }
+    if (s->term == seen->acked_term && s->last < seen->acked_index) {
+        sim_world_fail(j->world,
+                       "node %" PRIu64 " lost entries: acknowledged %" PRIu64 ", has %" PRIu64,
+                       h->id, seen->acked_index, s->last);
+    }
+    if (seen->durable > 0 && raft_term_at(core_of(h), seen->durable) != seen->durable_term) {
+        sim_world_fail(j->world, "node %" PRIu64 " lost the durable entry %" PRIu64, h->id,
+                       seen->durable);
+    }
+}
+
 void sim_judge_born(struct sim_judge *j, struct sim_host *h)
 {
     struct sim_seen *seen = &j->seen[h->index];
     struct raft_status s;
     raft_status(core_of(h), &s);
-    if (s.term < seen->said_term || s.term < seen->voted_term) {
-        sim_world_fail(j->world, "node %" PRIu64 " forgot the term %" PRIu64 " that it spoke of",
-                       h->id, seen->said_term);
-    }
-    if (s.term == seen->voted_term && seen->voted_for != 0 && s.vote != seen->voted_for) {
-        sim_world_fail(j->world, "node %" PRIu64 " forgot its vote of term %" PRIu64, h->id,
-                       s.term);
-    }
-    if (s.term == seen->acked_term && s.last < seen->acked_index) {
-        sim_world_fail(j->world,
-                       "node %" PRIu64 " lost entries: acknowledged %" PRIu64 ", has %" PRIu64,
-                       h->id, seen->acked_index, s.last);
-    }
-    if (seen->durable > 0 && raft_term_at(core_of(h), seen->durable) != seen->durable_term) {
-        sim_world_fail(j->world, "node %" PRIu64 " lost the durable entry %" PRIu64, h->id,
-                       seen->durable);
+    if (!h->restored) {
+        judge_memory(j, h, &s);
     }
     seen->alive = false;
     seen->role = RAFT_FOLLOWER;

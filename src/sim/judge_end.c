@@ -81,7 +81,7 @@ static uint64_t draw_core(struct sim_world *w)
         if (h->state != SIM_HOST_UP && !h->damaged) {
             sim_host_start(h); /* a crash that was planned for its start is spent */
         }
-        if (h->state == SIM_HOST_UP && !h->damaged) {
+        if (h->state == SIM_HOST_UP && !h->damaged && !h->restored) {
             able[count++] = i;
         }
     }

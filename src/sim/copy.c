@@ -1,0 +1,111 @@
+/* sim/copy.c -- copying the safe version of every file, the names, and the rows. */
+#include "sim/copy.h"
+
+#include "base/panic.h"
+#include "sim/world.h"
+
+static uint8_t *twin(struct mem *mem, const uint8_t *bytes, size_t count)
+{
+    uint8_t *out = mem_take(mem, count);
+    memcpy(out, bytes, count);
+    return out;
+}
+
+/* Both versions are what is safe. */
+static void file_copy(struct mem *mem, const struct sim_file *from, struct sim_file *to)
+{
+    memset(to, 0, sizeof *to);
+    if (from->capacity == 0) {
+        return;
+    }
+    to->now = twin(mem, from->safe, from->capacity);
+    to->safe = twin(mem, from->safe, from->capacity);
+    to->dirty = mem_take(mem, from->capacity / SIM_SECTOR_BYTES);
+    to->now_bytes = from->safe_bytes;
+    to->safe_bytes = from->safe_bytes;
+    to->capacity = from->capacity;
+}
+
+static void file_drop(struct mem *mem, struct sim_file *f)
+{
+    mem_free(mem, f->now);
+    mem_free(mem, f->safe);
+    mem_free(mem, f->dirty);
+    memset(f, 0, sizeof *f);
+}
+
+/* Names point to what is safe, and they alone use files. */
+static void names_copy(const struct sim_name *from, struct sim_name *to, struct sim_file *files)
+{
+    for (int i = 0; i < SIM_NAMES_MAX; i++) {
+        to[i] = from[i];
+        to[i].now = from[i].safe;
+        if (to[i].safe >= 0) {
+            files[to[i].safe].users += 2;
+        }
+    }
+}
+
+static void files_copy(struct mem *mem, const struct sim_file *from, const struct sim_name *names,
+                       struct sim_file *to)
+{
+    for (int i = 0; i < SIM_NAMES_MAX; i++) {
+        int file = names[i].safe;
+        if (file >= 0 && to[file].capacity == 0) {
+            file_copy(mem, &from[file], &to[file]);
+        }
+    }
+}
+
+static void rows_copy(const struct sim_backing *from, struct sim_backing *to)
+{
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        struct bytes key = { 0 };
+        struct bytes value;
+        bool more = btree_seek(&from->tree[i], key, false, &key, &value);
+        while (more) {
+            enum err e = btree_put(&to->tree[i], key, value);
+            ASSERT(e == ERR_OK); /* the account has room for many disks */
+            more = btree_seek(&from->tree[i], key, true, &key, &value);
+        }
+    }
+}
+
+void sim_copy_take(struct sim_copy *c, struct sim_host *h)
+{
+    sim_copy_done(c, h);
+    memset(c, 0, sizeof *c);
+    c->taken = true;
+    files_copy(&h->disk_mem, h->disk.file, h->disk.name, c->file);
+    names_copy(h->disk.name, c->name, c->file);
+    sim_backing_init(&c->rows, &h->disk_mem, NULL);
+    rows_copy(&h->backing, &c->rows);
+    sim_world_tell(h->world, h->id, "disk copied", h->life, 0);
+}
+
+void sim_copy_restore(const struct sim_copy *c, struct sim_host *h)
+{
+    ASSERT(c->taken && h->state != SIM_HOST_UP);
+    for (int i = 0; i < SIM_FILES_MAX; i++) {
+        file_drop(&h->disk_mem, &h->disk.file[i]);
+    }
+    files_copy(&h->disk_mem, c->file, c->name, h->disk.file);
+    names_copy(c->name, h->disk.name, h->disk.file);
+    sim_backing_done(&h->backing);
+    sim_backing_init(&h->backing, &h->disk_mem, &h->disk);
+    rows_copy(&c->rows, &h->backing);
+    h->restored = true;
+    sim_world_tell(h->world, h->id, "disk restored", h->life, 0);
+}
+
+void sim_copy_done(struct sim_copy *c, struct sim_host *h)
+{
+    if (!c->taken) {
+        return;
+    }
+    for (int i = 0; i < SIM_FILES_MAX; i++) {
+        file_drop(&h->disk_mem, &c->file[i]);
+    }
+    sim_backing_done(&c->rows);
+    c->taken = false;
+}

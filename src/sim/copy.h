@@ -1,0 +1,31 @@
+/* sim/copy.h -- a copy of what a machine's disk holds, and putting it back: a restored backup.
+ *
+ * Invariants: a copy is what a power cut at that moment would have left, without torn parts
+ * Owns:       the bytes of the copy, in the machine's disk account
+ * Thread:     one
+ */
+#ifndef SIM_COPY_H
+#define SIM_COPY_H
+
+#include "sim/backing.h"
+
+struct sim_host;
+
+struct sim_copy {
+    struct sim_file file[SIM_FILES_MAX];
+    struct sim_name name[SIM_NAMES_MAX];
+    struct sim_backing rows;
+    bool taken;
+};
+
+/* sim_copy_take -- keep what is safe on the machine's disk now; the node may run. */
+void sim_copy_take(struct sim_copy *c, struct sim_host *h);
+
+/* sim_copy_restore -- the machine is down: its disk is the copy again. From then on its node may
+ * stop because it has forgotten what it promised. */
+void sim_copy_restore(const struct sim_copy *c, struct sim_host *h);
+
+/* sim_copy_done -- before the machine's end; nothing when none was taken. */
+void sim_copy_done(struct sim_copy *c, struct sim_host *h);
+
+#endif

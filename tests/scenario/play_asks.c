@@ -1,0 +1,334 @@
+/* tests/scenario/play_asks.c -- what clients ask, what they are told, and what is expected. */
+#include "play.h"
+
+#include <stdlib.h>
+
+enum {
+    ASK_VALUE_BYTES = 32,
+    ASK_PROCESS = 1000, /* of the history; below are the simulator's own clients */
+    ASK_CLIENT = 77     /* of request ids */
+};
+#define ASK_DEADLINE_NS (2 * SIM_S)
+
+static const char *const outcome_names[] = { "pending", "ok", "failed", "unknown" };
+
+/* ---- names and values, in the form of sim/client.c ---- */
+
+static struct bytes key_text(uint32_t key, char out[SIM_TEXT_BYTES])
+{
+    return bytes_of(out, (size_t)snprintf(out, SIM_TEXT_BYTES, "k%u", key));
+}
+
+static struct bytes serial_text(uint64_t serial, char out[SIM_TEXT_BYTES])
+{
+    int n = snprintf(out, SIM_TEXT_BYTES, "s%llu", (unsigned long long)serial);
+    return bytes_of(out, (size_t)n);
+}
+
+static uint8_t *value_make(const struct play_ask *a)
+{
+    char text[SIM_TEXT_BYTES];
+    struct bytes name = serial_text(a->serial, text);
+    uint8_t *out = malloc(a->bytes);
+    memset(out, (int)('a' + a->serial % 26), a->bytes);
+    memcpy(out, name.data, name.count);
+    out[name.count] = ':';
+    return out;
+}
+
+/* 0: these bytes were never written. */
+static uint64_t serial_of(struct bytes v)
+{
+    uint64_t serial = 0;
+    size_t i = 1;
+    for (; i < v.count && v.data[i] >= '0' && v.data[i] <= '9'; i++) {
+        serial = serial * 10 + (uint64_t)(v.data[i] - '0');
+    }
+    bool good = v.count > i && v.data[0] == 's' && v.data[i] == ':';
+    for (i++; good && i < v.count; i++) {
+        good = v.data[i] == 'a' + serial % 26;
+    }
+    return good ? serial : 0;
+}
+
+/* ---- the history ---- */
+
+static void note(struct play_ask *a, enum history_event event)
+{
+    struct sim_world *w = a->play->world;
+    char key[SIM_TEXT_BYTES];
+    char value[SIM_TEXT_BYTES];
+    struct history_row row = { .t_ns = w->now_ns,
+                               .process = ASK_PROCESS + (uint32_t)(a - a->play->ask),
+                               .event = event,
+                               .op = a->writes ? HISTORY_PUT : HISTORY_GET,
+                               .key = key_text(a->key, key) };
+    row.revision = event == HISTORY_OK ? a->revision : 0;
+    if (a->serial != 0 && (a->writes || event == HISTORY_OK)) {
+        row.value = serial_text(a->serial, value);
+    }
+    a->noted = event != HISTORY_INV;
+    if (!a->serializable && history_add(&w->clients.history, &row) != ERR_OK) {
+        play_fail(a->play, "the history is full");
+    }
+}
+
+/* ---- answers ---- */
+
+static void settle(struct play_ask *a, enum play_outcome outcome, enum err code)
+{
+    a->outcome = outcome;
+    a->code = code;
+    a->doubtful = a->doubtful || outcome == PLAY_UNKNOWN;
+    sim_world_tell(a->play->world, 0, outcome_names[outcome], (uint64_t)(a - a->play->ask),
+                   (uint64_t)code);
+    if (outcome == PLAY_OK) {
+        note(a, HISTORY_OK);
+    }
+}
+
+static void done(struct service_call *call, const struct service_reply *reply)
+{
+    struct play_ask *a = (struct play_ask *)call;
+    if (a->play == NULL || a->outcome != PLAY_PENDING) {
+        return;
+    }
+    if (!sim_host_boundary(play_host(a->play, a->at))) {
+        settle(a, a->writes ? PLAY_UNKNOWN : PLAY_FAILED,
+               ERR_PEER_GONE); /* the node died with it */
+    } else if (reply->code == ERR_OUTCOME_UNKNOWN) {
+        settle(a, PLAY_UNKNOWN, reply->code);
+    } else if (a->writes) {
+        a->revision = reply->revision;
+        settle(a, reply->code == ERR_OK ? PLAY_OK : PLAY_FAILED, reply->code);
+    } else if (reply->code == ERR_OK || reply->code == ERR_NOT_FOUND) {
+        bool found = reply->code == ERR_OK;
+        a->serial = found ? serial_of(reply->record.value) : 0;
+        a->bytes = (uint32_t)reply->record.value.count;
+        a->revision = found ? reply->record.mod_revision : 0;
+        if (found && a->serial == 0) {
+            sim_world_fail(a->play->world, "a read returned bytes that nobody wrote");
+        }
+        settle(a, PLAY_OK, reply->code);
+    } else {
+        settle(a, PLAY_FAILED, reply->code);
+    }
+}
+
+void play_asks_end(struct play *p)
+{
+    for (uint32_t i = 0; i < p->asks; i++) {
+        struct play_ask *a = &p->ask[i];
+        if (!a->noted && a->key < PLAY_KEYS) {
+            note(a, a->writes && (a->doubtful || a->outcome == PLAY_PENDING) ? HISTORY_INFO
+                                                                             : HISTORY_FAIL);
+        }
+        if (a->outcome == PLAY_PENDING) {
+            a->play = NULL; /* what comes now comes too late */
+        }
+    }
+}
+
+/* ---- asking ---- */
+
+static void submit(struct play *p, struct play_ask *a, uint64_t at)
+{
+    struct sim_host *h = play_host(p, at);
+    char key[SIM_TEXT_BYTES];
+    if (!sim_host_enter(h)) {
+        play_fail(p, "node %llu cannot be asked: it is down or paused", (unsigned long long)at);
+    }
+    struct service *s = node_service(h->node);
+    struct bytes name = key_text(a->key, key);
+    a->at = at;
+    a->outcome = PLAY_PENDING;
+    a->call =
+        (struct service_call){ .done = done, .deadline_ns = sim_host_local(h) + ASK_DEADLINE_NS };
+    a->call.client = a->sequence != 0 ? ASK_CLIENT : 0;
+    a->call.sequence = a->sequence;
+    sim_world_tell(p->world, at, a->writes ? "asked to write" : "asked to read",
+                   (uint64_t)(a - p->ask), a->key);
+    enum err e = ERR_OK;
+    if (a->writes) {
+        uint8_t *value = value_make(a);
+        struct service_pair pair = { name, bytes_of(value, a->bytes) };
+        e = s->table->write(s, &pair, 1, &a->call);
+        free(value);
+    } else {
+        e = s->table->read(s, name, a->serializable ? SERVICE_SERIALIZABLE : SERVICE_LINEARIZABLE,
+                           &a->call);
+    }
+    if (e != ERR_OK) {
+        settle(a, PLAY_FAILED, e);
+    }
+    sim_host_leave(h);
+}
+
+static struct play_ask *ask_new(struct play *p, uint32_t key)
+{
+    if (p->asks == PLAY_ASKS_MAX) {
+        play_fail(p, "too many asks");
+    }
+    struct play_ask *a = &p->ask[p->asks++];
+    *a = (struct play_ask){ .play = p, .key = key };
+    return a;
+}
+
+static uint32_t number(const struct play_ask *a)
+{
+    return (uint32_t)(a - a->play->ask);
+}
+
+static uint32_t ask_write(struct play *p, uint64_t at, uint32_t key, uint32_t bytes, bool once)
+{
+    struct play_ask *a = ask_new(p, key);
+    a->writes = true;
+    a->serial = ++p->world->clients.serial;
+    a->bytes = bytes;
+    a->sequence = once ? a->serial : 0;
+    note(a, HISTORY_INV);
+    submit(p, a, at);
+    return number(a);
+}
+
+uint32_t play_write(struct play *p, uint64_t at, uint32_t key)
+{
+    return ask_write(p, at, key, ASK_VALUE_BYTES, false);
+}
+
+uint32_t play_write_large(struct play *p, uint64_t at, uint32_t key, uint32_t bytes)
+{
+    return ask_write(p, at, key, bytes, false);
+}
+
+uint32_t play_write_once(struct play *p, uint64_t at, uint32_t key)
+{
+    return ask_write(p, at, key, ASK_VALUE_BYTES, true);
+}
+
+void play_again(struct play *p, uint32_t ask, uint64_t at)
+{
+    if (p->ask[ask].sequence == 0 || p->ask[ask].outcome == PLAY_PENDING) {
+        play_fail(p, "only an answered write with a request id can be asked again");
+    }
+    submit(p, &p->ask[ask], at);
+}
+
+static uint32_t ask_read(struct play *p, uint64_t at, uint32_t key, bool local)
+{
+    struct play_ask *a = ask_new(p, key);
+    a->serializable = local;
+    note(a, HISTORY_INV);
+    submit(p, a, at);
+    return number(a);
+}
+
+uint32_t play_read(struct play *p, uint64_t at, uint32_t key)
+{
+    return ask_read(p, at, key, false);
+}
+
+uint32_t play_read_local(struct play *p, uint64_t at, uint32_t key)
+{
+    return ask_read(p, at, key, true);
+}
+
+uint32_t play_init(struct play *p, uint64_t at)
+{
+    struct service_member members[SIM_NODES_MAX];
+    struct play_ask *a = ask_new(p, PLAY_KEYS); /* no key of the history */
+    struct sim_host *h = play_host(p, at);
+    a->writes = true;
+    a->at = at;
+    a->serializable = true;
+    for (uint32_t i = 0; i < p->world->node_count; i++) {
+        members[i] = (struct service_member){ .id = i + 1, .addr = bytes_text("stage") };
+    }
+    if (!sim_host_enter(h)) {
+        play_fail(p, "node %llu cannot be asked: it is down", (unsigned long long)at);
+    }
+    a->call =
+        (struct service_call){ .done = done, .deadline_ns = sim_host_local(h) + ASK_DEADLINE_NS };
+    sim_world_tell(p->world, at, "asked to begin", number(a), 0);
+    struct service *s = node_service(h->node);
+    enum err e = s->table->init(s, members, p->world->node_count, &a->call);
+    if (e != ERR_OK) {
+        settle(a, PLAY_FAILED, e);
+    }
+    sim_host_leave(h);
+    return number(a);
+}
+
+/* ---- expecting ---- */
+
+static bool answered(const struct play *p, uint64_t ask, uint64_t unused)
+{
+    (void)unused;
+    return p->ask[ask].outcome != PLAY_PENDING;
+}
+
+enum play_outcome play_outcome(struct play *p, uint32_t ask)
+{
+    play_await(p, answered, ask, 0, "an answer to this ask");
+    return p->ask[ask].outcome;
+}
+
+static void unexpected(struct play *p, uint32_t ask, const char *wanted)
+{
+    const struct play_ask *a = &p->ask[ask];
+    play_fail(p, "ask %u (a %s of k%u at node %llu) should be %s: it is %s, %s", ask,
+              a->writes ? "write" : "read", a->key, (unsigned long long)a->at, wanted,
+              outcome_names[a->outcome], err_name(a->code));
+}
+
+void play_expect_pending(struct play *p, uint32_t ask)
+{
+    if (p->ask[ask].outcome != PLAY_PENDING) {
+        unexpected(p, ask, "pending");
+    }
+}
+
+void play_expect_ok(struct play *p, uint32_t ask)
+{
+    if (play_outcome(p, ask) != PLAY_OK) {
+        unexpected(p, ask, "ok");
+    }
+}
+
+void play_expect_code(struct play *p, uint32_t ask, enum err code)
+{
+    if (play_outcome(p, ask) == PLAY_PENDING || p->ask[ask].code != code) {
+        unexpected(p, ask, err_name(code));
+    }
+}
+
+enum play_outcome play_expect_not_ok(struct play *p, uint32_t ask)
+{
+    if (play_outcome(p, ask) == PLAY_OK) {
+        unexpected(p, ask, "failed or unknown");
+    }
+    return p->ask[ask].outcome;
+}
+
+uint32_t play_writes(struct play *p, uint64_t at, uint32_t key)
+{
+    uint32_t ask = play_write(p, at, key);
+    play_expect_ok(p, ask);
+    return ask;
+}
+
+void play_reads(struct play *p, uint64_t at, uint32_t key, uint32_t write)
+{
+    uint32_t ask = play_read(p, at, key);
+    play_expect_ok(p, ask);
+    if (p->ask[ask].serial != p->ask[write].serial || p->ask[ask].bytes != p->ask[write].bytes) {
+        play_fail(p, "node %llu read s%llu from k%u, but s%llu was written", (unsigned long long)at,
+                  (unsigned long long)p->ask[ask].serial, key,
+                  (unsigned long long)p->ask[write].serial);
+    }
+}
+
+void play_reads_nothing(struct play *p, uint64_t at, uint32_t key)
+{
+    play_expect_code(p, play_read(p, at, key), ERR_NOT_FOUND);
+}
