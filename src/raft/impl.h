@@ -91,8 +91,9 @@ struct raft {
     /* WAL tickets */
     uint64_t wal_issued;
     uint64_t wal_done;
-    uint64_t hard_ticket; /* newest that carried hard state */
-    uint64_t cut_ticket;  /* newest that truncated */
+    uint64_t wal_moved_ns; /* since then the oldest write that is not done waits */
+    uint64_t hard_ticket;  /* newest that carried hard state */
+    uint64_t cut_ticket;   /* newest that truncated */
 
     /* log */
     uint64_t snap_index;
@@ -166,6 +167,9 @@ void raft_write_hard(struct raft *r, struct raft_out *out);
 
 /* raft_write -- a WRITE effect with the next ticket. */
 struct raft_effect *raft_write(struct raft *r, struct raft_out *out);
+
+/* raft_hang_ns -- when its disk counts as hung, if no write ends before; UINT64_MAX: it has none. */
+uint64_t raft_hang_ns(const struct raft *r);
 
 /* ---- termlog.c ---- */
 

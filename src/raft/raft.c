@@ -40,10 +40,21 @@ struct raft_msg *raft_send(struct raft *r, struct raft_out *out, uint64_t to,
 struct raft_effect *raft_write(struct raft *r, struct raft_out *out)
 {
     struct raft_effect *e = raft_emit(out, RAFT_DO_WRITE);
+    if (r->wal_done == r->wal_issued) {
+        r->wal_moved_ns = r->now_ns;
+    }
     e->ticket = ++r->wal_issued;
     e->source = RAFT_FROM_NONE;
     e->first = 1; /* first > last: no entries */
     return e;
+}
+
+uint64_t raft_hang_ns(const struct raft *r)
+{
+    if (r->wal_done == r->wal_issued) {
+        return UINT64_MAX;
+    }
+    return r->wal_moved_ns + RAFT_HANG_ELECTIONS * r->config.election_ns_max;
 }
 
 void raft_write_hard(struct raft *r, struct raft_out *out)
@@ -293,10 +304,16 @@ static void step_init(struct raft *r, const struct raft_event *ev, struct raft_o
     r->election_deadline_ns = r->now_ns; /* stand as soon as the entry is durable */
 }
 
+/* Its disk hangs: it may commit through others, but neither applies nor answers. */
+static bool hung(const struct raft *r)
+{
+    return r->now_ns >= raft_hang_ns(r);
+}
+
 /* A voter whose first entry is durable: what is not on disk yet can promise nothing. */
 static bool may_stand(const struct raft *r)
 {
-    return raft_is_voter(r) && r->durable > 0 && r->run_count < RAFT_TERM_RUNS_MAX;
+    return raft_is_voter(r) && r->durable > 0 && r->run_count < RAFT_TERM_RUNS_MAX && !hung(r);
 }
 
 static void step_time(struct raft *r, struct raft_out *out)
@@ -305,7 +322,7 @@ static void step_time(struct raft *r, struct raft_out *out)
     if (r->role == RAFT_LEADER) {
         bool alone = !r->config.no_check_quorum &&
                      r->now_ns - raft_quorum_ack(r) > r->config.election_ns_min;
-        if (alone) {
+        if (alone || hung(r)) {
             raft_follow(r, out, r->term, 0);
         } else if (r->now_ns >= r->heartbeat_deadline_ns) {
             raft_heartbeat(r, out);
@@ -320,7 +337,10 @@ static void step_time(struct raft *r, struct raft_out *out)
 static void step_persisted(struct raft *r, const struct raft_event *ev, struct raft_out *out)
 {
     ASSERT(ev->ticket <= r->wal_issued);
-    r->wal_done = ev->ticket > r->wal_done ? ev->ticket : r->wal_done;
+    if (ev->ticket > r->wal_done) {
+        r->wal_done = ev->ticket;
+        r->wal_moved_ns = r->now_ns;
+    }
     /* (index, term) names one entry for good: if it is still here, so is all before it. But one
      * that was overwritten and came back since is still to be overwritten on the disk. */
     if (ev->ticket >= r->cut_ticket && ev->index > r->durable && ev->index <= r->last &&
@@ -429,6 +449,7 @@ uint64_t raft_deadline(const struct raft *r)
                              ? UINT64_MAX
                              : raft_quorum_ack(r) + r->config.election_ns_min + 1;
         at = r->heartbeat_deadline_ns < at ? r->heartbeat_deadline_ns : at;
+        at = raft_hang_ns(r) < at ? raft_hang_ns(r) : at;
         return alone < at ? alone : at;
     }
     if (may_stand(r) && r->election_deadline_ns < at) {

@@ -1,15 +1,32 @@
 /* tests/scenario/disks.c -- disks that hang, are slow, fail, or are full. */
 #include "play.h"
 
+/* Two others have the entry, but the leader can neither apply nor answer: it gives way. */
 static void leader_hangs(struct play *p)
+{
+    uint64_t old = play_begin(p);
+    play_disk_sticks(p, old);
+    uint32_t write = play_write(p, old, 0);
+    uint64_t leader = play_new_leader(p, old);
+    play_reads(p, leader, 0, write); /* committed all the same */
+    play_expect_code(p, write, ERR_OUTCOME_UNKNOWN);
+    uint32_t kept = play_writes(p, leader, 0);
+    play_elections_pass(p, 20);
+    play_expect(p, play_leader(p) == leader, "the hung node does not disturb");
+    play_disk_goes(p, old);
+    play_await_agree(p);
+    play_reads(p, old, 0, kept);
+}
+
+static void leader_stalls(struct play *p)
 {
     uint64_t leader = play_begin(p);
     play_disk_sticks(p, leader);
-    uint32_t kept = play_write(p, leader, 0);
-    play_expect_ok(p, kept); /* two others have it: its own disk is not needed for that */
+    uint32_t write = play_write(p, leader, 0);
+    play_elections_pass(p, 2);
     play_disk_goes(p, leader);
-    play_await_agree(p);
-    play_reads(p, leader, 0, kept);
+    play_expect_ok(p, write);
+    play_expect(p, play_leader(p) == leader, "a stall is no reason for an election");
 }
 
 static void follower_hangs(struct play *p)
@@ -131,7 +148,9 @@ static void follower_full(struct play *p)
 
 int main(void)
 {
-    PLAY(3, "disks: leader's disk hangs (R=3, two others commit)", leader_hangs);
+    PLAY(3, "disks: leader's disk hangs (R=3, it gives way, what it committed stays)",
+         leader_hangs);
+    PLAY(3, "disks: leader's disk stalls for two election timeouts (R=3, it stays)", leader_stalls);
     PLAY(3, "disks: a follower's disk hangs (R=3)", follower_hangs);
     PLAY(3, "disks: a majority's disks hang (R=3, write unknown)", majority_hangs);
     PLAY(3, "disks: every sync takes 100 ms (R=3)", slow_disks);
