@@ -41,7 +41,7 @@
 #define RAFT_TERM_RUNS_MAX 4096u
 #define RAFT_SIZE_RING 65536u
 #define RAFT_READ_BATCHES_MAX 1024u
-#define RAFT_TERM_JUMP_MAX (1ull << 32) /* of a sender that is no member: elections of a century */
+#define RAFT_TERM_JUMP_MAX (1ull << 32) /* in one message: elections of a century */
 
 /* Network. */
 #define NET_FRAME_BYTES_MAX (10u * 1000u * 1000u) /* a message between nodes: at most 10 MB */

@@ -86,7 +86,10 @@ void raft_conf_revert(struct raft *r, uint64_t to)
 {
     if (r->effective.index > to) {
         static const struct raft_conf none;
-        raft_conf_copy(&r->effective, r->committed.index <= to ? &r->committed : &none);
+        if (r->committed.index > to) { /* two at once were not committed: only a liar does that */
+            raft_conf_copy(&r->committed, &none);
+        }
+        raft_conf_copy(&r->effective, &r->committed);
         peers_follow(r);
     }
 }

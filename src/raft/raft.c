@@ -230,13 +230,11 @@ static void dispatch(struct raft *r, const struct raft_msg *m, struct raft_out *
     }
 }
 
-/* Whoever is not a member here may be one in a newer configuration, but elections do not run that
- * far ahead: a term from nowhere would be adopted and kept, and leave none to elect a leader in. */
+/* Elections do not run that far ahead: such a term, adopted and kept, would leave none to elect a
+ * leader in. */
 static bool term_absurd(const struct raft *r, const struct raft_msg *m)
 {
-    bool member =
-        raft_conf_is_voter(&r->effective, m->from) || raft_conf_is_learner(&r->effective, m->from);
-    return r->last > 0 && !member && m->term > r->term && m->term - r->term > RAFT_TERM_JUMP_MAX;
+    return m->term > r->term && m->term - r->term > RAFT_TERM_JUMP_MAX;
 }
 
 /* For good: give up office, answer nobody. */

@@ -82,15 +82,17 @@ static void test_near_terms(void)
     CHECK_U64(term(), 5 + RAFT_TERM_JUMP_MAX);
 }
 
-/* Whoever has been away for long must come back, however far the others have come. */
+/* A member may lie as well, and no cluster is that old when a new node comes. */
 static void test_members(void)
 {
     boot(false);
     hear(RAFT_MSG_HEARTBEAT, 2, 1ull << 60);
-    CHECK_U64(term(), 1ull << 60);
+    CHECK(term() < RAFT_TERM_JUMP_MAX);
+    hear(RAFT_MSG_HEARTBEAT, 2, 1ull << 30);
+    CHECK_U64(term(), 1ull << 30);
     boot(true); /* a new node knows no members */
     hear(RAFT_MSG_HEARTBEAT, STRANGER, 1ull << 60);
-    CHECK_U64(term(), 1ull << 60);
+    CHECK(term() < RAFT_TERM_JUMP_MAX);
 }
 
 static uint64_t number(struct prng *p)
@@ -215,7 +217,7 @@ int main(void)
 {
     TAP_TEST("stranger: a term from nowhere is not adopted", test_far_terms);
     TAP_TEST("stranger: one that elections could have reached is", test_near_terms);
-    TAP_TEST("stranger: members and whoever finds an empty node may say any", test_members);
+    TAP_TEST("stranger: no member is believed a term out of reach either", test_members);
     TAP_TEST("stranger: nonsense of all kinds ends no node", test_nonsense);
     free(core);
     return tap_done();
