@@ -106,7 +106,7 @@ static uint32_t holders(struct sim_judge *j, uint64_t index, uint64_t term)
             raft_status(core_of(h), &s);
             same = raft_term_at(core_of(h), index) == term;
         }
-        count += s.durable >= index && same;
+        count += h->restored || (s.durable >= index && same); /* it has had it */
     }
     return count;
 }

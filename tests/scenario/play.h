@@ -53,6 +53,7 @@ struct play_ask {
     uint32_t bytes;
     uint64_t sequence; /* of an exactly-once write */
     int64_t revision;
+    int64_t version; /* of the key, by a read */
     bool noted;
 };
 

@@ -82,7 +82,7 @@ static void settle(struct play_ask *a, enum play_outcome outcome, enum err code)
     a->doubtful = a->doubtful || outcome == PLAY_UNKNOWN;
     sim_world_tell(a->play->world, 0, outcome_names[outcome], (uint64_t)(a - a->play->ask),
                    (uint64_t)code);
-    if (outcome == PLAY_OK) {
+    if (outcome == PLAY_OK && !a->noted) { /* a retry of what is done is no news */
         note(a, HISTORY_OK);
     }
 }
@@ -106,6 +106,7 @@ static void done(struct service_call *call, const struct service_reply *reply)
         a->serial = found ? serial_of(reply->record.value) : 0;
         a->bytes = (uint32_t)reply->record.value.count;
         a->revision = found ? reply->record.mod_revision : 0;
+        a->version = found ? reply->record.version : 0;
         if (found && a->serial == 0) {
             sim_world_fail(a->play->world, "a read returned bytes that nobody wrote");
         }

@@ -1,0 +1,228 @@
+/* tests/scenario/restarts.c -- coming back: alone, far behind, all together, and on an old disk. */
+#include "play.h"
+
+static void single_reads_at_once(struct play *p)
+{
+    play_begin(p);
+    uint32_t kept = play_writes(p, 1, 0);
+    play_stop(p, 1);
+    play_start(p, 1);
+    play_reads(p, 1, 0, kept); /* asked before it leads: it waits, and is served */
+    play_writes(p, 1, 1);
+}
+
+static void far_behind(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t away = play_follower(p, leader, 1);
+    uint32_t kept = 0;
+    play_stop(p, away);
+    for (uint32_t i = 0; i < 500; i++) {
+        kept = play_writes(p, leader, i % PLAY_KEYS);
+    }
+    play_start(p, away);
+    play_await_agree(p);
+    play_reads(p, away, 499 % PLAY_KEYS, kept);
+}
+
+/* It is killed again while it catches up. */
+static void killed_while_behind(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t away = play_follower(p, leader, 1);
+    uint32_t kept = 0;
+    play_stop(p, away);
+    for (uint32_t i = 0; i < 200; i++) {
+        kept = play_writes(p, leader, 0);
+    }
+    for (uint64_t i = 0; i < 20; i++) {
+        play_start(p, away);
+        for (uint64_t k = 0; k < 5 * i; k++) {
+            play_step(p);
+        }
+        play_crash(p, away);
+    }
+    play_start(p, away);
+    play_await_agree(p);
+    play_reads(p, away, 0, kept);
+}
+
+static void orderly_stop_of_all(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint32_t kept = play_writes(p, leader, 0);
+    for (uint64_t n = 1; n <= p->world->node_count; n++) {
+        play_stop(p, n);
+    }
+    play_start_all(p);
+    leader = play_leader(p);
+    play_reads(p, leader, 0, kept);
+    play_await_agree(p);
+}
+
+static void rolling_restart(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    for (uint64_t n = 1; n <= 3; n++) {
+        uint32_t kept = play_writes(p, leader, 0);
+        play_stop(p, n);
+        leader = play_leader(p);
+        play_reads(p, leader, 0, kept);
+        play_start(p, n);
+        play_await_agree(p);
+        leader = play_leader(p);
+    }
+}
+
+/* They come back one by one; two suffice. */
+static void one_by_one(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint32_t kept = play_writes(p, leader, 0);
+    play_await_agree(p);
+    play_crash_all(p);
+    play_start(p, 1);
+    play_elections_pass(p, 5);
+    play_expect_no_leader(p);
+    play_start(p, 2);
+    play_reads(p, play_leader(p), 0, kept);
+    play_start(p, 3);
+    play_await_agree(p);
+}
+
+/* ---- older copies of a disk ---- */
+
+/* The acknowledgement that it forgets has committed a write. */
+static void old_copy(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t old = play_follower(p, leader, 1);
+    uint64_t other = play_follower(p, leader, 2);
+    play_writes(p, leader, 0);
+    play_await_agree(p);
+    play_disk_copy(p, old);
+    play_isolate(p, other);
+    uint32_t kept = play_writes(p, leader, 0);
+    play_crash(p, old);
+    play_disk_restore(p, old);
+    play_start(p, old);
+    play_await_stopped(p, old, ERR_OUTDATED);
+    play_heal(p);
+    play_reads(p, play_leader(p), 0, kept);
+    play_start(p, old); /* and again */
+    play_await_stopped(p, old, ERR_OUTDATED);
+}
+
+/* Who was promised to leads no more when the old copy comes; it remembers all the same. */
+static void old_copy_after_an_election(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t old = play_follower(p, leader, 1);
+    uint64_t other = play_follower(p, leader, 2);
+    play_disk_copy(p, old);
+    play_isolate(p, other);
+    uint32_t kept = play_writes(p, leader, 0);
+    play_crash(p, old);
+    play_disk_restore(p, old);
+    play_await_no_longer_leads(p, leader);
+    play_heal(p);
+    uint64_t next = play_leader(p);
+    play_start(p, old);
+    play_await_stopped(p, old, ERR_OUTDATED);
+    play_reads(p, next, 0, kept);
+}
+
+static void old_copy_of_a_leader(struct play *p)
+{
+    uint64_t old = play_begin(p);
+    play_disk_copy(p, old);
+    play_crash(p, old);
+    uint64_t leader = play_new_leader(p, old);
+    play_start(p, old);
+    play_await_agree(p);
+    uint32_t kept = play_writes(p, leader, 0);
+    play_await_agree(p);
+    play_crash(p, old);
+    play_disk_restore(p, old);
+    play_start(p, old);
+    play_await_stopped(p, old, ERR_OUTDATED);
+    play_reads(p, leader, 0, kept);
+}
+
+static void wiped_disk(struct play *p)
+{
+    uint64_t wiped = 3;
+    play_disk_copy(p, wiped); /* of an empty disk */
+    uint64_t leader = play_begin(p);
+    play_writes(p, leader, 0);
+    play_await_agree(p);
+    play_crash(p, wiped);
+    play_disk_restore(p, wiped);
+    play_start(p, wiped);
+    if (leader != wiped) {
+        play_await_stopped(p, wiped, ERR_OUTDATED);
+    }
+}
+
+/* Nothing was promised since the copy: it is as good as the disk itself. */
+static void fresh_copy(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t moved = play_follower(p, leader, 1);
+    play_writes(p, leader, 0);
+    play_await_agree(p);
+    play_stop(p, moved);
+    play_disk_copy(p, moved);
+    uint32_t kept = play_writes(p, leader, 0);
+    play_disk_restore(p, moved);
+    play_start(p, moved);
+    play_await_agree(p);
+    play_reads(p, moved, 0, kept);
+}
+
+static bool leads(const struct play *p, uint64_t node, uint64_t unused)
+{
+    (void)unused;
+    return play_seen(p, node)->role == RAFT_LEADER;
+}
+
+/* The limit: whoever heard the promise is away. The old copy is taken, and the write is lost. */
+static void nobody_knows(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t old = play_follower(p, leader, 1);
+    uint64_t other = play_follower(p, leader, 2);
+    p->lawless = true; /* the judges would find the loss */
+    play_await_agree(p);
+    play_disk_copy(p, old);
+    play_isolate(p, other);
+    play_writes(p, leader, 0);
+    play_crash(p, leader);
+    play_crash(p, old);
+    play_disk_restore(p, old);
+    play_heal(p);
+    play_start(p, old);
+    play_await(p, leads, other, 0, "the other one to lead with its vote");
+    play_expect_up(p, old);
+    play_reads_nothing(p, other, 0);
+}
+
+int main(void)
+{
+    PLAY(1, "restarts: a node alone, read at once (R=1)", single_reads_at_once);
+    PLAY(3, "restarts: a follower that is 500 entries behind (R=3)", far_behind);
+    PLAY(3, "restarts: killed twenty times while it catches up (R=3)", killed_while_behind);
+    PLAY(1, "restarts: orderly stop and start of all (R=1)", orderly_stop_of_all);
+    PLAY(3, "restarts: orderly stop and start of all (R=3)", orderly_stop_of_all);
+    PLAY(5, "restarts: orderly stop and start of all (R=5)", orderly_stop_of_all);
+    PLAY(3, "restarts: one after the other, never two (R=3)", rolling_restart);
+    PLAY(3, "restarts: all crash, come back one by one (R=3)", one_by_one);
+    PLAY(3, "restarts: old copy of a follower's disk (R=3, refused)", old_copy);
+    PLAY(3, "restarts: old copy, and another one leads by now (R=3, refused)",
+         old_copy_after_an_election);
+    PLAY(3, "restarts: old copy of a leader's disk (R=3, refused)", old_copy_of_a_leader);
+    PLAY(3, "restarts: wiped disk, same key (R=3, refused)", wiped_disk);
+    PLAY(3, "restarts: a copy that has forgotten nothing (R=3, taken)", fresh_copy);
+    PLAY(3, "restarts: old copy, and nobody alive knows (R=3, taken: the limit)", nobody_knows);
+    return tap_done();
+}
