@@ -157,7 +157,7 @@ static void advance_one(struct node *n, struct op *op)
         return;
     }
     uint32_t count = members_of(op, members);
-    if (st.last > 0) {
+    if (st.last > 0 || st.leader != 0) {
         backend_answer(n, op, ERR_ALREADY_INITIALIZED, 0);
     } else if (all_known(n, members, count)) {
         write_entry(n, op, members, count);

@@ -271,11 +271,22 @@ static void step_msg(struct raft *r, const struct raft_msg *m, struct raft_out *
     dispatch(r, m, out);
 }
 
+/* Term of the entry that begins a cluster: the rank of who writes it among the members. Two that are
+ * asked at once write different terms, so that one of the entries gives way like any other. */
+static uint64_t init_term(const struct raft_conf *c, uint64_t id)
+{
+    uint64_t rank = 0;
+    for (uint8_t i = 0; i < c->voter_count; i++) {
+        rank += c->voter[i] <= id;
+    }
+    return rank;
+}
+
 static void step_init(struct raft *r, const struct raft_event *ev, struct raft_out *out)
 {
     struct raft_conf c;
     raft_conf_copy(&c, ev->conf);
-    if (r->last != 0 || r->term != 0) {
+    if (r->last != 0 || r->leader != 0) { /* a term alone may be left by a crash in here */
         raft_reply(r, out, ev->ticket, 1, ERR_ALREADY_INITIALIZED, 0);
         return;
     }
@@ -283,8 +294,12 @@ static void step_init(struct raft *r, const struct raft_event *ev, struct raft_o
         raft_reply(r, out, ev->ticket, 1, ERR_BAD_REQUEST, 0);
         return;
     }
-    r->term = 1;
-    raft_write_hard(r, out);
+    uint64_t term = init_term(&c, r->config.id);
+    if (r->term < term) {
+        r->term = term;
+        r->vote = 0;
+        raft_write_hard(r, out);
+    }
     struct raft_effect *e = raft_write(r, out);
     struct writer w = writer_of(e->payload, sizeof e->payload);
     raft_conf_encode(&c, &w);
@@ -292,10 +307,10 @@ static void step_init(struct raft *r, const struct raft_event *ev, struct raft_o
     e->payload_count = (uint32_t)w.offset;
     e->source = RAFT_FROM_CORE;
     e->kind = RAFT_ENTRY_CONF;
-    e->term = 1;
+    e->term = term;
     e->first = 1;
     e->last = 1;
-    raft_log_push(r, 1, e->payload_count + ev->tail_size);
+    raft_log_push(r, term, e->payload_count + ev->tail_size);
     c.index = 1;
     raft_conf_use(r, &c);
     raft_reply(r, out, ev->ticket, 1, ERR_OK, 1);
