@@ -571,6 +571,7 @@ static void test_exit_codes(void)
     CHECK_U64(config_exit_of(ERR_LOCKED), 3);
     CHECK_U64(config_exit_of(ERR_WRONG_NODE), 3);
     CHECK_U64(config_exit_of(ERR_NEWER_FORMAT), 3);
+    CHECK_U64(config_exit_of(ERR_OUTDATED), 3);
     CHECK_U64(config_exit_of(ERR_CORRUPT), 4);
 }
 
