@@ -171,6 +171,8 @@ static void run_role(struct node *n)
                    logger_text("role", role_name(s.role)), logger_u64("term", s.term),
                    logger_u64("leader", s.leader));
     }
+    trace_add(&n->trace, os_now(n->os), "raft: role (role, term, leader)", (uint64_t)s.role, s.term,
+              s.leader);
     n->told_role = s.role;
     n->told_leader = s.leader;
     n->told_term = s.term;
