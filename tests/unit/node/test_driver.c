@@ -217,7 +217,12 @@ static void forwarded_to_a_full_disk(void)
 {
     uint8_t frame[64];
     struct writer w = writer_of(frame, sizeof frame);
-    struct call_write c = { .ticket = 9, .timeout_ms = 1000, .command = bytes_text("x") };
+    uint8_t put[64];
+    struct writer cw = writer_of(put, sizeof put);
+    struct command_op op = { COMMAND_PUT, bytes_text("k"), bytes_text("v"), 0 };
+    struct command command = { 0, 0, 1, &op };
+    command_encode(&command, &cw);
+    struct call_write c = { .ticket = 9, .timeout_ms = 1000, .command = writer_bytes(&cw) };
     begin(1);
     t.n.told_role = RAFT_LEADER;
     t.n.disk_full = true;
