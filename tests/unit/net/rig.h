@@ -53,7 +53,7 @@ struct side {
     uint64_t next[LINK_CLASS_COUNT]; /* number that the next numbered frame must carry */
     uint64_t out_of_order;
     uint64_t notices[QUIC_LINK_REFUSAL_COUNT];
-    struct quic_link_notice notice;
+    struct quic_link_notice notice[QUIC_LINK_REFUSAL_COUNT]; /* the newest of each kind */
 };
 
 struct rig {
@@ -123,7 +123,7 @@ static void side_notice(void *arg, const struct quic_link_notice *notice)
 {
     struct side *s = arg;
     s->notices[notice->what]++;
-    s->notice = *notice;
+    s->notice[notice->what] = *notice;
 }
 
 static const struct link_handler side_handler = { side_up, side_down, side_frame };

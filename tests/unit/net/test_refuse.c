@@ -54,8 +54,9 @@ static void test_wrong_cookie(void)
     side_open_with(a, &o);
     side_dial(a, b);
     RIG_UNTIL(&r, side_stats(b).refused_cookie > 0 && side_stats(a).refused_cookie > 0);
-    CHECK(b->notice.what == QUIC_LINK_REFUSED_COOKIE && b->notice.key_known);
-    CHECK(ids_key_equal(&b->notice.key, &a->key));
+    CHECK(b->notices[QUIC_LINK_REFUSED_COOKIE] > 0);
+    const struct quic_link_notice *n = &b->notice[QUIC_LINK_REFUSED_COOKIE];
+    CHECK(n->key_known && ids_key_equal(&n->key, &a->key));
     CHECK_U64(a->ups + b->ups, 0);
     side_close(a);
     served(&r, b);
