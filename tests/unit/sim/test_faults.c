@@ -5,6 +5,8 @@
 #include "sim/loop.h"
 #include "store/log.h"
 
+#include <malloc.h>
+
 enum {
     BYTES = 60 * 1024,
     ENTRIES = 60
@@ -124,6 +126,8 @@ static void no_space(void)
 
 int main(void)
 {
+    mallopt(M_MMAP_THRESHOLD, 1 << 30); /* half of the time went into fresh pages */
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
     TAP_TEST("log: an I/O error anywhere stops it or changes nothing", io);
     TAP_TEST("log: a failed sync is never taken for a good one", sync_failed);
     TAP_TEST("log: no space for a next segment is waited out", no_space);
