@@ -87,6 +87,7 @@ void forward_in(struct node *n, const struct node_key *peer, uint64_t epoch, str
     uint64_t now = os_now(n->os);
     uint64_t wait_ms = c.timeout_ms < FORWARD_MS_MAX ? c.timeout_ms : FORWARD_MS_MAX;
     enum err e = n->stopping ? ERR_SHUTTING_DOWN : command_good(c.command);
+    e = e == ERR_OK ? state_room(n) : e;
     e = e == ERR_OK ? op_take(n->ops, OP_WRITE, c.command, now, now + wait_ms * NS_PER_MS, &op) : e;
     if (e == ERR_OK) {
         op->remote = true;

@@ -180,10 +180,9 @@ static void fresh_copy(struct play *p)
     play_reads(p, moved, 0, kept);
 }
 
-static bool leads(const struct play *p, uint64_t node, uint64_t unused)
+static bool either_leads(const struct play *p, uint64_t node, uint64_t other)
 {
-    (void)unused;
-    return play_seen(p, node)->role == RAFT_LEADER;
+    return play_seen(p, node)->role == RAFT_LEADER || play_seen(p, other)->role == RAFT_LEADER;
 }
 
 /* The limit: whoever heard the promise is away. The old copy is taken, and the write is lost. */
@@ -202,7 +201,7 @@ static void nobody_knows(struct play *p)
     play_disk_restore(p, old);
     play_heal(p);
     play_start(p, old);
-    play_await(p, leads, other, 0, "the other one to lead with its vote");
+    play_await(p, either_leads, old, other, "one of the two to lead with the other's vote");
     play_expect_up(p, old);
     play_reads_nothing(p, other, 0);
 }

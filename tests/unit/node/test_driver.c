@@ -242,6 +242,8 @@ static void init_refused(void)
                                      .raft_addr = bytes_text("b") };
     begin(0);
     CHECK(init_begin(&t.n.service, &member, 1, &t.call) == ERR_OK);
+    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT, .from = 2, .to = 1, .term = 5 };
+    raft_actor_message(&t.n, &m);
     raft_actor_turn(&t.n);
     CHECK(t.called == 1 && t.code == ERR_ALREADY_INITIALIZED);
     end();

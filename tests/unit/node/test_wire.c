@@ -139,7 +139,7 @@ static void test_raft(void)
               back.reject == m.reject && back.transfer == m.transfer);
         writer_u8(&w, 0); /* bytes left over: dropped */
         CHECK(raft_msg_decode(writer_bytes(&w), &back, entries, 4) != ERR_OK);
-        frame[round % 2] = round % 2 == 0 ? 11 : 4; /* an unknown type, an unknown flag: dropped */
+        frame[round % 2] = round % 2 == 0 ? 12 : 4; /* an unknown type, an unknown flag: dropped */
         w.offset--;
         CHECK(raft_msg_decode(writer_bytes(&w), &back, entries, 4) != ERR_OK);
     }
