@@ -170,7 +170,9 @@ enum err home_secret(struct os *os, struct os_dir *dir, uint8_t out[HOME_SECRET_
                         st.mode);
     } else if (e == ERR_OK) {
         e = secret_read(dir, out);
-        e = e == ERR_MALFORMED ? ERR_CORRUPT : e;
+        if (e == ERR_MALFORMED) {
+            return diag_set(diag, ERR_CORRUPT, "secret.key: it does not hold 64 hex digits");
+        }
     }
     return e == ERR_OK ? e : diag_set(diag, e, "secret.key: %s", err_text(e));
 }

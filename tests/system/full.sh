@@ -37,7 +37,12 @@ write refused | grep -q DISK_FULL || fail "a write on a full disk is not refused
 stop 1 KILL
 cat /dev/zero >"$DISK/rest" 2>/dev/null
 [ "$(df --output=avail "$DISK" | tail -1)" -eq 0 ] || fail "there is space left"
-start 1
+# not `start`: it would remove http.addr and so make room
+# shellcheck disable=SC2086
+"$BUILD/aspen-node" --node-id 1 --data-dir "$(node_dir 1)" --cookie "$COOKIE" --http-addr 127.0.0.1:0 \
+    --bind 127.0.0.1:0 --port 0 $NODE_FLAGS 2>/dev/null &
+PID[1]=$!
+wait_for 15 answers 1 || fail "the node does not start on a full disk"
 write refused | grep -q DISK_FULL || fail "the restarted node does not refuse"
 rm "$DISK/rest"
 mount -o remount,size=64m "$DISK"
