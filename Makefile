@@ -1,5 +1,5 @@
 # The front door. Meson does the work; see `make help`.
-.PHONY: all test soak demo tidy fmt bench clean help
+.PHONY: all test soak mutants demo tidy fmt bench clean help
 
 all: build/build.ninja
 	@ninja -C build --quiet
@@ -16,6 +16,10 @@ soak: all
 	@tools/install-deps test
 	@tools/soak $(or $(SOAK),10)
 
+mutants:
+	@tools/install-deps build
+	@tools/run-mutants --keep
+
 demo: all
 	@tests/system/demo.sh
 
@@ -31,12 +35,13 @@ bench: all
 	@bench/run
 
 clean:
-	@rm -rf build build-asan build-clang
+	@rm -rf build build-asan build-clang build-mutants
 
 help:
 	@echo "make         build into build/ (installs what is missing)"
 	@echo "make test    every check and test; the last line counts them"
 	@echo "make soak    fresh seeds in the simulator, then real processes, for SOAK=10 minutes"
+	@echo "make mutants plant known bugs, one at a time; each must be caught"
 	@echo "make demo    a real three-node cluster, shown step by step"
 	@echo "make tidy    the machine checks alone"
 	@echo "make fmt     format the sources"
