@@ -258,6 +258,7 @@ INNOCENT = (
     ("symbols", "a program's file in a room of libraries", SIM),
     ("leftovers", "a program's file that prints", SIM),
     ("prefixes", "a program's main", {"src/sim/aspen-sim.c": "int main(void)\n{\n    return 0;\n}\n"}),
+    ("prefixes", "what a library calls by name", {"src/sim/chance.c": "int gnutls_rnd(void)\n{\n    return 0;\n}\n"}),
     ("statics", "a static that the program has", {"src/cmd/little.c": put("static struct", "struct")}),
     ("layers", "the page written in other words",
      {"docs/ARCHITECTURE.md": DOC.replace("| all above |", "| base, os, actor, "

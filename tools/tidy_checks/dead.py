@@ -2,7 +2,7 @@
 import posixpath
 import re
 
-from . import c_text, objects
+from . import c_text, objects, programs
 from .tree import Finding
 
 NAME = "dead"
@@ -60,7 +60,8 @@ def _functions(tree):
                 yield Finding(path, d.first, f"{d.name} is used nowhere: remove it")
             declared.setdefault(d.name, (path, d.first))
     for name, source in sorted(home.items()):
-        if source.startswith("src/") and not users.get(name, set()) - {source}:
+        called = name in programs.CALLED and programs.has(source)
+        if source.startswith("src/") and not called and not users.get(name, set()) - {source}:
             path, line = declared.get(name, (source, 0))
             uses = len(re.findall(rf"\b{re.escape(name)}\b", tree.code(source)))
             what = "used in its own file only: make it static" if uses > 1 else "used nowhere: remove it"

@@ -14,7 +14,7 @@ def check(tree):
         card = rooms.card(tree, room)
         prefixes = card.prefixes if card.prefixes is not None else (room + "_",)
         for name in sorted(symbols.defined):
-            if name == "main" and programs.has(source):
+            if name in programs.CALLED and programs.has(source):
                 continue
             if not any(name.startswith(p) or name == p.rstrip("_") for p in prefixes):
                 yield Finding(source, 0, f"exports {name}, which begins with none of {', '.join(prefixes)} "
