@@ -168,9 +168,6 @@ void raft_write_hard(struct raft *r, struct raft_out *out);
 /* raft_write -- a WRITE effect with the next ticket. */
 struct raft_effect *raft_write(struct raft *r, struct raft_out *out);
 
-/* raft_hang_ns -- when its disk counts as hung, if no write ends before; UINT64_MAX: it has none. */
-uint64_t raft_hang_ns(const struct raft *r);
-
 /* ---- termlog.c ---- */
 
 void raft_log_push(struct raft *r, uint64_t term, uint32_t size);

@@ -49,7 +49,8 @@ struct raft_effect *raft_write(struct raft *r, struct raft_out *out)
     return e;
 }
 
-uint64_t raft_hang_ns(const struct raft *r)
+/* When its disk counts as hung, if no write ends before; UINT64_MAX: it has none. */
+static uint64_t hang_ns(const struct raft *r)
 {
     if (r->wal_done == r->wal_issued) {
         return UINT64_MAX;
@@ -320,7 +321,7 @@ static void step_init(struct raft *r, const struct raft_event *ev, struct raft_o
 /* Its disk hangs: it may commit through others, but neither applies nor answers. */
 static bool hung(const struct raft *r)
 {
-    return r->now_ns >= raft_hang_ns(r);
+    return r->now_ns >= hang_ns(r);
 }
 
 /* A voter whose first entry is durable: what is not on disk yet can promise nothing. */
@@ -462,7 +463,7 @@ uint64_t raft_deadline(const struct raft *r)
                              ? UINT64_MAX
                              : raft_quorum_ack(r) + r->config.election_ns_min + 1;
         at = r->heartbeat_deadline_ns < at ? r->heartbeat_deadline_ns : at;
-        at = raft_hang_ns(r) < at ? raft_hang_ns(r) : at;
+        at = hang_ns(r) < at ? hang_ns(r) : at;
         return alone < at ? alone : at;
     }
     if (may_stand(r) && r->election_deadline_ns < at) {
