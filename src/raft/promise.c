@@ -1,10 +1,11 @@
 /* raft/promise.c -- what nodes have promised each other, kept in memory, so that a node whose disk
  * was put back to an older state is told before it breaks a promise (docs/decisions/0004).
  *
- * Shape:      every node remembers of every peer the newest acknowledgement and the newest vote that
- *             it got from it, and reminds it: on a new connection, when it stands for election, when
- *             it denies what it has acknowledged. A node that is reminded of a promise which neither
- *             this life of it made nor its disk held when this life began stops.
+ * Shape:      every node remembers of every peer the newest acknowledgement and the newest vote
+ *             that it got from it, and reminds it: on a new connection, when it stands for
+ *             election, when it denies what it has acknowledged. A node that is reminded of a
+ *             promise which neither this life of it made nor its disk held when this life began
+ *             stops.
  * Invariants: no false alarm: what this life said is noted before the message leaves; what an
  *             earlier life said was durable before it left, so the disk that this life began with
  *             holds it, or has moved on to a later term, in which it says nothing any more

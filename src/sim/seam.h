@@ -1,8 +1,8 @@
 /* sim/seam.h -- the promise of net/link.h, watched on links that are real: frames of one node to
  * another on one class arrive in order, none twice, none altered, none that was never sent.
  *
- * Shape:      of every frame that was taken a hash is kept in a ring for its way and class; one that
- *             arrives must be a later one than the last that arrived
+ * Shape:      of every frame that was taken a hash is kept in a ring for its way and class; one
+ *             that arrives must be a later one than the last that arrived
  * Invariants: when more frames were lost than the ring holds, what arrives next is believed
  * Owns:       the rings, in the world's account
  * Thread:     one
@@ -29,6 +29,7 @@ struct sim_seam {
     struct sim_seam_way way[SIM_NODES_MAX][SIM_NODES_MAX][LINK_CLASS_COUNT];
 };
 
+/* sim_seam_done -- give back the rings; zeroes are a seam that has heard nothing. */
 void sim_seam_done(struct sim_seam *s);
 
 /* sim_seam_sent -- the link took a frame. */

@@ -75,6 +75,8 @@ struct sim_wire {
     uint64_t unheard; /* arrived where nobody listens */
 };
 
+/* sim_wire_init, sim_wire_done -- a good network for packets; the seed draws what becomes of them.
+ * done gives back those under way, when the world has ended. */
 void sim_wire_init(struct sim_wire *x, struct sim_world *w, uint64_t seed);
 void sim_wire_done(struct sim_wire *x);
 

@@ -1,4 +1,4 @@
-/* tests/scenario/network.c -- slow, lossy, clogged, disorderly: the links stay, the frames suffer. */
+/* tests/scenario/network.c -- slow, lossy, clogged, disorderly: links stay, frames suffer. */
 #include "play.h"
 
 static void slow_network(struct play *p)

@@ -1,4 +1,4 @@
-/* tests/scenario/play.c -- a play from its first line to the end game, and the table when it fails. */
+/* tests/scenario/play.c -- a play from its first line to its end, and the table if it fails. */
 #include "play.h"
 
 #include "base/panic.h"

@@ -142,7 +142,8 @@ void play_disk_full(struct play *p, uint64_t node, bool full);
 void play_disk_copy(struct play *p, uint64_t node);
 void play_disk_restore(struct play *p, uint64_t node);
 
-/* play_say -- a frame of Raft comes to a node on the session of another one, which never sent it. */
+/* play_say, play_say_bytes -- a frame of Raft comes to a node on the session of another one, which
+ * never sent it. */
 void play_say(struct play *p, const struct raft_msg *m, struct bytes entries);
 void play_say_bytes(struct play *p, uint64_t from, uint64_t to, struct bytes frame);
 
