@@ -272,8 +272,8 @@ static void step_msg(struct raft *r, const struct raft_msg *m, struct raft_out *
     dispatch(r, m, out);
 }
 
-/* Term of the entry that begins a cluster: the rank of who writes it among the members. Two that are
- * asked at once write different terms, so that one of the entries gives way like any other. */
+/* Term of the entry that begins a cluster: the rank of who writes it among the members. Two that
+ * are asked at once write different terms, so that one of the entries gives way like any other. */
 static uint64_t init_term(const struct raft_conf *c, uint64_t id)
 {
     uint64_t rank = 0;
