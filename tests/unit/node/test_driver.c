@@ -15,6 +15,7 @@ static struct {
     struct sim_disk disk;
     struct sim_loop loop;
     struct config config;
+    struct logger logger;
     struct link link;
     enum err link_err;
     uint32_t frames;
@@ -103,6 +104,7 @@ static void begin(uint64_t last)
     sim_loop_init(&t.loop, &t.mem, &t.disk, 1);
     n->os = &t.loop.os;
     n->config = &t.config;
+    n->logger = &t.logger; /* errors only, and there are none */
     t.config.node_id = 1;
     t.link.table = &table;
     n->link = &t.link;
