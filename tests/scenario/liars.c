@@ -1,6 +1,6 @@
 /* tests/scenario/liars.c -- a member that lies inside an admitted session: honest nodes neither
- * break nor pass it on. What Raft cannot withstand at all is written down in docs/WIRE.md; those plays
- * judge only that nobody breaks. */
+ * break nor pass it on. What Raft cannot withstand at all is written down in docs/WIRE.md; those
+ * plays judge only that nobody breaks. */
 #include "play.h"
 
 #include "node/call_codec.h"
