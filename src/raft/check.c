@@ -15,6 +15,7 @@ static void check_log(const struct raft *r)
     ASSERT(r->run_count <= RAFT_TERM_RUNS_MAX);
     ASSERT((r->run_count > 0) == (r->last > r->snap_index));
     ASSERT(raft_term_at(r, r->last) <= r->term);
+    ASSERT(r->commit < r->last || r->uncommitted_bytes == 0); /* nothing leaks from the account */
 }
 
 static void check_conf(const struct raft *r)
