@@ -58,6 +58,7 @@ struct actor {
 
 struct actor_sched {
     struct os *os;
+    uint32_t rounds_max; /* of a turn; ACTOR_ROUNDS_MAX unless somebody lowers it */
     struct mem *mem;
     struct os_job hook;
     uint32_t count;

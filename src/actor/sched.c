@@ -41,7 +41,7 @@ static void turn(void *arg)
 {
     struct actor_sched *s = arg;
     s->turns++;
-    for (int i = 0; i < ACTOR_ROUNDS_MAX; i++) {
+    for (uint32_t i = 0; i < s->rounds_max; i++) {
         if (!round_once(s)) {
             return;
         }
@@ -54,6 +54,7 @@ void actor_sched_init(struct actor_sched *s, struct os *os, struct mem *mem)
     memset(s, 0, sizeof *s);
     s->os = os;
     s->mem = mem;
+    s->rounds_max = ACTOR_ROUNDS_MAX;
     s->hook.run = turn;
     s->hook.arg = s;
     list_init(&s->hook.link);

@@ -378,6 +378,7 @@ static struct node_bounds bounds_of(const struct node_bounds *b)
         .append_bytes = bound_of(b->append_bytes, RAFT_APPEND_BYTES_MAX),
         .batch_operations = bound_of(b->batch_operations, NODE_BATCH_MAX),
         .apply_entries = bound_of(b->apply_entries, NODE_APPLY_MAX),
+        .actor_rounds = bound_of(b->actor_rounds, ACTOR_ROUNDS_MAX),
         .log_cache_bytes = bound_of(b->log_cache_bytes, LOG_CACHE_BYTES_MAX),
         .segment_bytes = bound_of(b->segment_bytes, WAL_SEGMENT_BYTES_FIRST),
         .overlay_bytes = bound_of(b->overlay_bytes, OVERLAY_BYTES_DEFAULT),

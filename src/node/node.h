@@ -29,6 +29,7 @@ struct node_bounds {
     uint32_t append_bytes;      /* of one append */
     uint32_t batch_operations;  /* handed to the core at once */
     uint32_t apply_entries;     /* a turn */
+    uint32_t actor_rounds;      /* a turn */
     uint32_t log_cache_bytes;
     uint32_t segment_bytes; /* first segment of the log; must hold the largest entry */
     uint32_t overlay_bytes; /* of the state machine before it is flushed */

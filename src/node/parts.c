@@ -75,6 +75,7 @@ static void given_up(void *arg, const char *part, enum err why)
 enum err node_parts_open(struct node *n)
 {
     actor_sched_init(&n->sched, n->os, &n->mem);
+    n->sched.rounds_max = n->bounds.actor_rounds;
     supervisor_init(&n->parts, n->os, given_up, n);
     for (int i = 0; i < NODE_PART_COUNT; i++) {
         struct supervisor_spec spec = rows[i];
