@@ -103,6 +103,14 @@ static void refused(void)
     CHECK_U64(kv.applied, 1);
     CHECK(kv_apply(&kv, 2, 1, bytes_text("garbage"), &r) == ERR_OK);
     CHECK(r.code == ERR_MALFORMED);
+    uint8_t longer[64];
+    struct command one = { 0, 0, 1, twice };
+    struct writer w = writer_of(longer, sizeof longer);
+    command_encode(&one, &w);
+    writer_u8(&w, 0); /* whole, and a byte behind it */
+    CHECK(kv_apply(&kv, 3, 1, writer_bytes(&w), &r) == ERR_OK);
+    CHECK(r.code == ERR_MALFORMED);
+    CHECK_U64(kv.revision, 1);
     tables_close(&tables);
 }
 
@@ -137,6 +145,7 @@ static void hash_is_order_free(void)
     uint64_t one = kv_hash(&kv);
     apply(0, 0, &x, 1);
     CHECK(kv_hash(&kv) != one);
+    apply(0, 0, &x, 1); /* a row that is replaced leaves nothing behind */
     struct command_op gone = { COMMAND_DELETE, bytes_text("x"), { 0 }, 0 };
     apply(0, 0, &gone, 1);
     CHECK_U64(kv.hash + 2 * 0x9e3779b97f4a7c15u, one);
