@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 enum {
@@ -312,11 +313,33 @@ static void full_and_read_only(void)
     loop_close(&l);
 }
 
+/* A write that the system does only a part of is no write: here behind a bound on file sizes. */
+static void short_write(void)
+{
+    static uint8_t block[8192];
+    struct loop l;
+    struct os_dir *d = open_here(&l);
+    struct os_file *f = make(d, "short", "");
+    struct rlimit before;
+    struct rlimit bound;
+    CHECK(signal(SIGXFSZ, SIG_IGN) != SIG_ERR && getrlimit(RLIMIT_FSIZE, &before) == 0);
+    bound = before;
+    bound.rlim_cur = sizeof block / 2;
+    CHECK(setrlimit(RLIMIT_FSIZE, &bound) == 0);
+    enum err e = os_file_write(f, 0, block, sizeof block);
+    CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    CHECK(e != ERR_OK);
+    CHECK(os_file_write(f, 0, block, sizeof block) == ERR_OK);
+    os_file_close(f);
+    close_here(&l, d);
+}
+
 int main(void)
 {
     TAP_TEST("files: reads are short at the end only, holes are zeroes", read_and_write);
     TAP_TEST("files: what is missing, there already or opened otherwise is said", open_flags);
     TAP_TEST("files: unbuffered where it can be, reads of any alignment", direct);
+    TAP_TEST("files: a write that went half way is an error", short_write);
     TAP_TEST("directories: list, stat, rename, unlink", directories);
     TAP_TEST("directories: create makes the last component, and no more", directories_open);
     TAP_TEST("directories: space is told", space);

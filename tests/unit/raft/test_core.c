@@ -165,6 +165,29 @@ static void vote_against_the_written(void)
     }
 }
 
+/* An append that repeats a part of what is here says nothing of what stands behind it, which may be
+ * another leader's. */
+static void known_part(void)
+{
+    static const struct raft_run runs[] = { { 1, 1 }, { 2, 2 } };
+    struct raft_entry two = { 2, 1, RAFT_ENTRY_COMMAND, (const uint8_t *)"" };
+    struct raft_msg m = { .type = RAFT_MSG_APPEND, .from = 2, .term = 3, .epoch = 1 };
+    for (uint32_t count = 0; count <= 1; count++) {
+        boot(3, 2, 5, 1, runs, 2);
+        m.index = 2 - count;
+        m.log_term = 2 - count;
+        m.commit = 5;
+        m.count = count;
+        m.entries = &two;
+        message(m);
+        const struct raft_effect *e = find(RAFT_DO_SEND, RAFT_MSG_APPEND_REPLY, 0);
+        CHECK(e != NULL && !e->msg.reject);
+        CHECK_U64(e->msg.index, 2);
+        CHECK_U64(t.status.commit, 2);
+        CHECK_U64(t.status.last, 5); /* nothing contradicts it yet */
+    }
+}
+
 /* ---- the bounds of the log ---- */
 
 /* One append can bring a new term and many entries at once. */
@@ -471,6 +494,7 @@ int main(void)
     TAP_TEST("core: a log far ahead of what is committed takes entries, and can be cut", long_tail);
     TAP_TEST("core: a new term comes with as many entries as an append can have", many_entries);
     TAP_TEST("core: a log full of terms takes no further one and lives on", too_many_terms);
+    TAP_TEST("core: an append proves what it covers, not what stands behind", known_part);
     TAP_TEST("core: a voter judges by all it has written", vote_against_the_written);
     TAP_TEST("core: a late completion of an overwritten write makes nothing durable", aba);
     return tap_done();
