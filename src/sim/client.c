@@ -178,6 +178,10 @@ static void call_done(struct service_call *call, const struct service_reply *rep
     if (h == NULL || h->life != c->life || !sim_host_boundary(h)) {
         return; /* the node died before the answer left it: sim_clients_lost knows */
     }
+    sim_judge_reply(&c->world->judge, h, c->writes, reply);
+    if (c->writes && reply->code == ERR_OK) {
+        sim_fault_moment(&c->world->faults, h, SIM_MOMENT_ANSWER);
+    }
     if (c->writes) {
         write_done(c, reply);
     } else {
@@ -332,6 +336,22 @@ static void think(struct sim_client *c, uint64_t wait_ns)
     c->state = SIM_CLIENT_THINKS;
     c->due = sim_world_at(c->world, c->world->now_ns + wait_ns, think_due);
     c->due->a = c->index;
+}
+
+void sim_clients_rush(struct sim_clients *all, struct sim_host *h)
+{
+    for (uint32_t i = 0; i < all->load.clients; i++) {
+        struct sim_client *c = &all->client[i];
+        if (c->state == SIM_CLIENT_THINKS && sim_chance(&all->prng, 2) && sim_host_enter(h)) {
+            sim_world_drop(c->world, c->due);
+            c->due = NULL;
+            draw(c);
+            c->state = SIM_CLIENT_WAITS;
+            c->attempts = 1;
+            note_all(c, HISTORY_INV, 0);
+            ask(c, h);
+        }
+    }
 }
 
 bool sim_clients_ask(struct sim_clients *all, uint32_t client, uint32_t host, bool write,

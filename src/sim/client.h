@@ -98,6 +98,9 @@ uint32_t sim_clients_busy(const struct sim_clients *c);
 /* sim_clients_lost -- the life of a host has ended: nobody will answer its calls. */
 void sim_clients_lost(struct sim_clients *c, struct sim_host *h);
 
+/* sim_clients_rush -- some of those that think ask this host, all at once. */
+void sim_clients_rush(struct sim_clients *all, struct sim_host *h);
+
 /* sim_clients_ask -- one operation now, by a client that rests, of a host: a read of a key, or a
  * write. For end games and scenarios; false: the client is at work, or the host is not up. */
 bool sim_clients_ask(struct sim_clients *c, uint32_t client, uint32_t host, bool write,

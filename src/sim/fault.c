@@ -66,11 +66,15 @@ static void crash(struct sim_faults *f)
     start_later(f, h->index);
 }
 
-/* Its end comes at some effect from now; later on it is started whatever came of it. */
+/* Its end comes at some effect from now, or when it has promised something; later on it is started
+ * whatever came of it. */
 static void crash_inside(struct sim_faults *f)
 {
     struct sim_host *h = any_host(f);
-    sim_host_crash_soon(h, sim_between(&f->prng, 1, 40));
+    h->doom = (enum sim_moment)prng_below(&f->prng, SIM_MOMENT_COUNT);
+    if (h->doom == SIM_MOMENT_NONE) {
+        sim_host_crash_soon(h, sim_between(&f->prng, 1, 40));
+    }
     later(f, 20 * SIM_S, start_due, h->index);
 }
 
@@ -89,15 +93,29 @@ static void stop(struct sim_faults *f)
     start_later(f, h->index);
 }
 
+/* It goes on where it was, and the first thing it hears is what clients want. */
+static void resume_due(struct sim_world *w, struct sim_event *e)
+{
+    if (!w->faults.over) {
+        sim_clients_rush(&w->clients, &w->host[e->a]);
+    }
+}
+
+static void pause_this(struct sim_faults *f, struct sim_host *h)
+{
+    uint64_t ns = length(f);
+    later(f, ns, resume_due, h->index);
+    sim_host_pause(h, f->world->now_ns + ns);
+}
+
 static void pause_host(struct sim_faults *f)
 {
-    struct sim_host *h = any_host(f);
-    sim_host_pause(h, f->world->now_ns + length(f));
+    pause_this(f, any_host(f));
 }
 
 static void quick_due(struct sim_world *w, struct sim_event *e)
 {
-    w->host[e->a].turn_ns = 1000;
+    w->host[e->a].turn_ns = w->host[e->a].usual_turn_ns;
 }
 
 static void slow(struct sim_faults *f)
@@ -157,14 +175,60 @@ static void isolate(struct sim_faults *f, uint32_t host)
     }
 }
 
-static void isolate_leader(struct sim_faults *f)
+static struct sim_host *leader_of(struct sim_faults *f)
 {
     for (uint32_t i = 0; i < f->world->node_count; i++) {
         const struct sim_seen *s = &f->world->judge.seen[i];
         if (s->alive && s->role == RAFT_LEADER) {
-            isolate(f, i);
-            return;
+            return &f->world->host[i];
         }
+    }
+    return NULL;
+}
+
+/* Now, or right after it has answered a client: nobody else may know yet what it knows. */
+static void isolate_leader(struct sim_faults *f)
+{
+    struct sim_host *h = leader_of(f);
+    if (h != NULL && sim_chance(&f->prng, 2)) {
+        isolate(f, h->index);
+    } else {
+        f->treason = true;
+    }
+}
+
+static void betray(struct sim_faults *f)
+{
+    struct sim_host *h = leader_of(f);
+    f->treason = false;
+    if (h == NULL) {
+        return;
+    }
+    switch (prng_below(&f->prng, 3)) {
+    case 0:
+        sim_host_crash_soon(h, 1);
+        later(f, 20 * SIM_S, start_due, h->index);
+        break;
+    case 1:
+        pause_this(f, h);
+        break;
+    default:
+        isolate(f, h->index);
+        break;
+    }
+}
+
+void sim_fault_moment(struct sim_faults *f, struct sim_host *h, enum sim_moment moment)
+{
+    if (f->over) {
+        return;
+    }
+    if (h->doom == moment) {
+        h->doom = SIM_MOMENT_NONE;
+        sim_host_crash_soon(h, sim_between(&f->prng, 1, 3));
+    }
+    if (f->treason && moment == SIM_MOMENT_ANSWER) {
+        betray(f);
     }
 }
 
@@ -535,7 +599,8 @@ void sim_faults_stop(struct sim_faults *f)
     sim_wire_calm(&w->wire);
     for (uint32_t i = 0; i < w->node_count; i++) {
         struct sim_host *h = &w->host[i];
-        h->turn_ns = 1000;
+        h->turn_ns = h->usual_turn_ns;
+        h->doom = SIM_MOMENT_NONE;
         h->loop.job_ns_min = 20 * 1000;
         h->loop.job_ns_max = 500 * 1000;
         h->loop.stuck_until_ns = 0;

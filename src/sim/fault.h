@@ -56,6 +56,16 @@ enum sim_fault_class {
     SIM_FAULT_MESSAGE_COUNT = SIM_FAULT_REBIND /* of the message level */
 };
 
+/* What a node has just done that it must never take back. */
+enum sim_moment {
+    SIM_MOMENT_NONE,
+    SIM_MOMENT_VOTE,   /* voted, or asked for votes */
+    SIM_MOMENT_ACK,    /* said that it has entries */
+    SIM_MOMENT_ANSWER, /* told a client that its write is done */
+    SIM_MOMENT_COUNT
+};
+
+struct sim_host;
 struct sim_world;
 
 struct sim_faults {
@@ -65,6 +75,7 @@ struct sim_faults {
     uint64_t mean_ns;
     uint64_t length_ns; /* mean of how long one lasts */
     bool over;
+    bool treason; /* something happens to the leader when a write has been answered */
     uint64_t injected[SIM_FAULT_COUNT];
     uint64_t total;
 };
@@ -77,6 +88,9 @@ void sim_faults_start(struct sim_faults *f);
 
 /* sim_faults_stop -- no new ones, and all that heals by itself is healed now. */
 void sim_faults_stop(struct sim_faults *f);
+
+/* sim_fault_moment -- a node has just done this: is it the moment that a fault waited for? */
+void sim_fault_moment(struct sim_faults *f, struct sim_host *h, enum sim_moment moment);
 
 /* sim_fault_name -- as --without takes it. */
 const char *sim_fault_name(enum sim_fault_class class);

@@ -50,7 +50,8 @@ static void arm(struct sim_host *h)
     uint64_t least = h->ran_ns + h->turn_ns;
     at = at > least ? at : least;
     at = at > w->now_ns ? at : w->now_ns;
-    at = at > h->paused_until_ns ? at : h->paused_until_ns;
+    uint64_t woken = h->paused_until_ns + h->turn_ns; /* who waited for it is heard first */
+    at = at > woken ? at : woken;
     if (h->wake == NULL) {
         h->wake = sim_world_at(w, at, wake_due);
         h->wake->ptr = h;
@@ -68,6 +69,7 @@ static void wake_due(struct sim_world *w, struct sim_event *e)
     if (sim_host_enter(h)) {
         h->ran_ns = w->now_ns;
         sim_loop_run(&h->loop, h->loop.now_ns);
+        sim_judge_alone(&w->judge, h);
         sim_host_leave(h);
     } else {
         arm(h);
@@ -359,8 +361,11 @@ static void draw_bounds(struct sim_host *h)
     b->append_bytes = (uint32_t)sim_between(p, 1, 4 * KIB);
     b->batch_operations = (uint32_t)sim_between(p, 1, 16);
     b->apply_entries = (uint32_t)sim_between(p, 1, 16);
+    b->actor_rounds = (uint32_t)sim_between(p, 1, 4);
     b->log_cache_bytes = (uint32_t)sim_between(p, 1, 16 * KIB);
     b->overlay_bytes = (uint32_t)sim_between(p, 4 * KIB, 256 * KIB);
+    h->usual_turn_ns = HOST_TURN_NS << (hostile == 0 ? 0 : prng_below(p, 9)); /* to 256 us */
+    h->turn_ns = h->usual_turn_ns;
     if (hostile == 0) {
         *b = (struct node_bounds){ .segment_bytes = b->segment_bytes };
     } else if (hostile == 1) {
@@ -377,7 +382,6 @@ void sim_host_init(struct sim_host *h, struct sim_world *w, uint32_t index)
     h->index = index;
     h->id = index + 1;
     h->rate = HOST_RATE_ONE;
-    h->turn_ns = HOST_TURN_NS;
     h->base_world_ns = w->now_ns;
     h->base_local_ns = w->now_ns + prng_below(&w->prng, 1000 * SIM_S);
     mem_init(&h->disk_mem, "disk", HOST_DISK_BYTES);

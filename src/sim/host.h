@@ -14,6 +14,7 @@
 
 #include "node/node.h"
 #include "sim/backing.h"
+#include "sim/fault.h"
 #include "sim/loop.h"
 
 enum {
@@ -62,6 +63,8 @@ struct sim_host {
     uint64_t paused_until_ns;
     uint64_t ran_ns;  /* its newest turn */
     uint64_t turn_ns; /* what a turn of this machine takes */
+    uint64_t usual_turn_ns;
+    enum sim_moment doom; /* it crashes right after the next one of these */
 
     /* what it may stop for */
     bool damaged;     /* its disk was damaged beyond what it can repair alone */

@@ -1,7 +1,7 @@
 /* sim/judge.h -- what must hold in every run, looked at from outside the nodes.
  *
  * Shape:      judge_core.c watches terms, votes, logs and commits of all nodes after every step;
- *             judge_state.c the state machines; judge_end.c plays the end game: faults stop, a
+ *             judge_state.c the state machines; judge_reply.c what answers say; judge_end.c plays the end game: faults stop, a
  *             majority must serve again, agree, and have lost nothing. Linearizability is
  *             lincheck.h's, over the clients' history.
  * Owns:       its memory of the run, counted in the world's account
@@ -19,6 +19,7 @@ enum {
     SIM_TERMS_MAX = 1 << 14
 };
 
+struct service_reply;
 struct sim_world;
 struct sim_host;
 
@@ -42,6 +43,9 @@ struct sim_seen {
     uint64_t acked_index; /* what it said it has */
     uint64_t voted_term;
     uint64_t voted_for;
+    uint64_t read_life;    /* in which it answered its newest read */
+    int64_t read_revision; /* that this said */
+    uint64_t read_term;
 };
 
 struct sim_judge {
@@ -75,6 +79,13 @@ void sim_judge_gone(struct sim_judge *j, struct sim_host *h);
 
 /* sim_judge_state -- applied state equal wherever the applied index is. */
 void sim_judge_state(struct sim_judge *j, struct sim_host *h);
+
+/* sim_judge_reply -- an answer leaves a node: its header and its record can be true. */
+void sim_judge_reply(struct sim_judge *j, const struct sim_host *h, bool write,
+                     const struct service_reply *r);
+
+/* sim_judge_alone -- after a node ran all that was due: no leader stays without a majority. */
+void sim_judge_alone(struct sim_judge *j, const struct sim_host *h);
 
 /* sim_judge_end -- heal, demand progress of a majority, agreement, and a linearizable history. */
 void sim_judge_end(struct sim_judge *j);
