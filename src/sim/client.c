@@ -148,6 +148,7 @@ static void write_done(struct sim_client *c, const struct service_reply *reply)
         sim_world_fail(c->world, "a write was acknowledged with revision %lld",
                        (long long)reply->revision);
     }
+    sim_judge_value(&c->world->judge, reply->revision, c->serial);
     note_all(c, HISTORY_OK, reply->revision);
     c->world->clients.writes_ok++;
     sim_world_tell(c->world, 0, "client: written", c->index, (uint64_t)reply->revision);
@@ -164,6 +165,9 @@ static void read_done(struct sim_client *c, const struct service_reply *reply)
     }
     if (found && (serial == 0 || serial > c->world->clients.serial)) {
         sim_world_fail(c->world, "a read returned bytes that nobody wrote");
+    }
+    if (found) {
+        sim_judge_value(&c->world->judge, reply->record.mod_revision, serial);
     }
     note(c, 0, HISTORY_OK, serial, found ? reply->record.mod_revision : 0);
     c->world->clients.reads_ok++;

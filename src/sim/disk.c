@@ -253,6 +253,8 @@ enum err sim_disk_sync(struct sim_disk *d, int file)
 {
     struct sim_file *f = &d->file[file];
     bool last = false;
+    d->crash_at = d->crash_sync ? d->ops + 1 : d->crash_at;
+    d->crash_sync = false;
     TRY(sim_disk_op(d, &last));
     if (!last) {
         for (size_t s = f->dirty_first; s < f->dirty_end; s++) {
@@ -369,5 +371,6 @@ void sim_disk_restart(struct sim_disk *d)
     }
     d->down = false;
     d->crash_at = 0;
+    d->crash_sync = false;
     d->fault_at = 0;
 }

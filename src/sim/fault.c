@@ -74,6 +74,8 @@ static void crash_inside(struct sim_faults *f)
     h->doom = (enum sim_moment)prng_below(&f->prng, SIM_MOMENT_COUNT);
     if (h->doom == SIM_MOMENT_NONE) {
         sim_host_crash_soon(h, sim_between(&f->prng, 1, 40));
+    } else if (h->doom == SIM_MOMENT_SYNC) {
+        h->disk.crash_sync = true;
     }
     later(f, 20 * SIM_S, start_due, h->index);
 }
@@ -605,6 +607,7 @@ void sim_faults_stop(struct sim_faults *f)
         h->loop.job_ns_max = 500 * 1000;
         h->loop.stuck_until_ns = 0;
         h->disk.crash_at = 0;
+        h->disk.crash_sync = false;
         h->disk.fault_at = 0;
         h->disk.full = false;
         sim_host_pause(h, 0);

@@ -62,6 +62,7 @@ enum sim_moment {
     SIM_MOMENT_VOTE,   /* voted, or asked for votes */
     SIM_MOMENT_ACK,    /* said that it has entries */
     SIM_MOMENT_ANSWER, /* told a client that its write is done */
+    SIM_MOMENT_SYNC,   /* is about to make a write durable */
     SIM_MOMENT_COUNT
 };
 

@@ -55,6 +55,7 @@ struct sim_judge {
     uint64_t *committed_term; /* by index; 0: not known to be committed */
     uint64_t *state_hash;     /* by applied index; 0: not known */
     int64_t *revision;        /* by applied index */
+    uint32_t *serial;         /* by revision: of the values that were written at it; 0: not known */
     uint64_t committed;       /* highest index that any node called committed */
     uint64_t leaders;         /* elections won */
     uint64_t looks;
@@ -83,6 +84,10 @@ void sim_judge_state(struct sim_judge *j, struct sim_host *h);
 /* sim_judge_reply -- an answer leaves a node: its header and its record can be true. */
 void sim_judge_reply(struct sim_judge *j, const struct sim_host *h, bool write,
                      const struct service_reply *r);
+
+/* sim_judge_value -- a client was told that this value was written at this revision: by a write, or by
+ * a read of any kind. One revision is one write, for everybody and for good. */
+void sim_judge_value(struct sim_judge *j, int64_t revision, uint64_t serial);
 
 /* sim_judge_alone -- after a node ran all that was due: no leader stays without a majority. */
 void sim_judge_alone(struct sim_judge *j, const struct sim_host *h);

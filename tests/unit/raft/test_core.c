@@ -328,12 +328,58 @@ static void far_behind(void)
     CHECK(t.status.peer[0].state == RAFT_PEER_REPLICATE);
 }
 
+/* What belongs to an earlier connection counts no more: since then the peer may have lost it. */
+static void earlier_connection(void)
+{
+    boot_small(3);
+    lead(3);
+    step((struct raft_event){ .type = RAFT_EV_PEER_UP, .peer = 2 });
+    append_reply(2, 2, false, 0);
+    CHECK_U64(t.status.peer[0].match, 0);
+    CHECK_U64(t.status.commit, 1);
+    append_reply(2, 1, true, 1);
+    CHECK_U64(t.status.peer[0].match, 0);
+}
+
+/* ---- time ---- */
+
+/* Nodes that always wait equally long stand together and split their votes. */
+static void drawn_timeouts(void)
+{
+    uint64_t least = UINT64_MAX;
+    uint64_t most = 0;
+    for (int i = 0; i < 200; i++) {
+        boot_small(3);
+        uint64_t wait = raft_deadline(t.core) - t.now;
+        CHECK(wait >= ELECTION && wait < 2 * ELECTION);
+        least = wait < least ? wait : least;
+        most = wait > most ? wait : most;
+    }
+    CHECK(least < ELECTION + ELECTION / 10 && most > 2 * ELECTION - ELECTION / 10);
+}
+
 /* ---- reads ---- */
 
 static void heartbeat(uint64_t from, uint64_t term)
 {
     message(
         (struct raft_msg){ .type = RAFT_MSG_HEARTBEAT, .from = from, .term = term, .epoch = 1 });
+}
+
+/* Who hears a leader stays, however long that goes on; then one timeout of silence is enough. */
+static void loyal(void)
+{
+    boot_small(3);
+    for (int i = 0; i < 100; i++) {
+        heartbeat(2, 1);
+        CHECK(raft_deadline(t.core) >= t.now + ELECTION);
+        t.now += HEARTBEAT;
+        step((struct raft_event){ .type = RAFT_EV_TIME });
+        CHECK(t.status.role == RAFT_FOLLOWER && t.status.leader == 2);
+    }
+    t.now += 2 * ELECTION;
+    step((struct raft_event){ .type = RAFT_EV_TIME });
+    CHECK(t.status.role == RAFT_PRECANDIDATE);
 }
 
 static void ask_read(uint64_t ticket)
@@ -491,6 +537,9 @@ int main(void)
     TAP_TEST("core: an answer from before a restart answers no read", read_reply_of_the_past);
     TAP_TEST("core: a leader without room for reads says so", read_refused_by_a_busy_leader);
     TAP_TEST("core: who is far behind gets large appends, one at a time", far_behind);
+    TAP_TEST("core: answers of an earlier connection are not believed", earlier_connection);
+    TAP_TEST("core: election timeouts are drawn between the bounds", drawn_timeouts);
+    TAP_TEST("core: who hears a leader does not stand", loyal);
     TAP_TEST("core: a log far ahead of what is committed takes entries, and can be cut", long_tail);
     TAP_TEST("core: a new term comes with as many entries as an append can have", many_entries);
     TAP_TEST("core: a log full of terms takes no further one and lives on", too_many_terms);
