@@ -12,6 +12,7 @@
 #include "base/panic.h"
 #include "store/wal.h"
 
+#include <stdalign.h>
 #include <stdlib.h>
 
 enum {
@@ -32,6 +33,7 @@ struct scan {
     uint8_t *body;
     size_t body_capacity;
     uint64_t last;    /* newest entry so far */
+    uint64_t newest;  /* where the newest batch begins, in its segment */
     uint64_t witness; /* highest batch that is said to be durable */
 };
 
@@ -136,6 +138,7 @@ static enum err accept(struct scan *s, const struct wal_head *h, uint64_t offset
     w->prev_crc = h->crc;
     w->segment = h->segment;
     w->offset = offset + wal_batch_bytes(h);
+    s->newest = offset;
     return ERR_OK;
 }
 
@@ -183,7 +186,26 @@ static enum err cut_tail(struct scan *s, uint64_t from, bool *out_cut)
             *out_cut = true;
         }
     }
-    return *out_cut ? os_file_sync(s->file) : ERR_OK;
+    return ERR_OK;
+}
+
+/* The process before may have ended, or have been told of an error, between the writing of the newest
+ * batch and its sync; the batch is found all the same, but only a cache may have it, which after a
+ * failed sync no further one would write. From here on it counts as durable: so it is written once
+ * more. What is before it was synced before it was begun. */
+static enum err settle(struct scan *s)
+{
+    alignas(WAL_BLOCK_BYTES) uint8_t block[WAL_BLOCK_BYTES];
+    for (uint64_t offset = s->newest; offset < s->w->offset; offset += sizeof block) {
+        bool whole = false;
+        TRY(read_at(s, offset, block, sizeof block, &whole));
+        if (!whole) {
+            return ERR_IO; /* it was read a moment ago */
+        }
+        TRY(os_file_write(s->file, offset, block, sizeof block));
+    }
+    TRY(os_file_sync(s->file));
+    return os_dir_sync(s->w->dir); /* the names too */
 }
 
 /* Does a header stand where none of ours does? It may be whole and not ours to overwrite. */
@@ -268,6 +290,7 @@ static enum err judge(struct scan *s, uint32_t at, bool *out_repaired, struct di
     }
     TRY(segment_open(s, s->segments[at]));
     TRY(cut_tail(s, w->offset, out_repaired));
+    TRY(settle(s));
     w->segment = s->segments[at];
     w->segment_bytes = s->file_bytes;
     w->file = s->file;
