@@ -355,6 +355,14 @@ static void file_survive(struct sim_disk *d, struct sim_file *f)
     f->safe_bytes = bytes;
 }
 
+void sim_disk_survive(struct sim_disk *d)
+{
+    d->down = false;
+    d->crash_at = 0;
+    d->crash_sync = false;
+    d->fault_at = 0;
+}
+
 void sim_disk_restart(struct sim_disk *d)
 {
     for (int i = 0; i < SIM_NAMES_MAX; i++) {
@@ -369,8 +377,5 @@ void sim_disk_restart(struct sim_disk *d)
             file_survive(d, &d->file[i]);
         }
     }
-    d->down = false;
-    d->crash_at = 0;
-    d->crash_sync = false;
-    d->fault_at = 0;
+    sim_disk_survive(d);
 }

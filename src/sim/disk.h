@@ -64,6 +64,9 @@ void sim_disk_done(struct sim_disk *d);
 /* sim_disk_restart -- the power comes back: what is there is what survived. No handle is open. */
 void sim_disk_restart(struct sim_disk *d);
 
+/* sim_disk_survive -- only the process has ended: what it wrote stays as it was, synced or not. */
+void sim_disk_survive(struct sim_disk *d);
+
 /* sim_disk_op -- count one changing operation.
  *   err  ERR_IO (down), or the planned fault: it must do nothing
  *   *out_last  the crash comes in it: it may do what it likes, and then answers ERR_IO */

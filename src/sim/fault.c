@@ -62,6 +62,7 @@ static void start_later(struct sim_faults *f, uint32_t host)
 static void crash(struct sim_faults *f)
 {
     struct sim_host *h = any_host(f);
+    h->spared = sim_chance(&f->prng, 3);
     sim_host_crash(h);
     start_later(f, h->index);
 }
@@ -71,6 +72,7 @@ static void crash(struct sim_faults *f)
 static void crash_inside(struct sim_faults *f)
 {
     struct sim_host *h = any_host(f);
+    h->spared = sim_chance(&f->prng, 3);
     h->doom = (enum sim_moment)prng_below(&f->prng, SIM_MOMENT_COUNT);
     if (h->doom == SIM_MOMENT_NONE) {
         sim_host_crash_soon(h, sim_between(&f->prng, 1, 40));
@@ -83,6 +85,7 @@ static void crash_inside(struct sim_faults *f)
 static void crash_all(struct sim_faults *f)
 {
     for (uint32_t i = 0; i < f->world->node_count; i++) {
+        f->world->host[i].spared = false;
         sim_host_crash(&f->world->host[i]);
         start_later(f, i);
     }
@@ -369,6 +372,7 @@ static void disk_error(struct sim_faults *f)
     struct sim_host *h = any_host(f);
     h->disk.fault_at = h->disk.ops + sim_between(&f->prng, 1, 60);
     h->disk.fault = kinds[prng_below(&f->prng, 3)];
+    h->spared = sim_chance(&f->prng, 2);
     h->disk_failed = true;
     later(f, 30 * SIM_S, start_due, h->index);
 }

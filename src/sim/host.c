@@ -106,12 +106,23 @@ static void bury(struct sim_host *h, const char *how)
     sim_world_tell(h->world, h->id, how, h->life, (uint64_t)h->reason);
 }
 
-static void power_cut(struct sim_host *h, const char *how)
+/* The disk goes on with all that was written to it, or with what a power cut leaves of that. */
+static void disk_next(struct sim_host *h)
+{
+    if (h->spared) {
+        sim_disk_survive(&h->disk);
+    } else {
+        sim_disk_restart(&h->disk);
+    }
+    h->spared = false;
+}
+
+static void cut_short(struct sim_host *h, const char *how)
 {
     h->crashed = true;
     h->disk.down = true;
     bury(h, how);
-    sim_disk_restart(&h->disk);
+    disk_next(h);
 }
 
 /* Whether a node may end with this reason, given what was done to its machine. */
@@ -133,7 +144,7 @@ static void stopped(struct sim_host *h)
         sim_world_fail(h->world, "node %llu stopped for no reason that was given to it: %s",
                        (unsigned long long)h->id, err_text(h->reason));
     }
-    power_cut(h, "stops");
+    cut_short(h, "stops");
     h->state = SIM_HOST_STOPPED;
 }
 
@@ -143,7 +154,7 @@ void sim_host_leave(struct sim_host *h)
         return;
     }
     if (h->crashed || h->disk.down) {
-        power_cut(h, "crashes inside");
+        cut_short(h, "crashes inside");
     } else if (h->dying) {
         stopped(h);
     } else {
@@ -172,7 +183,7 @@ static void refused(struct sim_host *h, enum err why, const struct diag *diag)
         sim_world_fail(h->world, "node %llu does not start: %s: %s", (unsigned long long)h->id,
                        err_text(why), diag->text);
     }
-    sim_disk_restart(&h->disk);
+    disk_next(h);
     h->state = crashed ? SIM_HOST_DOWN : SIM_HOST_STOPPED;
     sim_world_tell(h->world, h->id, crashed ? "crashes inside" : "does not start", h->life,
                    (uint64_t)why);
@@ -230,7 +241,7 @@ void sim_host_stop(struct sim_host *h)
         node_stop(h->node);
         bury(h, "is stopped");
         if (h->disk.down) {
-            sim_disk_restart(&h->disk);
+            disk_next(h);
         }
     }
 }
@@ -238,7 +249,7 @@ void sim_host_stop(struct sim_host *h)
 void sim_host_crash(struct sim_host *h)
 {
     if (h->state == SIM_HOST_UP) {
-        power_cut(h, "crashes");
+        cut_short(h, "crashes");
     }
 }
 

@@ -50,6 +50,7 @@ struct sim_host {
     struct sim_loop loop;
     struct node *node;
     bool crashed;           /* inside a step of this life */
+    bool spared;            /* its next crash ends the process, not the machine */
     bool dying;             /* the node says that it cannot go on */
     enum err reason;        /* why it stopped */
     uint64_t boundary_left; /* effects until the planned crash; 0: none is planned */
