@@ -285,6 +285,12 @@ static void append_reply(uint64_t from, uint64_t index, bool reject, uint64_t hi
     message(m);
 }
 
+static void heartbeat(uint64_t from, uint64_t term)
+{
+    message(
+        (struct raft_msg){ .type = RAFT_MSG_HEARTBEAT, .from = from, .term = term, .epoch = 1 });
+}
+
 static void heartbeat_reply(uint64_t from)
 {
     struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT_REPLY, .from = from, .epoch = 1 };
@@ -341,6 +347,121 @@ static void earlier_connection(void)
     CHECK_U64(t.status.peer[0].match, 0);
 }
 
+static void propose(uint64_t ticket, uint32_t count)
+{
+    static const uint32_t sizes[8] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+    step((struct raft_event){
+        .type = RAFT_EV_PROPOSE, .ticket = ticket, .count = count, .sizes = sizes });
+}
+
+/* Everybody who waits hears of it when a leader loses its office: writes are open, reads undone. */
+static void office_lost(void)
+{
+    boot_small(3);
+    lead(3);
+    propose(7, 2);
+    step((struct raft_event){ .type = RAFT_EV_READ, .ticket = 9, .count = 3 });
+    message((struct raft_msg){
+        .type = RAFT_MSG_HEARTBEAT, .from = 2, .term = t.status.term + 1, .epoch = 1 });
+    CHECK(t.status.role == RAFT_FOLLOWER);
+    const struct raft_effect *write = find(RAFT_DO_REPLY, 0, 0);
+    const struct raft_effect *read = find(RAFT_DO_REPLY, 0, 1);
+    CHECK(write != NULL && write->ticket == 7 && write->count == 2);
+    CHECK(write->code == ERR_OUTCOME_UNKNOWN);
+    CHECK(read != NULL && read->ticket == 9 && read->count == 3 && read->code == ERR_NO_LEADER);
+}
+
+/* What peers had and confirmed in one office says nothing in the next: their logs were cut since. */
+static void second_office(void)
+{
+    uint64_t other = 0;
+    boot_small(5);
+    lead(5);
+    uint64_t term = t.status.term;
+    propose(7, 4);
+    persisted(t.last_ticket, t.status.last, term);
+    append_reply(2, t.status.last, false, 0);
+    step((struct raft_event){ .type = RAFT_EV_READ, .ticket = 11, .count = 1 });
+    for (uint64_t from = 2; from <= 4; from++) {
+        struct raft_msg beat = { .type = RAFT_MSG_HEARTBEAT_REPLY, .from = from, .epoch = 1 };
+        beat.term = term;
+        beat.read_seq = 1;
+        message(beat);
+    }
+    other = term + 1;
+    append(3, term + 1, 2, term, &other, 1);
+    CHECK_U64(t.status.last, 3);
+    persisted(t.last_ticket, 3, term + 1);
+    t.now += 10 * ELECTION;
+    lead(5);
+    for (uint32_t i = 0; i < t.status.peer_count; i++) {
+        CHECK_U64(t.status.peer[i].match, 0);
+    }
+    persisted(t.last_ticket, t.status.last, t.status.term);
+    append_reply(2, t.status.last, false, 0);
+    append_reply(3, t.status.last, false, 0);
+    CHECK_U64(t.status.commit, t.status.last);
+    step((struct raft_event){ .type = RAFT_EV_READ, .ticket = 12, .count = 1 });
+    CHECK(find(RAFT_DO_READ_OK, 0, 0) == NULL); /* nobody was asked in this office yet */
+}
+
+/* A rejection that was overtaken by acknowledgements sends nothing again. */
+static void overtaken_rejection(void)
+{
+    boot_small(3);
+    lead(3);
+    append_reply(2, 2, false, 0);
+    propose(7, 3);
+    append_reply(2, 5, false, 0);
+    append_reply(2, 1, true, 1);
+    CHECK_U64(appends_to_2(), 0);
+}
+
+/* ---- elections ---- */
+
+/* A leader of an older term that is back hears of the newer one, by whatever it sends. */
+static void old_leader_told(void)
+{
+    uint64_t one = 1;
+    boot_small(3);
+    heartbeat(3, 5);
+    heartbeat(2, 4);
+    const struct raft_effect *e = find(RAFT_DO_SEND, RAFT_MSG_APPEND_REPLY, 0);
+    CHECK(e != NULL && e->msg.to == 2 && e->msg.term == 5 && e->msg.reject);
+    append(2, 4, 1, 1, &one, 1);
+    e = find(RAFT_DO_SEND, RAFT_MSG_APPEND_REPLY, 0);
+    CHECK(e != NULL && e->msg.to == 2 && e->msg.term == 5 && e->msg.reject);
+    CHECK(find(RAFT_DO_WRITE, 0, 0) == NULL);
+    boot_small(3); /* nor is it obeyed by a node that knows of no leader in its term */
+    message((struct raft_msg){ .type = RAFT_MSG_VOTE_REPLY, .from = 3, .term = 5, .reject = true });
+    append(2, 4, 1, 1, &one, 1);
+    CHECK(t.status.leader == 0 && find(RAFT_DO_WRITE, 0, 0) == NULL);
+}
+
+static void prevotes(void)
+{
+    boot_small(3);
+    uint64_t deadline = raft_deadline(t.core);
+    message((struct raft_msg){
+        .type = RAFT_MSG_PREVOTE, .from = 2, .term = 2, .index = 1, .log_term = 1, .id = 4 });
+    const struct raft_effect *yes = find(RAFT_DO_SEND, RAFT_MSG_PREVOTE_REPLY, 0);
+    CHECK(yes != NULL && !yes->msg.reject);
+    CHECK_U64(raft_deadline(t.core), deadline); /* saying yes changes nothing here */
+    CHECK_U64(t.status.term, 1);
+    step((struct raft_event){ .type = RAFT_EV_CAMPAIGN });
+    struct raft_msg answer = { .type = RAFT_MSG_PREVOTE_REPLY, .from = 2, .term = 2 };
+    answer.id = find(RAFT_DO_SEND, RAFT_MSG_PREVOTE, 0)->msg.id;
+    t.now += 4 * ELECTION;
+    step((struct raft_event){ .type = RAFT_EV_TIME });
+    CHECK(find(RAFT_DO_SEND, RAFT_MSG_PREVOTE, 0)->msg.id != answer.id);
+    message(answer); /* to a round that is over */
+    CHECK(t.status.role == RAFT_PRECANDIDATE);
+    answer.term = 9;
+    answer.reject = true;
+    message(answer); /* but a term is a term */
+    CHECK(t.status.role == RAFT_FOLLOWER && t.status.term == 9);
+}
+
 /* ---- time ---- */
 
 /* Nodes that always wait equally long stand together and split their votes. */
@@ -359,12 +480,6 @@ static void drawn_timeouts(void)
 }
 
 /* ---- reads ---- */
-
-static void heartbeat(uint64_t from, uint64_t term)
-{
-    message(
-        (struct raft_msg){ .type = RAFT_MSG_HEARTBEAT, .from = from, .term = term, .epoch = 1 });
-}
 
 /* Who hears a leader stays, however long that goes on; then one timeout of silence is enough. */
 static void loyal(void)
@@ -538,6 +653,11 @@ int main(void)
     TAP_TEST("core: a leader without room for reads says so", read_refused_by_a_busy_leader);
     TAP_TEST("core: who is far behind gets large appends, one at a time", far_behind);
     TAP_TEST("core: answers of an earlier connection are not believed", earlier_connection);
+    TAP_TEST("core: who waits hears of it when a leader loses its office", office_lost);
+    TAP_TEST("core: a second office begins with nothing of the first", second_office);
+    TAP_TEST("core: a rejection that was overtaken sends nothing again", overtaken_rejection);
+    TAP_TEST("core: a leader of an older term is told, and not obeyed", old_leader_told);
+    TAP_TEST("core: pre-votes change nothing, and belong to their round", prevotes);
     TAP_TEST("core: election timeouts are drawn between the bounds", drawn_timeouts);
     TAP_TEST("core: who hears a leader does not stand", loyal);
     TAP_TEST("core: a log far ahead of what is committed takes entries, and can be cut", long_tail);
