@@ -249,12 +249,32 @@ enum err sim_disk_truncate(struct sim_disk *d, int file, uint64_t bytes)
     return end(last);
 }
 
+static bool ends_in(const char *name, const char *suffix)
+{
+    size_t n = strlen(name);
+    size_t s = strlen(suffix);
+    return n >= s && strcmp(name + n - s, suffix) == 0;
+}
+
+/* Is this the sync that a planned crash waits for? */
+static bool doomed(struct sim_disk *d, int file)
+{
+    bool now = d->crash_sync;
+    for (int i = 0; d->crash_vote && !now && i < SIM_NAMES_MAX; i++) {
+        now = d->name[i].now == file && ends_in(d->name[i].name, "vote");
+    }
+    if (now) {
+        d->crash_sync = false;
+        d->crash_vote = false;
+    }
+    return now;
+}
+
 enum err sim_disk_sync(struct sim_disk *d, int file)
 {
     struct sim_file *f = &d->file[file];
     bool last = false;
-    d->crash_at = d->crash_sync ? d->ops + 1 : d->crash_at;
-    d->crash_sync = false;
+    d->crash_at = doomed(d, file) ? d->ops + 1 : d->crash_at;
     TRY(sim_disk_op(d, &last));
     if (!last) {
         for (size_t s = f->dirty_first; s < f->dirty_end; s++) {
@@ -279,13 +299,6 @@ enum {
     ROT_DISTANCE_BYTES =
         64 * 1024 /* from the newest bytes: later ones tell that these were there */
 };
-
-static bool ends_in(const char *name, const char *suffix)
-{
-    size_t n = strlen(name);
-    size_t s = strlen(suffix);
-    return n >= s && strcmp(name + n - s, suffix) == 0;
-}
 
 static size_t used_bytes(const struct sim_file *f)
 {
@@ -360,6 +373,7 @@ void sim_disk_survive(struct sim_disk *d)
     d->down = false;
     d->crash_at = 0;
     d->crash_sync = false;
+    d->crash_vote = false;
     d->fault_at = 0;
 }
 

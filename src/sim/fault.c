@@ -54,9 +54,12 @@ static void start_due(struct sim_world *w, struct sim_event *e)
     }
 }
 
+/* After a while, or so soon that others hardly notice. */
 static void start_later(struct sim_faults *f, uint32_t host)
 {
-    later(f, sim_wait(&f->prng, FAULT_RESTART_NS), start_due, host);
+    uint64_t ns = sim_chance(&f->prng, 3) ? sim_between(&f->prng, 1, 100) * SIM_MS
+                                          : sim_wait(&f->prng, FAULT_RESTART_NS);
+    later(f, ns, start_due, host);
 }
 
 static void crash(struct sim_faults *f)
@@ -78,6 +81,8 @@ static void crash_inside(struct sim_faults *f)
         sim_host_crash_soon(h, sim_between(&f->prng, 1, 40));
     } else if (h->doom == SIM_MOMENT_SYNC) {
         h->disk.crash_sync = true;
+    } else if (h->doom == SIM_MOMENT_HARD) {
+        h->disk.crash_vote = true;
     }
     later(f, 20 * SIM_S, start_due, h->index);
 }
@@ -612,6 +617,7 @@ void sim_faults_stop(struct sim_faults *f)
         h->loop.stuck_until_ns = 0;
         h->disk.crash_at = 0;
         h->disk.crash_sync = false;
+        h->disk.crash_vote = false;
         h->disk.fault_at = 0;
         h->disk.full = false;
         sim_host_pause(h, 0);

@@ -63,6 +63,7 @@ enum sim_moment {
     SIM_MOMENT_ACK,    /* said that it has entries */
     SIM_MOMENT_ANSWER, /* told a client that its write is done */
     SIM_MOMENT_SYNC,   /* is about to make a write durable */
+    SIM_MOMENT_HARD,   /* is about to make a term or a vote durable */
     SIM_MOMENT_COUNT
 };
 

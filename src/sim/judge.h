@@ -43,6 +43,7 @@ struct sim_seen {
     uint64_t acked_index; /* what it said it has */
     uint64_t voted_term;
     uint64_t voted_for;
+    uint64_t holds;        /* newest committed entry that was seen in its log in this life */
     uint64_t read_life;    /* in which it answered its newest read */
     int64_t read_revision; /* that this said */
     uint64_t read_term;

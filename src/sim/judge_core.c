@@ -168,6 +168,24 @@ static void judge_commit(struct sim_judge *j, const struct sim_host *h, const st
     }
 }
 
+/* What is committed stays in every log that has it. */
+static void judge_holds(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s)
+{
+    struct sim_seen *seen = &j->seen[h->index];
+    const struct raft *core = core_of(h);
+    uint64_t at = seen->holds;
+    if (at > 0 && (s->last < at || raft_term_at(core, at) != j->committed_term[at])) {
+        sim_world_fail(j->world, "node %" PRIu64 " gave up the committed entry %" PRIu64, h->id,
+                       at);
+        return;
+    }
+    while (at < j->committed && at < s->last &&
+           raft_term_at(core, at + 1) == j->committed_term[at + 1]) {
+        at++;
+    }
+    seen->holds = at;
+}
+
 /* ---- logs ---- */
 
 /* The same index and term mean the same log up to there. */
@@ -245,6 +263,9 @@ void sim_judge_node(struct sim_judge *j, struct sim_host *h)
     judge_term(j, h, &s);
     judge_leader(j, h, &s);
     judge_commit(j, h, &s);
+    if (!j->world->failed) {
+        judge_holds(j, h, &s);
+    }
     remember(j, h, &s);
     if (++j->looks % JUDGE_MATCH_EVERY == 0) {
         match_all(j);
@@ -329,6 +350,7 @@ void sim_judge_born(struct sim_judge *j, struct sim_host *h)
     seen->term = s.term;
     seen->vote = 0;
     seen->last = 0;
+    seen->holds = 0;
     seen->applied = 0;
     seen->commit = s.commit > JUDGE_BACK ? s.commit - JUDGE_BACK : 0;
 }
