@@ -97,6 +97,54 @@ static void foreign(void)
     rig_close(&r);
 }
 
+static void unchain(uint8_t *raw)
+{
+    raw[80] ^= 0x41; /* of the crc that the batch before has */
+}
+
+/* A batch that is whole, in its place and numbered right, but follows another than the one here. */
+static void unchained(void)
+{
+    three_batches();
+    head_edit(SEG1, 4096, unchain);
+    rig_refused(&r, ERR_CORRUPT, "batch 2 at offset 4096");
+    rig_close(&r);
+}
+
+/* What rots while the log is open is an error to who reads it, never an answer. */
+static void rotten_read(void)
+{
+    struct log_entry e;
+    three_batches();
+    rig_start(&r);
+    rig_flip(&r, SEG1, 4096 + WAL_HEAD_BYTES + 13 + 50);
+    CHECK(log_read(r.log, 2, &e) == ERR_CORRUPT);
+    rig_check(&r, 1, 1);
+    rig_check(&r, 3, 1);
+    rig_flip(&r, SEG1, 4096 + WAL_HEAD_BYTES + 13 + 50);
+    rig_check(&r, 2, 1);
+    rig_close(&r);
+}
+
+/* Terms whose entries were all truncated are gone for good. */
+static void truncated_terms(void)
+{
+    const struct log_run *runs = NULL;
+    rig_open(&r, false);
+    rig_vote(&r, 1, 9);
+    rig_append(&r, 1, 3, 1, 100);
+    rig_append(&r, 4, 2, 2, 100);
+    rig_append(&r, 4, 1, 3, 100);
+    rig_wait(&r);
+    rig_stop(&r);
+    rig_start(&r);
+    CHECK_U64(r.rec.last, 4);
+    CHECK_U64(log_runs(r.log, &runs), 2);
+    CHECK(runs[0].first == 1 && runs[0].term == 1 && runs[1].first == 4 && runs[1].term == 3);
+    rig_check(&r, 4, 3);
+    rig_close(&r);
+}
+
 static void segment_of_another(void)
 {
     static uint8_t block[4096];
@@ -248,6 +296,9 @@ int main(void)
     TAP_TEST("damage: batches of a newer format are refused, never cut off", newer);
     TAP_TEST("damage: another directory's segments are refused, never cut off", foreign);
     TAP_TEST("damage: a segment in the place of another is refused", segment_of_another);
+    TAP_TEST("damage: a batch that follows another is refused", unchained);
+    TAP_TEST("damage: what rots under an open log is no answer", rotten_read);
+    TAP_TEST("damage: terms that were truncated stay gone", truncated_terms);
     TAP_TEST("damage: without its first segment a log is refused", missing_first);
     TAP_TEST("damage: a gap between segments is refused", missing_middle);
     TAP_TEST("damage: a log that is gone beside a vote is refused", all_missing);
