@@ -50,7 +50,7 @@ struct sim_disk {
     struct sim_name name[SIM_NAMES_MAX];
     uint64_t ops;
     uint64_t crash_at; /* 0: never */
-    bool crash_sync;   /* at the next sync of a file: of what it was to save any part may be there */
+    bool crash_sync;   /* at the next sync of a file: any part of what it was to save is there */
     bool crash_vote;   /* at the next sync of the vote */
     uint64_t fault_at; /* 0: never; this operation alone fails, with fault */
     enum err fault;

@@ -1,9 +1,9 @@
 /* sim/judge.h -- what must hold in every run, looked at from outside the nodes.
  *
  * Shape:      judge_core.c watches terms, votes, logs and commits of all nodes after every step;
- *             judge_state.c the state machines; judge_reply.c what answers say; judge_end.c plays the end game: faults stop, a
- *             majority must serve again, agree, and have lost nothing. Linearizability is
- *             lincheck.h's, over the clients' history.
+ *             judge_state.c the state machines; judge_reply.c what answers say; judge_end.c plays
+ *             the end game: faults stop, a majority must serve again, agree, and have lost nothing.
+ *             Linearizability is lincheck.h's, over the clients' history.
  * Owns:       its memory of the run, counted in the world's account
  * Thread:     one
  */
@@ -86,8 +86,8 @@ void sim_judge_state(struct sim_judge *j, struct sim_host *h);
 void sim_judge_reply(struct sim_judge *j, const struct sim_host *h, bool write,
                      const struct service_reply *r);
 
-/* sim_judge_value -- a client was told that this value was written at this revision: by a write, or by
- * a read of any kind. One revision is one write, for everybody and for good. */
+/* sim_judge_value -- a client was told that this value was written at this revision: by a write, or
+ * by a read of any kind. One revision is one write, for everybody and for good. */
 void sim_judge_value(struct sim_judge *j, int64_t revision, uint64_t serial);
 
 /* sim_judge_alone -- after a node ran all that was due: no leader stays without a majority. */

@@ -189,10 +189,10 @@ static enum err cut_tail(struct scan *s, uint64_t from, bool *out_cut)
     return ERR_OK;
 }
 
-/* The process before may have ended, or have been told of an error, between the writing of the newest
- * batch and its sync; the batch is found all the same, but only a cache may have it, which after a
- * failed sync no further one would write. From here on it counts as durable: so it is written once
- * more. What is before it was synced before it was begun. */
+/* The process before may have ended, or have been told of an error, between the writing of the
+ * newest batch and its sync; the batch is found all the same, but only a cache may have it, which
+ * after a failed sync no further one would write. From here on it counts as durable: so it is
+ * written once more. What is before it was synced before it was begun. */
 static enum err settle(struct scan *s)
 {
     alignas(WAL_BLOCK_BYTES) uint8_t block[WAL_BLOCK_BYTES];

@@ -1,5 +1,5 @@
-/* tests/unit/node/test_call_codec.c -- Subject: forwarded writes and their answers, as bytes. Method:
- * what is encoded comes back; cut at any byte, or with one more, it is refused. */
+/* tests/unit/node/test_call_codec.c -- Subject: forwarded writes and their answers, as bytes.
+ * Method: what is encoded comes back; cut at any byte, or with one more, it is refused. */
 #include "tap.h"
 
 #include "node/call_codec.h"

@@ -371,7 +371,7 @@ static void office_lost(void)
     CHECK(read != NULL && read->ticket == 9 && read->count == 3 && read->code == ERR_NO_LEADER);
 }
 
-/* What peers had and confirmed in one office says nothing in the next: their logs were cut since. */
+/* What peers had and confirmed in one office says nothing in the next: logs were cut since. */
 static void second_office(void)
 {
     uint64_t other = 0;

@@ -1,5 +1,5 @@
-/* tests/unit/raft/test_quorum.c -- Subject: majorities. Method: every drawn configuration is counted
- * once more, member by member. */
+/* tests/unit/raft/test_quorum.c -- Subject: majorities. Method: every drawn configuration is
+ * counted once more, member by member. */
 #include "tap.h"
 
 #include "base/prng.h"
