@@ -69,8 +69,9 @@ static void lost(void)
         char path[128];
         struct home h;
         begin();
-        snprintf(path, sizeof path, "%s/%.*s", r.loop.path, (int)strcspn(traces[i], "/"),
-                 traces[i]);
+        int n = snprintf(path, sizeof path, "%s/", r.loop.path);
+        snprintf(path + n, sizeof path - (size_t)n, "%s", traces[i]);
+        path[(size_t)n + strcspn(traces[i], "/")] = '\0'; /* its folder */
         CHECK(strchr(traces[i], '/') == NULL || mkdir(path, 0755) == 0);
         fclose(rig_file(&r, traces[i], "wb"));
         rig_cut(&r, "identity", 0);
