@@ -98,7 +98,7 @@ static void test_raft(void)
     static struct raft_entry entries[4];
     for (uint32_t round = 0; round < ROUNDS; round++) {
         struct raft_msg back;
-        struct raft_msg m = { .type = (enum raft_msg_type)(1 + round % 10),
+        struct raft_msg m = { .type = (enum raft_msg_type)(1 + round % 11),
                               .reject = prng_below(&prng, 2) == 0,
                               .transfer = prng_below(&prng, 2) == 0,
                               .from = number(),
