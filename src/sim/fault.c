@@ -185,15 +185,46 @@ static void isolate(struct sim_faults *f, uint32_t host)
     }
 }
 
+/* Of those that believe they lead, the one of the newest term. */
 static struct sim_host *leader_of(struct sim_faults *f)
 {
+    struct sim_host *found = NULL;
+    uint64_t term = 0;
     for (uint32_t i = 0; i < f->world->node_count; i++) {
         const struct sim_seen *s = &f->world->judge.seen[i];
-        if (s->alive && s->role == RAFT_LEADER) {
-            return &f->world->host[i];
+        if (s->alive && s->role == RAFT_LEADER && s->term > term) {
+            found = &f->world->host[i];
+            term = s->term;
         }
     }
-    return NULL;
+    return found;
+}
+
+/* It is alone and does not know it, and clients go on writing: a tail that nobody else has. */
+static void isolate_rushed(struct sim_faults *f, struct sim_host *h)
+{
+    isolate(f, h->index);
+    later(f, 1000, resume_due, h->index);
+    f->deposed = sim_chance(&f->prng, 2) ? h->index + 1 : 0;
+}
+
+/* As soon as its successor has answered a client, that one is cut off, and the old leader is back with
+ * what only it has. */
+static void coup(struct sim_faults *f)
+{
+    struct sim_host *h = leader_of(f);
+    uint32_t old = f->deposed - 1;
+    if (h == NULL || h->index == old) {
+        return;
+    }
+    f->deposed = 0;
+    isolate(f, h->index);
+    for (uint32_t i = 0; i < f->world->node_count; i++) {
+        if (i != h->index) {
+            sim_net_heal(&f->world->net, old, i);
+            sim_net_heal(&f->world->net, i, old);
+        }
+    }
 }
 
 /* Now, or right after it has answered a client: nobody else may know yet what it knows. */
@@ -201,7 +232,7 @@ static void isolate_leader(struct sim_faults *f)
 {
     struct sim_host *h = leader_of(f);
     if (h != NULL && sim_chance(&f->prng, 2)) {
-        isolate(f, h->index);
+        isolate_rushed(f, h);
     } else {
         f->treason = true;
     }
@@ -223,7 +254,7 @@ static void betray(struct sim_faults *f)
         pause_this(f, h);
         break;
     default:
-        isolate(f, h->index);
+        isolate_rushed(f, h);
         break;
     }
 }
@@ -239,6 +270,8 @@ void sim_fault_moment(struct sim_faults *f, struct sim_host *h, enum sim_moment 
     }
     if (f->treason && moment == SIM_MOMENT_ANSWER) {
         betray(f);
+    } else if (f->deposed != 0 && moment == SIM_MOMENT_ANSWER) {
+        coup(f);
     }
 }
 

@@ -77,7 +77,8 @@ struct sim_faults {
     uint64_t mean_ns;
     uint64_t length_ns; /* mean of how long one lasts */
     bool over;
-    bool treason; /* something happens to the leader when a write has been answered */
+    uint32_t deposed; /* index + 1 of a leader that waits for its successor; 0: none */
+    bool treason;     /* something happens to the leader when a write has been answered */
     uint64_t injected[SIM_FAULT_COUNT];
     uint64_t total;
 };
