@@ -21,6 +21,18 @@ enum {
 
 /* ---- storage ---- */
 
+enum err node_dir_open(struct node *n, const char *path, const char *inside, struct os_dir **out,
+                       struct diag *diag)
+{
+    char text[CONFIG_PATH_BYTES_MAX + 8];
+    if (path[0] == '\0') {
+        snprintf(text, sizeof text, "%s/%s", n->config->data_dir, inside);
+        path = text;
+    }
+    enum err e = os_dir_open(n->os, path, true, out);
+    return e == ERR_OK ? e : diag_set(diag, e, "directory %s: %s", path, err_text(e));
+}
+
 static void on_durable(void *arg, uint64_t ticket, uint64_t index, uint64_t term)
 {
     struct node *n = arg;
@@ -86,16 +98,7 @@ static enum err open_log(struct node *n, struct log_recovered *rec, struct diag 
     struct log_handler h = { on_durable, on_failed, on_found, on_truncated, n };
     memcpy(&o.salt, n->home.incarnation.b, sizeof o.salt);
     if (!in_memory) {
-        const char *path = n->config->log_path;
-        char inside[CONFIG_PATH_BYTES_MAX + 8];
-        if (path[0] == '\0') {
-            snprintf(inside, sizeof inside, "%s/wal", n->config->data_dir);
-            path = inside;
-        }
-        enum err e = os_dir_open(n->os, path, true, &n->log_dir);
-        if (e != ERR_OK) {
-            return diag_set(diag, e, "log directory %s: %s", path, err_text(e));
-        }
+        TRY(node_dir_open(n, n->config->log_path, "wal", &n->log_dir, diag));
     }
     return log_open(n->os, n->log_dir, &o, &h, rec, &n->log, diag);
 }

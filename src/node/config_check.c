@@ -48,10 +48,24 @@ static void check_parent(struct config_loader *l, const char *what, const char *
     }
 }
 
+/* A path that is not given lies in the data directory. */
+static void path_in_force(const struct config *c, const char *path, const char *inside,
+                          char out[CONFIG_PATH_BYTES_MAX])
+{
+    struct writer w = writer_of(out, CONFIG_PATH_BYTES_MAX - 1);
+    if (path[0] != '\0') {
+        writer_text(&w, "%s", path);
+    } else {
+        writer_text(&w, "%s/%s", c->data_dir, inside);
+    }
+    out[w.offset] = '\0';
+}
+
 static void check_paths(struct config_loader *l)
 {
     struct config *c = l->config;
     char parent[CONFIG_PATH_BYTES_MAX];
+    char other[CONFIG_PATH_BYTES_MAX];
     if (c->layer[CONFIG_DATA_DIR] == CONFIG_LAYER_DEFAULT) {
         struct writer w = writer_of(c->data_dir, sizeof c->data_dir - 1);
         writer_text(&w, "./data/node-%" PRIu64, c->node_id);
@@ -67,7 +81,9 @@ static void check_paths(struct config_loader *l)
     if (strcmp(parent, c->data_dir) != 0) {
         check_parent(l, "state_machine_path", c->state_machine_path);
     }
-    if (c->log_path[0] != '\0' && strcmp(c->log_path, c->state_machine_path) == 0) {
+    path_in_force(c, c->log_path, "wal", parent);
+    path_in_force(c, c->state_machine_path, "state", other);
+    if (strcmp(parent, other) == 0) {
         config_issue_add(l->report, true,
                          "log_path and state_machine_path are the same; give each its own");
     }

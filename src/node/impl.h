@@ -168,6 +168,14 @@ struct node {
     struct service_members members; /* scratch of answers */
 };
 
+/* ---- bootstrap.c ---- */
+
+/* node_dir_open -- the directory that the configuration names, or, where path is empty, one of the
+ * name `inside` in the data directory; made where it is missing. */
+MUST_CHECK
+enum err node_dir_open(struct node *n, const char *path, const char *inside, struct os_dir **out,
+                       struct diag *diag);
+
 /* ---- raft_actor.c ---- */
 void raft_actor_receive(void *self, const struct actor_msg *msg);
 void raft_actor_turn(void *self);

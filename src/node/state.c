@@ -11,8 +11,6 @@
 #include "node/impl.h"
 #include "store/backing_lmdb.h"
 
-#include <stdio.h>
-
 #define STATE_REPLAY_BYTES (64ull * MIB) /* log behind the store that a restart has to read */
 
 static void flushed(void *arg, enum err e, uint64_t took_ns)
@@ -38,13 +36,8 @@ static enum err open_backing(struct node *n, struct diag *diag)
 {
     struct state *s = &n->state;
     struct backing_lmdb_options o = { .mem = &n->store_mem };
-    char path[CONFIG_PATH_BYTES_MAX + 8];
     memcpy(&o.salt, n->home.incarnation.b, sizeof o.salt);
-    snprintf(path, sizeof path, "%s/state", n->config->data_dir);
-    enum err e = os_dir_open(n->os, path, true, &s->dir);
-    if (e != ERR_OK) {
-        return diag_set(diag, e, "directory %s: %s", path, err_text(e));
-    }
+    TRY(node_dir_open(n, n->config->state_machine_path, "state", &s->dir, diag));
     return backing_lmdb_open(s->dir, &o, &s->backing, diag);
 }
 

@@ -166,6 +166,23 @@ def way_up(n):
     check("process", "STOPPING is told to systemd", notify.next() == "STOPPING=1")
 
 
+def elsewhere():
+    """Log and state machine on directories of their own, made like the data directory."""
+    log, state = WORK / "fast-log", WORK / "state-machine"
+    n = Node(4, "--log-path", log, "--state-machine-path", state)
+    init([n])
+    wait_for(15, lambda: leader_of([n]))
+    n.write("kept", "there")
+    n.stop()
+    check("process", "--log-path is where the log is", list(log.glob("*.seg")) and not (n.dir / "wal").exists())
+    check("process", "--state-machine-path is where the state machine is",
+          (state / "data.mdb").exists() and not (n.dir / "state").exists())
+    n.start()
+    wait_for(15, lambda: leader_of([n]))
+    check("process", "... and both are found again", n.read("kept")[1].get("value") == "there", n.read("kept"))
+    n.stop()
+
+
 def deaf_log(n):
     """Whoever reads the log goes away; the node stays, and ends as it should."""
     reads, writes = os.pipe()
@@ -329,6 +346,7 @@ def main():
     way_up(n)
     deaf_log(n)
     exit_codes(n)
+    elsewhere()
     nodes = [n, Node(2), Node(3)]
     n.start()
     init_code = cli("--endpoints=" + n.url, "health")
