@@ -184,6 +184,14 @@ static void check_unbuilt(struct config_loader *l)
                          "/add-peer",
                          list);
     }
+    bool host = c->layer[CONFIG_HOST] != CONFIG_LAYER_DEFAULT;
+    bool port = c->layer[CONFIG_PORT] != CONFIG_LAYER_DEFAULT && c->port != 0;
+    if (host || port) {
+        config_issue_add(l->report, false,
+                         "not used in this version: %s%s%s; nodes reach each other at the address "
+                         "of bind",
+                         host ? "host" : "", host && port ? ", " : "", port ? "port" : "");
+    }
     if (c->control_backend == CONFIG_CONTROL_DQLITE) {
         config_issue_add(l->report, true,
                          "control_backend dqlite is not built in this version; use raft");

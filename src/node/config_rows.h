@@ -53,9 +53,9 @@ enum {
       "state_machine_path", "redb_sm_path", false, 1, 0, NULL, \
       "directory of the state machine; inside the data directory when not given") \
     X(HOST, host, TEXT, "host", NULL, "host", NULL, false, 1, 0, "127.0.0.1", \
-      "name of this machine, recorded in the node's identity") \
+      "name of this machine; not used yet") \
     X(PORT, port, U32, "port", "ractor-port", "port", "ractor_port", false, 0, 65535, \
-      "26000", "TCP port of the node server; 0 = any") \
+      "26000", "TCP port of the node server, which is not built yet; /health repeats it") \
     X(BIND, bind, ADDRS, "bind", NULL, "bind", NULL, false, 1, CONFIG_BINDS_MAX, \
       "0.0.0.0:0,[::]:0", "UDP address of the QUIC endpoint; may be repeated") \
     X(COOKIE, cookie, COOKIE, "cookie", NULL, "cookie", NULL, false, 1, 0, "aspen-cookie", \

@@ -119,7 +119,7 @@ struct service_status {
     uint64_t learner[SERVICE_MEMBERS_MAX];
     int64_t revision;
     uint64_t state_hash; /* of the data, equal on all nodes at equal applied index */
-    uint16_t node_port;  /* TCP port of the node server, as configured */
+    uint16_t node_port;  /* as configured, for /health; nothing listens there yet */
     const char *backend; /* "raft" or "deterministic" */
     struct node_key key;
     struct cluster_id cluster;

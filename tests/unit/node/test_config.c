@@ -84,7 +84,7 @@ static void start_good(void)
     flag("--node-id=1");
     flag("--cookie=secret-of-ours");
     flag("--http-addr=127.0.0.1:9001");
-    flag("--port=9002");
+    flag("--port=0");
     flag("--disable-gossip");
     flag("--disable-mdns");
 }
@@ -164,6 +164,42 @@ static void test_warnings(void)
     world.disk_used = 80;
     load_ok();
     CHECK_U64(report.warnings, 0);
+}
+
+/* What is taken and not used is said, when somebody counts on it. */
+static void test_unused(void)
+{
+    start_good();
+    load_ok();
+    CHECK(strstr(page, "not used") == NULL);
+    world.env[0] = "ASPEN_HOST=h";
+    load_ok();
+    CHECK_U64(report.warnings, 1);
+    CHECK(strstr(page, "not used in this version: host; ") != NULL);
+    start();
+    flag("--node-id=1");
+    flag("--cookie=secret-of-ours");
+    flag("--http-addr=127.0.0.1:9001");
+    flag("--port=9002");
+    flag("--host=h");
+    flag("--disable-gossip");
+    flag("--disable-mdns");
+    load_ok();
+    CHECK_U64(report.warnings, 1);
+    CHECK(strstr(page, "not used in this version: host, port; ") != NULL);
+}
+
+static void test_same_place(void)
+{
+    start_good();
+    flag("--data-dir=/d");
+    flag("--state-machine-path=/d/wal");
+    load_bad(1, "log_path and state_machine_path are the same");
+    start_good();
+    flag("--data-dir=/d");
+    flag("--log-path=/e");
+    flag("--state-machine-path=/e");
+    load_bad(1, "log_path and state_machine_path are the same");
 }
 
 static void test_timeout_warnings(void)
@@ -346,7 +382,7 @@ static void test_each_mistake(void)
         { "--secret-key=x" HEX, "exactly 64 hex digits" },
         { "--http-addr=localhost:1", "not ADDR:PORT" },
         { "--http-addr=127.0.0.1", "not ADDR:PORT" },
-        { "--http-addr=127.0.0.1:9002", "both TCP port 9002" },
+        { "--port=9001", "both TCP port 9001" },
         { "--bind=1.2.3.4:99999", "not ADDR:PORT" },
         { "--port=65536", "from 0 to 65535" },
         { "--peers=2@abc", "peer 2@abc" },
@@ -638,6 +674,8 @@ int main(void)
 {
     TAP_TEST("config: defaults", test_defaults);
     TAP_TEST("config: warnings", test_warnings);
+    TAP_TEST("config: what is taken and not used is said", test_unused);
+    TAP_TEST("config: log and state machine lie apart", test_same_place);
     TAP_TEST("config: warnings about timeouts", test_timeout_warnings);
     TAP_TEST("config: environment < file < command line", test_layers);
     TAP_TEST("config: both forms of a flag, aliases and switches", test_flag_forms);
