@@ -10,11 +10,31 @@ void backend_answer(struct node *n, struct op *op, enum err code, int64_t revisi
     reply.term = n->told_term;
     reply.node = n->config->node_id;
     reply.leader_hint = n->told_leader;
-    if (op->kind == OP_WRITE) {
-        metrics_add(&n->metrics, code == ERR_OK ? METRICS_WRITES : METRICS_WRITES_FAILED, 1);
-        metrics_observe(&n->metrics, METRICS_WRITE_LATENCY, os_now(n->os) - op->began_ns);
-    }
     op_answer(n->ops, op, &reply);
+}
+
+static void count(struct node *n, enum op_kind kind, enum err code)
+{
+    if (kind == OP_WRITE) {
+        metrics_add(&n->metrics, code == ERR_OK ? METRICS_WRITES : METRICS_WRITES_FAILED, 1);
+    } else if (kind == OP_READ) {
+        bool good = code == ERR_OK || code == ERR_NOT_FOUND;
+        metrics_add(&n->metrics, good ? METRICS_READS : METRICS_READS_FAILED, 1);
+    }
+}
+
+void backend_answered(void *arg, const struct op *op, const struct service_reply *reply)
+{
+    struct node *n = arg;
+    if (op->remote) {
+        return; /* the node that has the client counts it */
+    }
+    count(n, op->kind, reply->code);
+    if (op->kind != OP_INIT) {
+        metrics_observe(&n->metrics,
+                        op->kind == OP_WRITE ? METRICS_WRITE_LATENCY : METRICS_READ_LATENCY,
+                        os_now(n->os) - op->began_ns);
+    }
 }
 
 enum err backend_submit(struct node *n, struct op *op)
@@ -31,8 +51,7 @@ enum err backend_submit(struct node *n, struct op *op)
 /* An operation that was not taken leaves no trace, and no answer. */
 static enum err withdraw(struct node *n, struct op *op, enum err e)
 {
-    op->call = NULL;
-    op_fail(n->ops, op, e);
+    op_withdraw(n->ops, op);
     return e;
 }
 
@@ -63,16 +82,15 @@ static enum err write_encoded(struct node *n, const struct command *c, uint8_t *
     return e == ERR_OK ? e : withdraw(n, op, e);
 }
 
-static enum err backend_write(struct service *s, const struct service_pair *pairs, uint32_t count,
-                              struct service_call *call)
+static enum err write_begin(struct node *n, const struct service_pair *pairs, uint32_t pair_count,
+                            struct service_call *call)
 {
-    struct node *n = (struct node *)s;
     struct command_op ops[KV_TXN_OPS_MAX];
-    struct command c = { call->client, call->sequence, count, ops };
-    if (count > KV_TXN_OPS_MAX) {
+    struct command c = { call->client, call->sequence, pair_count, ops };
+    if (pair_count > KV_TXN_OPS_MAX) {
         return ERR_TOO_MANY_OPS;
     }
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < pair_count; i++) {
         ops[i] = (struct command_op){ COMMAND_PUT, pairs[i].key, pairs[i].value, 0 };
     }
     TRY(command_check(&c));
@@ -94,10 +112,25 @@ static enum err backend_write(struct service *s, const struct service_pair *pair
     return e;
 }
 
-static enum err backend_read(struct service *s, struct bytes key, enum service_consistency how,
-                             struct service_call *call)
+/* What is refused at the door never was an operation. */
+static enum err refused(struct node *n, enum op_kind kind, enum err e)
+{
+    if (e != ERR_OK) {
+        count(n, kind, e);
+    }
+    return e;
+}
+
+static enum err backend_write(struct service *s, const struct service_pair *pairs,
+                              uint32_t pair_count, struct service_call *call)
 {
     struct node *n = (struct node *)s;
+    return refused(n, OP_WRITE, write_begin(n, pairs, pair_count, call));
+}
+
+static enum err read_begin(struct node *n, struct bytes key, enum service_consistency how,
+                           struct service_call *call)
+{
     struct op *op = NULL;
     if (key.count == 0) {
         return ERR_KEY_EMPTY;
@@ -118,6 +151,13 @@ static enum err backend_read(struct service *s, struct bytes key, enum service_c
         e = actor_send(&n->kv_actor, &msg);
     }
     return e == ERR_OK ? e : withdraw(n, op, e);
+}
+
+static enum err backend_read(struct service *s, struct bytes key, enum service_consistency how,
+                             struct service_call *call)
+{
+    struct node *n = (struct node *)s;
+    return refused(n, OP_READ, read_begin(n, key, how, call));
 }
 
 static enum err backend_add_learner(struct service *s, const struct service_member *member,

@@ -213,7 +213,7 @@ static void open_lists(struct node *n)
     n->book_bytes = mem_take(&n->mem, BOOK_BYTES_MAX);
     n->next_ticket = 1;
     map_init(&n->by_ticket, &n->mem, CALLS_MAX);
-    n->ops = op_pool_open(&n->mem, OP_DATA_BYTES_MAX, forward_remote, n);
+    n->ops = op_pool_open(&n->mem, OP_DATA_BYTES_MAX, backend_answered, forward_remote, n);
     os_timer_init(&n->raft_timer, raft_actor_due, n);
     os_timer_init(&n->expire_timer, housekeeping_expire, n);
     os_timer_init(&n->second_timer, housekeeping_second, n);

@@ -120,7 +120,5 @@ void forward_answer_in(struct node *n, const struct node_key *peer, struct bytes
                                    .term = a.term,
                                    .node = a.node,
                                    .leader_hint = a.leader_hint };
-    metrics_add(&n->metrics, a.code == ERR_OK ? METRICS_WRITES : METRICS_WRITES_FAILED, 1);
-    metrics_observe(&n->metrics, METRICS_WRITE_LATENCY, os_now(n->os) - op->began_ns);
     op_answer(n->ops, op, &reply);
 }

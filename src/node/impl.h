@@ -230,6 +230,7 @@ void init_expire(struct node *n, uint64_t now_ns);
 /* ---- backend_raft.c ---- */
 extern const struct service_table backend_raft_table;
 void backend_answer(struct node *n, struct op *op, enum err code, int64_t revision);
+void backend_answered(void *arg, const struct op *op, const struct service_reply *reply);
 enum err backend_submit(struct node *n, struct op *op);
 uint32_t backend_members(struct service *s, struct service_members *out);
 

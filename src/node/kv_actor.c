@@ -53,9 +53,6 @@ static void answer_read(struct node *n, struct op *op)
     reply.record.mod_revision = rec.mod_revision;
     reply.record.version = rec.version;
     reply.record.lease = rec.lease;
-    bool good = reply.code == ERR_OK || reply.code == ERR_NOT_FOUND;
-    metrics_add(&n->metrics, good ? METRICS_READS : METRICS_READS_FAILED, 1);
-    metrics_observe(&n->metrics, METRICS_READ_LATENCY, os_now(n->os) - op->began_ns);
     op_answer(n->ops, op, &reply);
 }
 

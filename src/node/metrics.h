@@ -16,10 +16,11 @@
 
 /* Counters: name in the code, name in the text (with aspen_ before and _total behind), help. */
 #define METRICS_COUNTERS(X)                                                                        \
-    X(WRITES, "writes", "Writes answered with success")                                            \
-    X(WRITES_FAILED, "writes_failed", "Writes answered with an error")                             \
+    X(WRITES, "writes", "Writes of own clients answered with success")                             \
+    X(WRITES_FAILED, "writes_failed", "Writes of own clients refused or answered with an error")   \
     X(READS, "reads", "Reads answered with success")                                               \
-    X(READS_FAILED, "reads_failed", "Reads answered with an error, a missing key excepted")        \
+    X(READS_FAILED, "reads_failed",                                                                \
+      "Reads refused or answered with an error, a missing key excepted")                           \
     X(FORWARDS_OUT, "forwards_out", "Client operations sent on to the leader")                     \
     X(FORWARDS_IN, "forwards_in", "Client operations taken over from other nodes")                 \
     X(QUEUE_FULL, "queue_full", "Client operations refused because a queue was full")              \

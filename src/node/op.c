@@ -18,11 +18,13 @@ struct op_pool {
     size_t data_bytes;
     size_t data_bytes_max;
     uint64_t next_ticket;
-    op_remote_fn remote;
-    void *remote_arg;
+    op_reply_fn answered;
+    op_reply_fn remote;
+    void *arg; /* of both */
 };
 
-struct op_pool *op_pool_open(struct mem *mem, size_t data_bytes_max, op_remote_fn remote, void *arg)
+struct op_pool *op_pool_open(struct mem *mem, size_t data_bytes_max, op_reply_fn answered,
+                             op_reply_fn remote, void *arg)
 {
     struct op_pool *p = mem_take(mem, sizeof *p);
     p->mem = mem;
@@ -32,8 +34,9 @@ struct op_pool *op_pool_open(struct mem *mem, size_t data_bytes_max, op_remote_f
     map_init(&p->by_ticket, mem, CALLS_MAX);
     p->data_bytes_max = data_bytes_max;
     p->next_ticket = 1;
+    p->answered = answered;
     p->remote = remote;
-    p->remote_arg = arg;
+    p->arg = arg;
     return p;
 }
 
@@ -115,7 +118,8 @@ void op_drop_data(struct op_pool *p, struct op *op)
     op->data_bytes = 0;
 }
 
-void op_answer(struct op_pool *p, struct op *op, const struct service_reply *reply)
+/* Nobody finds it any more. */
+static void take_off(struct op_pool *p, struct op *op)
 {
     ASSERT(op->state != OP_FREE);
     bool known = map_remove(&p->by_ticket, op->ticket);
@@ -123,17 +127,36 @@ void op_answer(struct op_pool *p, struct op *op, const struct service_reply *rep
     list_remove(&op->wait);
     list_remove(&op->link);
     op->state = OP_FREE;
+}
+
+static void free_slot(struct op_pool *p, struct op *op)
+{
+    op_drop_data(p, op);
+    list_push_front(&p->free, &op->link);
+    ASSERT(p->count > 0);
+    p->count--;
+}
+
+void op_withdraw(struct op_pool *p, struct op *op)
+{
+    take_off(p, op);
+    free_slot(p, op);
+}
+
+void op_answer(struct op_pool *p, struct op *op, const struct service_reply *reply)
+{
+    take_off(p, op);
+    if (p->answered != NULL) {
+        p->answered(p->arg, op, reply);
+    }
     if (op->remote) {
-        p->remote(p->remote_arg, op, reply);
+        p->remote(p->arg, op, reply);
     } else if (op->call != NULL) {
         struct service_call *call = op->call;
         op->call = NULL;
         call->done(call, reply);
     }
-    op_drop_data(p, op);
-    list_push_front(&p->free, &op->link);
-    ASSERT(p->count > 0);
-    p->count--;
+    free_slot(p, op);
 }
 
 void op_fail(struct op_pool *p, struct op *op, enum err code)
@@ -150,27 +173,24 @@ void op_forget(struct op_pool *p, struct service_call *call)
     }
 }
 
-/* A write that may be in somebody's log has an open outcome; everything else was not done. */
+/* What may be in somebody's log has an open outcome, everything else was not done: reads are neither
+ * proposed nor forwarded. */
 static enum err outcome_of(const struct op *op, enum err not_done)
 {
-    bool open = op->state == OP_PROPOSED || (op->state == OP_FORWARDED && op->kind != OP_READ);
+    bool open = op->state == OP_PROPOSED || op->state == OP_FORWARDED;
     return open ? ERR_OUTCOME_UNKNOWN : not_done;
 }
 
-uint64_t op_expire(struct op_pool *p, uint64_t now_ns)
+void op_expire(struct op_pool *p, uint64_t now_ns)
 {
-    uint64_t next = UINT64_MAX;
     struct list *node = p->busy.next;
     while (node != &p->busy) {
         struct op *op = CONTAINER_OF(node, struct op, link);
         node = node->next;
         if (op->deadline_ns <= now_ns) {
             op_fail(p, op, outcome_of(op, ERR_TIMEOUT));
-        } else if (op->deadline_ns < next) {
-            next = op->deadline_ns;
         }
     }
-    return next;
 }
 
 void op_fail_forwarded(struct op_pool *p, const struct node_key *peer)

@@ -29,7 +29,7 @@ enum op_state {
 };
 
 struct op {
-    struct list link; /* of the pool's list in order of deadline */
+    struct list link; /* of the pool's list in the order they were taken */
     struct list wait; /* of whatever it waits in */
     enum op_kind kind;
     enum op_state state;
@@ -50,12 +50,14 @@ struct op {
 
 struct op_pool;
 
-/* How an answer reaches a peer that forwarded the operation. */
-typedef void (*op_remote_fn)(void *arg, const struct op *op, const struct service_reply *reply);
+/* Hears of an answer before its asker does. */
+typedef void (*op_reply_fn)(void *arg, const struct op *op, const struct service_reply *reply);
 
-/* op_pool_open -- room for CALLS_MAX operations and data_bytes_max bytes they carry. */
-struct op_pool *op_pool_open(struct mem *mem, size_t data_bytes_max, op_remote_fn remote,
-                             void *arg);
+/* op_pool_open -- room for CALLS_MAX operations and data_bytes_max bytes they carry. answered hears
+ * every answer, whoever gives it (NULL: nobody); remote takes it to a peer that forwarded the
+ * operation. */
+struct op_pool *op_pool_open(struct mem *mem, size_t data_bytes_max, op_reply_fn answered,
+                             op_reply_fn remote, void *arg);
 void op_pool_close(struct op_pool *p);
 
 /* op_take -- a fresh operation with a ticket and a copy of data. err ERR_BUSY: pool or bytes
@@ -70,6 +72,9 @@ struct op *op_find(struct op_pool *p, uint64_t ticket);
 /* op_drop_data -- the carried bytes are no longer needed. */
 void op_drop_data(struct op_pool *p, struct op *op);
 
+/* op_withdraw -- the operation was not begun after all: free it without an answer. */
+void op_withdraw(struct op_pool *p, struct op *op);
+
 /* op_answer -- give the answer to whoever asked, and free the operation. */
 void op_answer(struct op_pool *p, struct op *op, const struct service_reply *reply);
 
@@ -80,8 +85,8 @@ void op_fail(struct op_pool *p, struct op *op, enum err code);
 void op_forget(struct op_pool *p, struct service_call *call);
 
 /* op_expire -- answer all whose deadline has passed: an open outcome as such, the others as not
- * done. Returns the next deadline, UINT64_MAX when there is none. */
-uint64_t op_expire(struct op_pool *p, uint64_t now_ns);
+ * done. */
+void op_expire(struct op_pool *p, uint64_t now_ns);
 
 /* op_fail_forwarded -- the peer that had these operations is gone. */
 void op_fail_forwarded(struct op_pool *p, const struct node_key *peer);

@@ -119,7 +119,7 @@ static void begin(uint64_t last)
     n->frame = mem_take(&n->mem, n->frame_capacity);
     n->next_ticket = 1;
     map_init(&n->by_ticket, &n->mem, CALLS_MAX);
-    n->ops = op_pool_open(&n->mem, 1u << 20, forward_remote, n);
+    n->ops = op_pool_open(&n->mem, 1u << 20, backend_answered, forward_remote, n);
     book_init(&n->book);
     for (uint8_t id = 1; id <= 3; id++) {
         struct node_key key = { { id } };
@@ -236,6 +236,55 @@ static void forwarded_to_a_full_disk(void)
     end();
 }
 
+static uint64_t failed(void)
+{
+    return t.n.metrics.counter[METRICS_WRITES_FAILED];
+}
+
+/* However a client's write ends, it is counted once; a peer's is counted by the peer. */
+static void counted(void)
+{
+    struct service_pair pair = { bytes_text("k"), bytes_text("v") };
+    uint8_t frame[64];
+    struct writer w = writer_of(frame, sizeof frame);
+    begin(1);
+    t.n.service.table = &backend_raft_table;
+    follow_2();
+    t.n.disk_full = true;
+    CHECK(backend_raft_table.write(&t.n.service, &pair, 1, &t.call) == ERR_DISK_FULL);
+    CHECK_U64(failed(), 1); /* at the door */
+    CHECK(backend_raft_table.read(&t.n.service, bytes_of(NULL, 0), 0, &t.call) == ERR_KEY_EMPTY);
+    CHECK_U64(t.n.metrics.counter[METRICS_READS_FAILED], 1);
+    struct op *op = take(false);
+    raft_actor_turn(&t.n);
+    struct call_answer a = { .ticket = op->ticket, .code = ERR_DISK_FULL };
+    call_answer_encode(&a, &w);
+    forward_answer_in(&t.n, &key_2, writer_bytes(&w));
+    CHECK_U64(failed(), 2); /* by the leader */
+    op = take(false);
+    raft_actor_turn(&t.n);
+    w = writer_of(frame, sizeof frame);
+    a = (struct call_answer){ .ticket = op->ticket, .code = ERR_OK, .revision = 2 };
+    call_answer_encode(&a, &w);
+    forward_answer_in(&t.n, &key_2, writer_bytes(&w));
+    CHECK(failed() == 2 && t.n.metrics.counter[METRICS_WRITES] == 1);
+    take(false);
+    op_expire(t.n.ops, UINT64_MAX);
+    CHECK_U64(failed(), 3); /* by its deadline */
+    take(false);
+    raft_actor_turn(&t.n);
+    op_fail_forwarded(t.n.ops, &key_2);
+    CHECK_U64(failed(), 4); /* with an open outcome */
+    take(false);
+    node_stop(&t.n);
+    CHECK_U64(failed(), 5); /* by the end of the node */
+    CHECK(backend_raft_table.write(&t.n.service, &pair, 1, &t.call) != ERR_OK && failed() == 6);
+    take(true);
+    raft_actor_turn(&t.n);
+    CHECK(t.answer.ticket == 55 && failed() == 6 && t.called == 5);
+    end();
+}
+
 /* The core refuses an init: another node's cluster has reached this one. */
 static void init_refused(void)
 {
@@ -256,6 +305,7 @@ int main(void)
     TAP_TEST("driver: a forwarded write is sent back when the office is lost", lost_office);
     TAP_TEST("driver: a write whose way to the leader is full is busy, not forgotten", way_full);
     TAP_TEST("driver: a full disk refuses forwarded writes too", forwarded_to_a_full_disk);
+    TAP_TEST("driver: each write that fails is counted once, where its client is", counted);
     TAP_TEST("driver: an init that consensus refuses is answered", init_refused);
     return tap_done();
 }
