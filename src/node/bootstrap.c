@@ -45,6 +45,11 @@ static void on_durable(void *arg, uint64_t ticket, uint64_t index, uint64_t term
     actor_poke(&n->raft_actor);
 }
 
+static void on_synced(void *arg, uint64_t took_ns)
+{
+    metrics_observe(&((struct node *)arg)->metrics, METRICS_APPEND_LATENCY, took_ns);
+}
+
 static void on_failed(void *arg, enum err e)
 {
     struct node *n = arg;
@@ -95,7 +100,7 @@ static enum err open_log(struct node *n, struct log_recovered *rec, struct diag 
                              .votes = n->dir,
                              .cache_bytes = n->bounds.log_cache_bytes,
                              .segment_bytes = n->bounds.segment_bytes };
-    struct log_handler h = { on_durable, on_failed, on_found, on_truncated, n };
+    struct log_handler h = { on_durable, on_failed, on_found, on_truncated, n, on_synced };
     memcpy(&o.salt, n->home.incarnation.b, sizeof o.salt);
     if (!in_memory) {
         TRY(node_dir_open(n, n->config->log_path, "wal", &n->log_dir, diag));

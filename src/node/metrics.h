@@ -32,20 +32,19 @@
     X(STORAGE_ERRORS, "storage_errors", "Failures of the log or the state machine")                \
     X(NETWORK_ERRORS, "network_errors", "Frames that could not be sent")                           \
     X(RPC_ERRORS, "rpc_errors", "Operations between nodes that failed or timed out")               \
-    X(LOG_APPENDS, "log_appends", "Batches appended to the log")                                   \
+    X(LOG_APPENDS, "log_appends", "Batches written to the log on disk")                            \
     X(LOG_ENTRIES, "log_entries", "Entries appended to the log")                                   \
-    X(LOG_BYTES, "log_bytes", "Bytes appended to the log")                                         \
+    X(LOG_BYTES, "log_bytes", "Bytes written to the log on disk, padding included")                \
     X(APPLIED_ENTRIES, "applied_entries", "Entries applied to the state machine")                  \
     X(FLUSHES, "flushes", "Times the state machine was written to disk")                           \
     X(SNAPSHOTS_BUILT, "snapshots_built", "Snapshots built")                                       \
-    X(SNAPSHOTS_INSTALLED, "snapshots_installed", "Snapshots installed")                           \
     X(LOG_LINES_SUPPRESSED, "log_lines_suppressed", "Log lines left out by the rate limit")
 
 /* Histograms in seconds. */
 #define METRICS_HISTOGRAMS(X)                                                                      \
     X(WRITE_LATENCY, "write_latency_seconds", "From the arrival of a write to its answer")         \
     X(READ_LATENCY, "read_latency_seconds", "From the arrival of a read to its answer")            \
-    X(APPEND_LATENCY, "log_append_latency_seconds", "From an append to its durability")            \
+    X(APPEND_LATENCY, "log_append_latency_seconds", "One write of the log with its sync")          \
     X(APPLY_LATENCY, "apply_latency_seconds", "One transaction of the state machine")              \
     X(FLUSH_LATENCY, "flush_latency_seconds", "One write of the state machine to disk")
 

@@ -78,7 +78,11 @@ void node_metrics_text(struct service *s, struct writer *out)
 {
     struct node *n = (struct node *)s;
     struct service_status st;
+    struct log_stats log;
     node_status(s, &st);
+    log_stats(n->log, &log);
+    n->metrics.counter[METRICS_LOG_APPENDS] = log.batches;
+    n->metrics.counter[METRICS_LOG_BYTES] = log.bytes_written;
     n->metrics.counter[METRICS_LOG_LINES_SUPPRESSED] = n->logger->suppressed_total;
     metrics_status_write(&st, out);
     metrics_counters_write(&n->metrics, n->config->node_id, out);

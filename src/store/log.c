@@ -232,6 +232,9 @@ static enum err written(struct log *l, const struct batch *b)
     l->stats.syncs++;
     l->stats.sync_ns_total += l->write_ns;
     l->stats.sync_ns_max = l->write_ns > l->stats.sync_ns_max ? l->write_ns : l->stats.sync_ns_max;
+    if (l->handler.synced != NULL) {
+        l->handler.synced(l->handler.arg, l->write_ns);
+    }
     if (h->entries == 0 && h->flags == 0) {
         return ERR_OK; /* hard state only */
     }

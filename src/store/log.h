@@ -38,6 +38,8 @@ struct log_handler {
     void (*found)(void *arg, const struct log_entry *e);
     void (*truncated)(void *arg, uint64_t to);
     void *arg;
+    /* one write with its sync has ended well and took so long; NULL: nobody asks */
+    void (*synced)(void *arg, uint64_t took_ns);
 };
 
 /* What was on disk. */
@@ -96,7 +98,8 @@ enum err log_open(struct os *os, struct os_dir *dir, const struct log_options *o
                   struct log **out, struct diag *diag);
 
 /* log_append -- truncate, then append, then hard state, all under one ticket.
- *   err  ERR_NO_MEMORY, ERR_SYNC_FAILED (the log has failed before): nothing was queued */
+ *   err  ERR_SYNC_FAILED  the log has failed before; nothing was queued
+ *        ERR_NO_MEMORY    give this log up: a part may be queued, and never becomes durable */
 MUST_CHECK
 enum err log_append(struct log *l, const struct log_write *w);
 

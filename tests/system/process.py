@@ -173,6 +173,10 @@ def elsewhere():
     init([n])
     wait_for(15, lambda: leader_of([n]))
     n.write("kept", "there")
+    m = n.metrics("/metrics")
+    counted = ("log_appends_total", "log_entries_total", "log_bytes_total", "log_append_latency_seconds_count",
+               "writes_total", "write_latency_seconds_count", "applied_entries_total")
+    check("process", "a write leaves its traces in /metrics", all(m["aspen_" + c] > 0 for c in counted), m)
     n.stop()
     check("process", "--log-path is where the log is", list(log.glob("*.seg")) and not (n.dir / "wal").exists())
     check("process", "--state-machine-path is where the state machine is",

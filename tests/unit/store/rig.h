@@ -77,7 +77,7 @@ RIG_UNUSED static void rig_truncated(void *arg, uint64_t to)
 RIG_UNUSED static enum err rig_try(struct rig *r)
 {
     struct log_options o = { .in_memory = r->in_memory, .salt = r->salt, .mem = &r->loop.mem };
-    struct log_handler h = { rig_durable, rig_failed, rig_found, rig_truncated, r };
+    struct log_handler h = { rig_durable, rig_failed, rig_found, rig_truncated, r, NULL };
     r->ticket = r->durable = r->found = 0;
     r->failed = ERR_OK;
     r->diag = (struct diag){ 0 };
