@@ -6,7 +6,8 @@
 enum {
     DISK_WARN_PERCENT = 80,
     DISK_FULL_PERCENT = 95,
-    DISK_CLEAR_PERCENT = 93
+    DISK_CLEAR_PERCENT = 93,
+    TERMS_WARN = RAFT_TERM_RUNS_MAX / 4 * 3
 };
 
 void housekeeping_arm(struct node *n)
@@ -34,9 +35,28 @@ static unsigned used_percent(const struct os_space *s)
     return (unsigned)(used / (s->total_bytes / 100 + 1));
 }
 
+/* Log and state machine may lie on file systems of their own: the fullest one counts. False when
+ * nothing is known of any. */
+static bool fullest(const struct node *n, struct os_space *out)
+{
+    struct os_dir *const dirs[] = { n->dir, n->log_dir, n->state.dir };
+    bool known = false;
+    for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++) {
+        struct os_space s = { 0 };
+        if (dirs[i] == NULL || os_dir_space(dirs[i], &s) != ERR_OK) {
+            continue;
+        }
+        if (!known || used_percent(&s) > used_percent(out)) {
+            *out = s;
+        }
+        known = true;
+    }
+    return known;
+}
+
 static void watch_disk(struct node *n)
 {
-    if (n->dir == NULL || os_dir_space(n->dir, &n->space) != ERR_OK) {
+    if (!fullest(n, &n->space)) {
         return;
     }
     unsigned used = used_percent(&n->space);
@@ -54,10 +74,24 @@ static void watch_disk(struct node *n)
     n->disk_warned = warn;
 }
 
+/* The log is not compacted: at the bound this node stands in no election any more. */
+static void watch_terms(struct node *n)
+{
+    const struct log_run *runs = NULL;
+    uint32_t count = log_runs(n->log, &runs);
+    if (count < TERMS_WARN || n->terms_warned) {
+        return;
+    }
+    n->terms_warned = true;
+    logger_log(n->logger, LOGGER_WARN, "the log holds many terms, elections end at the bound",
+               logger_u64("terms", count), logger_u64("bound", RAFT_TERM_RUNS_MAX));
+}
+
 void housekeeping_second(void *arg, uint64_t now_ns)
 {
     struct node *n = arg;
     watch_disk(n);
+    watch_terms(n);
     state_second(n);
     logger_flush(n->logger);
     IGNORE(os_timer_set(n->os, &n->second_timer, now_ns + NS_PER_S)); /* none left: no watch */

@@ -162,9 +162,10 @@ struct node {
     struct op_pool *ops;
     struct os_timer expire_timer;
     struct os_timer second_timer;
-    struct os_space space;
+    struct os_space space; /* of the fullest file system */
     bool disk_full;
     bool disk_warned;
+    bool terms_warned;
     struct service_members members; /* scratch of answers */
 };
 

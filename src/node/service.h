@@ -123,7 +123,8 @@ struct service_status {
     const char *backend; /* "raft" or "deterministic" */
     struct node_key key;
     struct cluster_id cluster;
-    uint64_t disk_total_bytes, disk_free_bytes;
+    uint32_t log_terms;                         /* in the log, which keeps RAFT_TERM_RUNS_MAX */
+    uint64_t disk_total_bytes, disk_free_bytes; /* of the fullest file system it writes to */
     bool disk_full;
     bool storage_failed;
 };

@@ -39,6 +39,7 @@ void node_status(struct service *s, struct service_status *out)
 {
     struct node *n = (struct node *)s;
     struct raft_status r;
+    const struct log_run *runs = NULL;
     raft_status(n->core, &r);
     memset(out, 0, sizeof *out);
     out->node_id = n->config->node_id;
@@ -68,6 +69,7 @@ void node_status(struct service *s, struct service_status *out)
     out->backend = "raft";
     out->key = n->home.key;
     out->cluster = n->cluster;
+    out->log_terms = log_runs(n->log, &runs);
     out->disk_total_bytes = n->space.total_bytes;
     out->disk_free_bytes = n->space.free_bytes;
     out->disk_full = n->disk_full;

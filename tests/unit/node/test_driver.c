@@ -112,6 +112,7 @@ static void begin(uint64_t last)
     metrics_init(&n->metrics);
     os_timer_init(&n->raft_timer, raft_actor_due, n);
     os_timer_init(&n->expire_timer, housekeeping_expire, n);
+    os_timer_init(&n->second_timer, housekeeping_second, n);
     n->batch = mem_take(&n->mem, NODE_BATCH_MAX * sizeof *n->batch);
     n->batch_sizes = mem_take(&n->mem, NODE_BATCH_MAX * sizeof *n->batch_sizes);
     n->entries = mem_take(&n->mem, RAFT_APPEND_ENTRIES_MAX * sizeof *n->entries);
@@ -138,6 +139,7 @@ static void end(void)
     struct node *n = &t.n;
     os_timer_cancel(n->os, &n->raft_timer);
     os_timer_cancel(n->os, &n->expire_timer);
+    os_timer_cancel(n->os, &n->second_timer);
     actor_stop(&n->kv_actor);
     actor_stop(&n->raft_actor);
     log_close(n->log);
@@ -285,6 +287,83 @@ static void counted(void)
     end();
 }
 
+static void keep_line(void *arg, struct bytes line)
+{
+    snprintf(arg, 4096, "%.*s", (int)line.count, (const char *)line.data);
+}
+
+static uint64_t no_time(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+/* Elections end when the log is full of terms: said in time, once. */
+static void many_terms(void)
+{
+    static char lines[4096];
+    struct service_status st;
+    const uint64_t warn = RAFT_TERM_RUNS_MAX * 3 / 4;
+    begin(0);
+    t.logger.level = LOGGER_WARN;
+    t.logger.sink = (struct logger_sink){ keep_line, no_time, no_time, lines };
+    lines[0] = '\0';
+    for (uint64_t i = 1; i <= warn; i++) {
+        struct log_entry e = { i, i, RAFT_ENTRY_COMMAND, bytes_text("x") };
+        struct log_write w = { .ticket = i, .entries = &e, .count = 1 };
+        CHECK(log_append(t.n.log, &w) == ERR_OK);
+        if (i + 1 == warn) {
+            housekeeping_second(&t.n, os_now(t.n.os));
+            CHECK(lines[0] == '\0');
+        }
+    }
+    housekeeping_second(&t.n, os_now(t.n.os));
+    CHECK(strstr(lines, "terms=3072") != NULL);
+    lines[0] = '\0';
+    housekeeping_second(&t.n, os_now(t.n.os));
+    CHECK(lines[0] == '\0');
+    node_status(&t.n.service, &st);
+    CHECK_U64(st.log_terms, warn);
+    end();
+}
+
+static struct os_space spaces[3];
+
+static enum err space_of(struct os_dir *d, struct os_space *out)
+{
+    *out = spaces[d == t.n.dir ? 0 : d == t.n.log_dir ? 1 : 2];
+    return ERR_OK;
+}
+
+/* Log and state machine on disks of their own: each of the three may be the full one. */
+static void fullest_disk(void)
+{
+    static char lines[4096];
+    struct os_dir dirs[3];
+    struct os_table table;
+    begin(1);
+    t.logger.sink = (struct logger_sink){ keep_line, no_time, no_time, lines };
+    table = *t.n.os->table;
+    table.dir_space = space_of;
+    t.n.os->table = &table;
+    for (int full = 0; full < 3; full++) {
+        for (int i = 0; i < 3; i++) {
+            spaces[i] = (struct os_space){ 1000000, i == full ? 10000 : 900000 };
+            dirs[i].os = t.n.os;
+        }
+        t.n.dir = &dirs[0];
+        t.n.log_dir = &dirs[1];
+        t.n.state.dir = &dirs[2];
+        housekeeping_second(&t.n, os_now(t.n.os));
+        CHECK(t.n.disk_full && t.n.space.free_bytes == 10000);
+        spaces[full].free_bytes = 900000;
+        housekeeping_second(&t.n, os_now(t.n.os));
+        CHECK(!t.n.disk_full);
+    }
+    t.n.dir = t.n.log_dir = t.n.state.dir = NULL;
+    end();
+}
+
 /* The core refuses an init: another node's cluster has reached this one. */
 static void init_refused(void)
 {
@@ -306,6 +385,8 @@ int main(void)
     TAP_TEST("driver: a write whose way to the leader is full is busy, not forgotten", way_full);
     TAP_TEST("driver: a full disk refuses forwarded writes too", forwarded_to_a_full_disk);
     TAP_TEST("driver: each write that fails is counted once, where its client is", counted);
+    TAP_TEST("driver: a log that holds many terms is warned of once", many_terms);
+    TAP_TEST("driver: the fullest of the disks counts", fullest_disk);
     TAP_TEST("driver: an init that consensus refuses is answered", init_refused);
     return tap_done();
 }
