@@ -312,6 +312,14 @@ static void half_dead(struct sim_faults *f, bool mute)
     }
 }
 
+static void flap_due(struct sim_world *w, struct sim_event *e)
+{
+    if (!w->faults.over) {
+        cut_both(&w->faults, e->a, e->b, e->n);
+    }
+}
+
+/* Half of every period the link is there. */
 static void flap(struct sim_faults *f)
 {
     uint32_t a = any_host(f)->index;
@@ -319,10 +327,9 @@ static void flap(struct sim_faults *f)
     uint64_t period = sim_between(&f->prng, 20, 2000) * SIM_MS;
     uint64_t times = sim_between(&f->prng, 2, 20);
     for (uint64_t i = 0; i < times && a != b; i++) {
-        sim_net_cut(&f->world->net, a, b);
-        sim_net_cut(&f->world->net, b, a);
-        later(f, i * period + period / 2, heal_due, a)->b = b;
-        later(f, i * period + period / 2, heal_due, b)->b = a;
+        struct sim_event *e = later(f, i * period, flap_due, a);
+        e->b = b;
+        e->n = period / 2;
     }
 }
 

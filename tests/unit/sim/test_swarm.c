@@ -1,0 +1,60 @@
+/* tests/unit/sim/test_swarm.c -- Subject: what classes of faults do to a world, as far as it can be
+ * seen from outside. Method: worlds in which one class alone is on.
+ */
+#include "tap.h"
+
+#include "sim/world.h"
+
+enum {
+    NODES = 3,
+    LOOK_MS = 5 /* ms between two looks */
+};
+
+static struct sim_world *world_with(enum sim_fault_class only)
+{
+    struct sim_options o = { .seed = 1, .nodes = NODES, .faults_all = true };
+    o.faults_off = (uint32_t)~(1u << only);
+    struct sim_world *w = sim_world_open(&o);
+    CHECK(w != NULL);
+    for (uint32_t i = 0; i < NODES; i++) {
+        sim_host_start(&w->host[i]);
+    }
+    sim_faults_start(&w->faults);
+    return w;
+}
+
+static uint32_t links_cut(const struct sim_world *w)
+{
+    uint32_t bits = 0;
+    for (uint32_t a = 0; a < NODES; a++) {
+        for (uint32_t b = 0; b < NODES; b++) {
+            bits |= w->net.cut[a][b] > 0 ? 1u << (a * NODES + b) : 0;
+        }
+    }
+    return bits;
+}
+
+/* A flap is 11 cuts on average, and every one of them ends before the next one. */
+static void flaps(void)
+{
+    struct sim_world *w = world_with(SIM_FAULT_FLAP);
+    uint64_t cuts = 0;
+    uint32_t before = 0;
+    while (w->now_ns < 300 * SIM_S && !w->failed) {
+        sim_world_until(w, w->now_ns + LOOK_MS * SIM_MS);
+        uint32_t now = links_cut(w);
+        cuts += (now & ~before) != 0;
+        before = now;
+    }
+    CHECK(!w->failed);
+    CHECK(w->faults.injected[SIM_FAULT_FLAP] > 0);
+    CHECK_U64(w->faults.injected[SIM_FAULT_FLAP], w->faults.total);
+    CHECK(cuts >= 3 * w->faults.total);
+    sim_world_close(w);
+}
+
+int main(void)
+{
+    TAP_TEST("faults: a flapping link is there again between its cuts", flaps);
+    return tap_done();
+}
