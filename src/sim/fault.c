@@ -5,27 +5,8 @@
 #include "sim/world.h"
 
 #define FAULT_RESTART_NS (5 * SIM_S) /* mean of how long a node is down */
-
-static const char *const fault_names[] = {
-#define FAULT_TEXT(name, text) text,
-    SIM_FAULTS(FAULT_TEXT)
-#undef FAULT_TEXT
-};
-static_assert(SIM_FAULT_COUNT <= 32, "a set of classes fits 32 bits");
-
-const char *sim_fault_name(enum sim_fault_class class)
-{
-    return fault_names[class];
-}
-
-enum sim_fault_class sim_fault_find(const char *name)
-{
-    int i = 0;
-    while (i < SIM_FAULT_COUNT && strcmp(fault_names[i], name) != 0) {
-        i++;
-    }
-    return (enum sim_fault_class)i;
-}
+#define FAULT_DOOM_NS (20 * SIM_S)   /* until a node that was to crash by itself is started */
+#define FAULT_DISK_NS (30 * SIM_S)   /* the same, of one whose disk was to fail */
 
 static struct sim_host *any_host(struct sim_faults *f)
 {
@@ -84,7 +65,7 @@ static void crash_inside(struct sim_faults *f)
     } else if (h->doom == SIM_MOMENT_HARD) {
         h->disk.crash_vote = true;
     }
-    later(f, 20 * SIM_S, start_due, h->index);
+    later(f, FAULT_DOOM_NS, start_due, h->index);
 }
 
 static void crash_all(struct sim_faults *f)
@@ -185,6 +166,11 @@ static void isolate(struct sim_faults *f, uint32_t host)
     }
 }
 
+static void isolate_any(struct sim_faults *f)
+{
+    isolate(f, any_host(f)->index);
+}
+
 /* Of those that believe they lead, the one of the newest term. */
 static struct sim_host *leader_of(struct sim_faults *f)
 {
@@ -248,7 +234,7 @@ static void betray(struct sim_faults *f)
     switch (prng_below(&f->prng, 3)) {
     case 0:
         sim_host_crash_soon(h, 1);
-        later(f, 20 * SIM_S, start_due, h->index);
+        later(f, FAULT_DOOM_NS, start_due, h->index);
         break;
     case 1:
         pause_this(f, h);
@@ -275,8 +261,8 @@ void sim_fault_moment(struct sim_faults *f, struct sim_host *h, enum sim_moment 
     }
 }
 
-/* Two groups by the bits of a drawn number; bridge sees both. */
-static void halves(struct sim_faults *f, uint32_t bridge)
+/* Two groups by the bits of a drawn number; the bridge sees both. */
+static void part(struct sim_faults *f, uint32_t bridge)
 {
     uint64_t side = prng_next(&f->prng);
     uint64_t ns = length(f);
@@ -288,6 +274,16 @@ static void halves(struct sim_faults *f, uint32_t bridge)
             }
         }
     }
+}
+
+static void halves(struct sim_faults *f)
+{
+    part(f, SIM_NODES_MAX); /* nobody */
+}
+
+static void bridge(struct sim_faults *f)
+{
+    part(f, any_host(f)->index);
 }
 
 static void ring(struct sim_faults *f)
@@ -303,13 +299,31 @@ static void ring(struct sim_faults *f)
     }
 }
 
-static void half_dead(struct sim_faults *f, bool mute)
+static void half_dead(struct sim_faults *f, bool sends)
 {
     uint32_t host = any_host(f)->index;
     uint64_t ns = length(f);
     for (uint32_t i = 0; i < f->world->node_count; i++) {
-        cut(f, mute ? host : i, mute ? i : host, ns);
+        cut(f, sends ? i : host, sends ? host : i, ns);
     }
+}
+
+static void mute(struct sim_faults *f)
+{
+    half_dead(f, false);
+}
+
+static void deaf(struct sim_faults *f)
+{
+    half_dead(f, true);
+}
+
+static void one_way(struct sim_faults *f)
+{
+    uint64_t ns = length(f); /* one draw a line: the order of arguments is the compiler's */
+    uint32_t to = any_host(f)->index;
+    uint32_t from = any_host(f)->index;
+    cut(f, from, to, ns);
 }
 
 static void flap_due(struct sim_world *w, struct sim_event *e)
@@ -364,8 +378,8 @@ static void calm_due(struct sim_world *w, struct sim_event *e)
     if (e->b != 0) {
         q->drop = q->twice = q->reorder = q->replay = q->truncate = q->refuse = 0;
     } else {
-        q->latency_ns = 200 * 1000;
-        q->jitter_ns = 300 * 1000;
+        q->latency_ns = SIM_NET_LATENCY_NS;
+        q->jitter_ns = SIM_NET_JITTER_NS;
     }
 }
 
@@ -393,8 +407,8 @@ static void latency(struct sim_faults *f)
 
 static void disk_quick_due(struct sim_world *w, struct sim_event *e)
 {
-    w->host[e->a].loop.job_ns_min = 20 * 1000;
-    w->host[e->a].loop.job_ns_max = 500 * 1000;
+    w->host[e->a].loop.job_ns_min = SIM_LOOP_JOB_NS_MIN;
+    w->host[e->a].loop.job_ns_max = SIM_LOOP_JOB_NS_MAX;
 }
 
 static void disk_slow(struct sim_faults *f)
@@ -419,7 +433,7 @@ static void disk_error(struct sim_faults *f)
     h->disk.fault = kinds[prng_below(&f->prng, 3)];
     h->spared = sim_chance(&f->prng, 2);
     h->disk_failed = true;
-    later(f, 30 * SIM_S, start_due, h->index);
+    later(f, FAULT_DISK_NS, start_due, h->index);
 }
 
 static void space_due(struct sim_world *w, struct sim_event *e)
@@ -466,138 +480,81 @@ static void think_due(struct sim_world *w, struct sim_event *e)
     }
 }
 
-static void burst(struct sim_faults *f, bool quiet)
+static void load(struct sim_faults *f, bool none)
 {
     struct sim_clients *c = &f->world->clients;
     if (c->resting || c->load.think_ns < 10 * SIM_MS) {
         return; /* one at a time */
     }
-    later(f, quiet ? length(f) : sim_wait(&f->prng, SIM_S / 2), think_due, 0)->n = c->load.think_ns;
-    if (quiet) {
+    uint64_t ns = none ? length(f) : sim_wait(&f->prng, SIM_S / 2);
+    later(f, ns, think_due, 0)->n = c->load.think_ns;
+    if (none) {
         sim_clients_rest(c);
     } else {
         c->load.think_ns = SIM_MS;
     }
 }
 
+static void burst(struct sim_faults *f)
+{
+    load(f, false);
+}
+
+static void quiet(struct sim_faults *f)
+{
+    load(f, true);
+}
+
+/* ---- of datagrams ---- */
+
+static uint64_t until(struct sim_faults *f)
+{
+    return f->world->now_ns + length(f);
+}
+
+static void rebind(struct sim_faults *f)
+{
+    uint64_t until_ns = until(f);
+    sim_wire_rebind(&f->world->wire, any_host(f)->index, until_ns);
+}
+
+static void narrow(struct sim_faults *f)
+{
+    uint64_t until_ns = until(f);
+    uint32_t host = sim_chance(&f->prng, 2) ? SIM_NODES_MAX : any_host(f)->index;
+    sim_wire_narrow(&f->world->wire, host, until_ns);
+}
+
+static void corrupt(struct sim_faults *f)
+{
+    sim_wire_corrupt(&f->world->wire, until(f));
+}
+
 /* ---- all of them ---- */
 
-static void inject_process(struct sim_faults *f, enum sim_fault_class class)
+struct fault_row {
+    const char *name;
+    void (*fn)(struct sim_faults *f);
+};
+
+static const struct fault_row fault_rows[] = {
+#define FAULT_ROW(name, text, fn) { text, fn },
+    SIM_FAULTS(FAULT_ROW)
+#undef FAULT_ROW
+};
+
+const char *sim_fault_name(enum sim_fault_class class)
 {
-    switch (class) {
-    case SIM_FAULT_CRASH:
-        crash(f);
-        break;
-    case SIM_FAULT_CRASH_INSIDE:
-        crash_inside(f);
-        break;
-    case SIM_FAULT_CRASH_ALL:
-        crash_all(f);
-        break;
-    case SIM_FAULT_STOP:
-        stop(f);
-        break;
-    case SIM_FAULT_PAUSE:
-        pause_host(f);
-        break;
-    case SIM_FAULT_SLOW:
-        slow(f);
-        break;
-    case SIM_FAULT_RATE:
-        rate(f);
-        break;
-    case SIM_FAULT_JUMP:
-        jump(f);
-        break;
-    default:
-        wall(f);
-        break;
-    }
+    return fault_rows[class].name;
 }
 
-static void inject_network(struct sim_faults *f, enum sim_fault_class class)
+enum sim_fault_class sim_fault_find(const char *name)
 {
-    uint32_t nobody = SIM_NODES_MAX;
-    switch (class) {
-    case SIM_FAULT_ISOLATE:
-        isolate(f, any_host(f)->index);
-        break;
-    case SIM_FAULT_LEADER:
-        isolate_leader(f);
-        break;
-    case SIM_FAULT_HALVES:
-        halves(f, nobody);
-        break;
-    case SIM_FAULT_BRIDGE:
-        halves(f, any_host(f)->index);
-        break;
-    case SIM_FAULT_RING:
-        ring(f);
-        break;
-    case SIM_FAULT_MUTE:
-    case SIM_FAULT_DEAF:
-        half_dead(f, class == SIM_FAULT_MUTE);
-        break;
-    case SIM_FAULT_ONE_WAY:
-        cut(f, any_host(f)->index, any_host(f)->index, length(f));
-        break;
-    case SIM_FAULT_FLAP:
-        flap(f);
-        break;
-    case SIM_FAULT_BREAK:
-        break_some(f);
-        break;
-    case SIM_FAULT_CLOG:
-        clog_some(f);
-        break;
-    case SIM_FAULT_LOSS:
-        loss(f);
-        break;
-    default:
-        latency(f);
-        break;
+    int i = 0;
+    while (i < SIM_FAULT_COUNT && strcmp(fault_rows[i].name, name) != 0) {
+        i++;
     }
-}
-
-static void inject_rest(struct sim_faults *f, enum sim_fault_class class)
-{
-    switch (class) {
-    case SIM_FAULT_DISK_SLOW:
-        disk_slow(f);
-        break;
-    case SIM_FAULT_DISK_STUCK:
-        disk_stuck(f);
-        break;
-    case SIM_FAULT_DISK_ERROR:
-        disk_error(f);
-        break;
-    case SIM_FAULT_DISK_FULL:
-        disk_full(f);
-        break;
-    case SIM_FAULT_DISK_ROT:
-        disk_rot(f);
-        break;
-    default:
-        burst(f, class == SIM_FAULT_QUIET);
-        break;
-    }
-}
-
-static void inject_datagram(struct sim_faults *f, enum sim_fault_class class)
-{
-    struct sim_wire *x = &f->world->wire;
-    uint64_t until = f->world->now_ns + length(f);
-    switch (class) {
-    case SIM_FAULT_REBIND:
-        sim_wire_rebind(x, any_host(f)->index, until);
-        break;
-    case SIM_FAULT_NARROW:
-        sim_wire_narrow(x, sim_chance(&f->prng, 2) ? SIM_NODES_MAX : any_host(f)->index, until);
-        break;
-    default:
-        sim_wire_corrupt(x, until);
-        break;
-    }
+    return (enum sim_fault_class)i;
 }
 
 /* The classes that mean something at this level. */
@@ -611,16 +568,8 @@ static void inject(struct sim_faults *f, enum sim_fault_class class)
 {
     f->injected[class]++;
     f->total++;
-    sim_world_tell(f->world, 0, fault_names[class], f->total, 0);
-    if (class >= SIM_FAULT_MESSAGE_COUNT) {
-        inject_datagram(f, class);
-    } else if (class <= SIM_FAULT_WALL) {
-        inject_process(f, class);
-    } else if (class <= SIM_FAULT_LATENCY) {
-        inject_network(f, class);
-    } else {
-        inject_rest(f, class);
-    }
+    sim_world_tell(f->world, 0, fault_rows[class].name, f->total, 0);
+    fault_rows[class].fn(f);
 }
 
 static void fault_due(struct sim_world *w, struct sim_event *e)
@@ -631,7 +580,7 @@ static void fault_due(struct sim_world *w, struct sim_event *e)
         return;
     }
     enum sim_fault_class class = (enum sim_fault_class)prng_below(&f->prng, classes(f));
-    if ((f->on >> class & 1u) != 0) {
+    if ((f->on & sim_fault_bit(class)) != 0) {
         inject(f, class);
     }
     later(f, sim_wait(&f->prng, f->mean_ns), fault_due, 0);
@@ -652,8 +601,8 @@ void sim_faults_stop(struct sim_faults *f)
         struct sim_host *h = &w->host[i];
         h->turn_ns = h->usual_turn_ns;
         h->doom = SIM_MOMENT_NONE;
-        h->loop.job_ns_min = 20 * 1000;
-        h->loop.job_ns_max = 500 * 1000;
+        h->loop.job_ns_min = SIM_LOOP_JOB_NS_MIN;
+        h->loop.job_ns_max = SIM_LOOP_JOB_NS_MAX;
         h->loop.stuck_until_ns = 0;
         h->disk.crash_at = 0;
         h->disk.crash_sync = false;
@@ -668,8 +617,8 @@ void sim_faults_init(struct sim_faults *f, struct sim_world *w, uint64_t seed)
 {
     f->world = w;
     prng_seed(&f->prng, seed);
-    uint32_t all = UINT32_MAX >> (32 - classes(f));
-    f->on = (uint32_t)prng_next(&f->prng) & all;
+    uint64_t all = UINT64_MAX >> (64 - classes(f));
+    f->on = prng_next(&f->prng) & all;
     f->on = w->options.faults_all ? all : f->on;
     f->on &= ~w->options.faults_off;
     f->mean_ns = sim_between(&f->prng, 50, 2000) * SIM_MS;

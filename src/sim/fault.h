@@ -13,48 +13,50 @@
 #include "base/prng.h"
 #include "sim/net.h"
 
+/* A row for each class: what --without calls it, and the function of fault.c that does it once. */
 #define SIM_FAULTS(X)                                                                              \
-    X(CRASH, "crash")           /* kill at once, start again later */                              \
-    X(CRASH_INSIDE, "inside")   /* kill inside an effect */                                        \
-    X(CRASH_ALL, "all")         /* the whole cluster loses power */                                \
-    X(STOP, "stop")             /* an orderly stop */                                              \
-    X(PAUSE, "pause")           /* time passes, nothing runs */                                    \
-    X(SLOW, "slow")             /* every step takes long */                                        \
-    X(RATE, "rate")             /* a clock that runs fast or slow */                               \
-    X(JUMP, "jump")             /* a clock that jumps forward */                                   \
-    X(WALL, "wall")             /* a wall clock that jumps either way */                           \
-    X(ISOLATE, "isolate")       /* one node alone */                                               \
-    X(LEADER, "leader")         /* the leader alone */                                             \
-    X(HALVES, "halves")         /* two groups */                                                   \
-    X(BRIDGE, "bridge")         /* two groups, one node sees both */                               \
-    X(RING, "ring")             /* everybody sees the neighbours only */                           \
-    X(MUTE, "mute")             /* a node that only receives */                                    \
-    X(DEAF, "deaf")             /* a node that only sends */                                       \
-    X(ONE_WAY, "one-way")       /* one link, one way */                                            \
-    X(FLAP, "flap")             /* a link that comes and goes */                                   \
-    X(BREAK, "break")           /* connections lost, at once made again */                         \
-    X(CLOG, "clog")             /* frames wait, then come all at once */                           \
-    X(LOSS, "loss")             /* frames are lost, doubled, late, replayed, cut short */          \
-    X(LATENCY, "latency")       /* a slow network */                                               \
-    X(DISK_SLOW, "disk-slow")   /* jobs of the disk take long */                                   \
-    X(DISK_STUCK, "disk-stuck") /* no job of the disk ends for a while */                          \
-    X(DISK_ERROR, "disk-error") /* one operation fails */                                          \
-    X(DISK_FULL, "disk-full")   /* no space for a while */                                         \
-    X(DISK_ROT, "disk-rot")     /* a flipped bit in what was safe long ago */                      \
-    X(BURST, "burst")           /* clients that do not think */                                    \
-    X(QUIET, "quiet")           /* clients that rest */                                            \
+    X(CRASH, "crash", crash)                /* kill at once, start again later */                  \
+    X(CRASH_INSIDE, "inside", crash_inside) /* kill inside an effect */                            \
+    X(CRASH_ALL, "all", crash_all)          /* the whole cluster loses power */                    \
+    X(STOP, "stop", stop)                   /* an orderly stop */                                  \
+    X(PAUSE, "pause", pause_host)           /* time passes, nothing runs */                        \
+    X(SLOW, "slow", slow)                   /* every step takes long */                            \
+    X(RATE, "rate", rate)                   /* a clock that runs fast or slow */                   \
+    X(JUMP, "jump", jump)                   /* a clock that jumps forward */                       \
+    X(WALL, "wall", wall)                   /* a wall clock that jumps either way */               \
+    X(ISOLATE, "isolate", isolate_any)      /* one node alone */                                   \
+    X(LEADER, "leader", isolate_leader)     /* the leader alone */                                 \
+    X(HALVES, "halves", halves)             /* two groups */                                       \
+    X(BRIDGE, "bridge", bridge)             /* two groups, one node sees both */                   \
+    X(RING, "ring", ring)                   /* everybody sees the neighbours only */               \
+    X(MUTE, "mute", mute)                   /* a node that only receives */                        \
+    X(DEAF, "deaf", deaf)                   /* a node that only sends */                           \
+    X(ONE_WAY, "one-way", one_way)          /* one link, one way */                                \
+    X(FLAP, "flap", flap)                   /* a link that comes and goes */                       \
+    X(BREAK, "break", break_some)           /* connections lost, at once made again */             \
+    X(CLOG, "clog", clog_some)              /* frames wait, then come all at once */               \
+    X(LOSS, "loss", loss)                   /* frames lost, doubled, late, replayed, cut short */  \
+    X(LATENCY, "latency", latency)          /* a slow network */                                   \
+    X(DISK_SLOW, "disk-slow", disk_slow)    /* jobs of the disk take long */                       \
+    X(DISK_STUCK, "disk-stuck", disk_stuck) /* no job of the disk ends for a while */              \
+    X(DISK_ERROR, "disk-error", disk_error) /* one operation fails */                              \
+    X(DISK_FULL, "disk-full", disk_full)    /* no space for a while */                             \
+    X(DISK_ROT, "disk-rot", disk_rot)       /* a flipped bit in what was safe long ago */          \
+    X(BURST, "burst", burst)                /* clients that do not think */                        \
+    X(QUIET, "quiet", quiet)                /* clients that rest */                                \
     /* of datagrams, with --quic only; last, so that the message level draws without them */       \
-    X(REBIND, "rebind")   /* a machine seen under another address */                               \
-    X(NARROW, "narrow")   /* large packets vanish */                                               \
-    X(CORRUPT, "corrupt") /* flipped bits */
+    X(REBIND, "rebind", rebind)    /* a machine seen under another address */                      \
+    X(NARROW, "narrow", narrow)    /* large packets vanish */                                      \
+    X(CORRUPT, "corrupt", corrupt) /* flipped bits */
 
 enum sim_fault_class {
-#define SIM_FAULT_NAME(name, text) SIM_FAULT_##name,
+#define SIM_FAULT_NAME(name, text, fn) SIM_FAULT_##name,
     SIM_FAULTS(SIM_FAULT_NAME)
 #undef SIM_FAULT_NAME
     SIM_FAULT_COUNT,
     SIM_FAULT_MESSAGE_COUNT = SIM_FAULT_REBIND /* of the message level */
 };
+static_assert(SIM_FAULT_COUNT <= 64, "a set of classes fits 64 bits");
 
 /* What a node has just done that it must never take back. */
 enum sim_moment {
@@ -73,7 +75,7 @@ struct sim_world;
 struct sim_faults {
     struct sim_world *world;
     struct prng prng;
-    uint32_t on; /* bits of the classes of this seed */
+    uint64_t on; /* bits of the classes of this seed */
     uint64_t mean_ns;
     uint64_t length_ns; /* mean of how long one lasts */
     bool over;
@@ -94,6 +96,12 @@ void sim_faults_stop(struct sim_faults *f);
 
 /* sim_fault_moment -- a node has just done this: is it the moment that a fault waited for? */
 void sim_fault_moment(struct sim_faults *f, struct sim_host *h, enum sim_moment moment);
+
+/* sim_fault_bit -- of a class, in a set of them. */
+static inline uint64_t sim_fault_bit(enum sim_fault_class class)
+{
+    return UINT64_C(1) << class;
+}
 
 /* sim_fault_name -- as --without takes it. */
 const char *sim_fault_name(enum sim_fault_class class);

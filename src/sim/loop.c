@@ -6,8 +6,6 @@
 
 enum {
     SIM_START_NS = 1000000000,
-    SIM_JOB_NS_MIN = 20 * 1000,
-    SIM_JOB_NS_MAX = 500 * 1000,
     SIM_TELL_NS_MAX = 20 * 1000 /* from the end of a job until the loop hears of it */
 };
 
@@ -327,8 +325,8 @@ void sim_loop_init(struct sim_loop *l, struct mem *mem, struct sim_disk *disk, u
     l->mem = mem;
     l->disk = disk;
     l->now_ns = SIM_START_NS;
-    l->job_ns_min = SIM_JOB_NS_MIN;
-    l->job_ns_max = SIM_JOB_NS_MAX;
+    l->job_ns_min = SIM_LOOP_JOB_NS_MIN;
+    l->job_ns_max = SIM_LOOP_JOB_NS_MAX;
     prng_seed(&l->prng, seed);
     heap_init(&l->timers, mem, SIM_TIMERS_MAX);
     list_init(&l->hooks);

@@ -39,7 +39,9 @@ struct sim_loop {
 };
 
 enum {
-    SIM_TIMERS_MAX = 1024
+    SIM_TIMERS_MAX = 1024,
+    SIM_LOOP_JOB_NS_MIN = 20 * 1000, /* how long a job takes when nothing is wrong */
+    SIM_LOOP_JOB_NS_MAX = 500 * 1000
 };
 
 /* sim_loop_init -- a machine that has just started; seed decides what happens first of all that

@@ -13,7 +13,8 @@
 #define NET_REPLAY_NS (120 * SIM_S) /* how old a frame may come again */
 #define NET_REORDER_NS (300 * SIM_MS)
 
-static const struct sim_quality net_good = { .latency_ns = 200 * 1000, .jitter_ns = 300 * 1000 };
+static const struct sim_quality net_good = { .latency_ns = SIM_NET_LATENCY_NS,
+                                             .jitter_ns = SIM_NET_JITTER_NS };
 
 static struct sim_link *link_of(struct link *l)
 {

@@ -21,6 +21,10 @@ enum {
     SIM_REPLAYS = 64 /* old frames that may come again */
 };
 
+/* A good network. */
+#define SIM_NET_LATENCY_NS UINT64_C(200000)
+#define SIM_NET_JITTER_NS UINT64_C(300000)
+
 struct sim_world;
 struct sim_host;
 

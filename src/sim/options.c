@@ -51,7 +51,7 @@ static bool minutes(const char *text, uint64_t *out_ns)
     return true;
 }
 
-static bool without(const char *text, uint32_t *out)
+static bool without(const char *text, uint64_t *out)
 {
     struct bytes rest = bytes_text(text == NULL ? "" : text);
     while (rest.count > 0) {
@@ -68,7 +68,7 @@ static bool without(const char *text, uint32_t *out)
         if (class == SIM_FAULT_COUNT) {
             return false;
         }
-        *out |= 1u << class;
+        *out |= sim_fault_bit(class);
         n += n < rest.count ? 1 : 0;
         rest = bytes_of(rest.data + n, rest.count - n);
     }
@@ -165,7 +165,7 @@ void sim_options_print(const struct sim_options *o, FILE *out)
     }
     fprintf(out, " --minutes %.6g", (double)(o->virtual_ns / SIM_MS) / 60000);
     for (int c = 0; c < SIM_FAULT_COUNT; c++) {
-        if ((o->faults_off >> c & 1u) != 0) {
+        if ((o->faults_off & sim_fault_bit((enum sim_fault_class)c)) != 0) {
             fprintf(out, "%s%s", before, sim_fault_name((enum sim_fault_class)c));
             before = ",";
         }

@@ -50,7 +50,7 @@ static void fewer_faults(const struct sim_request *r, struct sim_options *o)
 {
     for (int c = 0; c < SIM_FAULT_COUNT; c++) {
         struct sim_options smaller = *o;
-        smaller.faults_off |= 1u << c;
+        smaller.faults_off |= sim_fault_bit((enum sim_fault_class)c);
         if (smaller.faults_off != o->faults_off && fails(r, &smaller)) {
             *o = smaller;
         }

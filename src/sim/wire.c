@@ -146,6 +146,14 @@ static bool blocked(const struct sim_wire *x, const struct sim_packet *p)
            p->count + WIRE_HEADERS > mtu_between(x, p->from, p->to);
 }
 
+/* One draw a line: the order within an expression is the compiler's. */
+static void flip(struct sim_wire *x, struct sim_packet *p)
+{
+    uint64_t bit = prng_below(&x->prng, 8);
+    uint64_t at = prng_below(&x->prng, p->count);
+    p->bytes[at] ^= (uint8_t)(1u << bit);
+}
+
 static void packet_send(struct sim_wire *x, struct sim_packet *p)
 {
     const struct sim_quality *q = &x->world->net.quality;
@@ -165,7 +173,7 @@ static void packet_send(struct sim_wire *x, struct sim_packet *p)
         p->count = 1 + prng_below(&x->prng, p->count - 1);
     }
     if (p->count > 0 && sim_chance(&x->prng, x->corrupt)) {
-        p->bytes[prng_below(&x->prng, p->count)] ^= (uint8_t)(1u << prng_below(&x->prng, 8));
+        flip(x, p);
     }
     uint64_t at = in_order(x, p);
     if (sim_chance(&x->prng, q->reorder)) {

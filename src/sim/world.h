@@ -52,7 +52,7 @@ struct sim_options {
     uint32_t nodes;      /* 0: drawn, 1..SIM_NODES_MAX */
     uint64_t virtual_ns; /* how long things go wrong; what follows is the end game */
     uint64_t events_max; /* stop after so many events of the story; 0: no bound */
-    uint32_t faults_off; /* bits of enum sim_fault_class that this run does without */
+    uint64_t faults_off; /* bits of enum sim_fault_class that this run does without */
     bool faults_all;     /* no class is switched off by the draw */
     bool quic;           /* real QUIC over simulated UDP */
     /* told of a world's seed and clock, NULL at its end: for what libraries draw; or NULL */

@@ -92,11 +92,12 @@ static void wall_clock_backwards(struct play *p)
 static void slow_processor(struct play *p)
 {
     uint64_t leader = play_begin(p);
-    play_host(p, play_follower(p, leader, 1))->turn_ns = 50 * SIM_MS;
+    struct sim_host *slow = play_host(p, play_follower(p, leader, 1));
+    slow->turn_ns = 50 * SIM_MS;
     for (int i = 0; i < 20; i++) {
         play_writes(p, leader, 0);
     }
-    play_host(p, play_follower(p, leader, 1))->turn_ns = 1000;
+    slow->turn_ns = slow->usual_turn_ns;
     play_await_agree(p);
 }
 

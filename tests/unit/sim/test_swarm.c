@@ -13,7 +13,7 @@ enum {
 static struct sim_world *world_with(enum sim_fault_class only)
 {
     struct sim_options o = { .seed = 1, .nodes = NODES, .faults_all = true };
-    o.faults_off = (uint32_t)~(1u << only);
+    o.faults_off = ~sim_fault_bit(only);
     struct sim_world *w = sim_world_open(&o);
     CHECK(w != NULL);
     for (uint32_t i = 0; i < NODES; i++) {

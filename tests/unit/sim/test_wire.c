@@ -16,7 +16,7 @@ static uint8_t frame[FRAME_BYTES];
 
 static struct sim_world *open_world(void)
 {
-    struct sim_options o = { .seed = 3, .nodes = NODES, .faults_off = UINT32_MAX, .quic = true };
+    struct sim_options o = { .seed = 3, .nodes = NODES, .faults_off = UINT64_MAX, .quic = true };
     struct sim_world *w = sim_world_open(&o);
     CHECK(w != NULL);
     w->wire.tapped = true;
