@@ -10,8 +10,6 @@
 #define NET_IDLE_NS_MAX (30 * SIM_S)
 #define NET_DIAL_NS_MIN (20 * SIM_MS) /* between attempts to connect */
 #define NET_DIAL_NS_MAX (2 * SIM_S)
-#define NET_REPLAY_NS (120 * SIM_S) /* how old a frame may come again */
-#define NET_REORDER_NS (300 * SIM_MS)
 
 static const struct sim_quality net_good = { .latency_ns = SIM_NET_LATENCY_NS,
                                              .jitter_ns = SIM_NET_JITTER_NS };
@@ -227,7 +225,7 @@ void sim_net_calm(struct sim_net *n)
 
 /* ---- frames ---- */
 
-/* a: from, b: to, ptr: frame */
+/* a: from, b: to (as wait_for_host copies them), ptr: frame */
 static void frame_due(struct sim_world *w, struct sim_event *e)
 {
     struct sim_net *n = &w->net;
@@ -250,81 +248,52 @@ static void frame_due(struct sim_world *w, struct sim_event *e)
     mem_free(&w->mem, f);
 }
 
-static struct sim_frame *frame_copy(struct sim_net *n, const struct sim_frame *f)
-{
-    struct sim_frame *copy = mem_alloc(&n->world->mem, sizeof *f + f->count);
-    ASSERT(copy != NULL);
-    memcpy(copy, f, sizeof *f + f->count);
-    return copy;
-}
-
-static void frame_at(struct sim_net *n, uint32_t from, uint32_t to, struct sim_frame *f,
-                     uint64_t at_ns)
+static void frame_at(struct sim_net *n, struct sim_frame *f, uint64_t at_ns)
 {
     struct sim_event *e = sim_world_at(n->world, at_ns, frame_due);
-    e->a = from;
-    e->b = to;
+    e->a = f->from;
+    e->b = f->to;
     e->ptr = f;
     n->frames++;
 }
 
-/* When a frame arrives that keeps its place behind the ones before it. */
-static uint64_t in_order(struct sim_net *n, uint32_t from, uint32_t to, enum link_class class)
+static uint64_t in_order(struct sim_net *n, const struct sim_frame *f)
 {
-    uint64_t at =
-        n->world->now_ns + n->quality.latency_ns + sim_wait(&n->prng, n->quality.jitter_ns);
-    uint64_t *newest = &n->arrives_ns[from][to][class];
-    at = at > n->clogged_ns[from][to] ? at : n->clogged_ns[from][to];
-    at = at > *newest ? at : *newest + 1;
-    *newest = at;
-    return at;
+    return sim_late_order(n, &n->prng, f->from, f->to, &n->arrives_ns[f->from][f->to][f->class]);
 }
 
-/* One frame in a while is kept, and comes again long after, on whatever connection there is. */
-static void replay(struct sim_net *n, uint32_t from, uint32_t to, const struct sim_frame *f)
+/* An old one may come long after, on whatever connection there is now. */
+static void replay(struct sim_net *n, const struct sim_frame *f)
 {
-    if (n->replays < SIM_REPLAYS && sim_chance(&n->prng, 4)) {
-        n->replay_way[n->replays] = from * SIM_NODES_MAX + to;
-        n->replay[n->replays++] = frame_copy(n, f);
+    uint64_t at = 0;
+    struct sim_frame *old = sim_late_again(&n->late, n, &n->prng, f, sizeof *f + f->count, &at);
+    if (old != NULL) {
+        old->serial = *connection_of(n, old->from, old->to);
+        frame_at(n, old, at);
     }
-    if (n->replays == 0 || !sim_chance(&n->prng, n->quality.replay)) {
-        return;
-    }
-    uint32_t i = (uint32_t)prng_below(&n->prng, n->replays);
-    uint32_t a = n->replay_way[i] / SIM_NODES_MAX;
-    uint32_t b = n->replay_way[i] % SIM_NODES_MAX;
-    struct sim_frame *old = n->replay[i];
-    n->replays--;
-    n->replay[i] = n->replay[n->replays];
-    n->replay_way[i] = n->replay_way[n->replays];
-    old->serial = *connection_of(n, a, b);
-    frame_at(n, a, b, old, n->world->now_ns + prng_below(&n->prng, NET_REPLAY_NS));
 }
 
 /* Raft's frames meet everything; those of the calls only time. */
-static void frame_send(struct sim_net *n, uint32_t from, uint32_t to, struct sim_frame *f)
+static void frame_send(struct sim_net *n, struct sim_frame *f)
 {
     const struct sim_quality *q = &n->quality;
     bool raft = f->class != LINK_CALL;
-    if (n->cut[from][to] > 0 || (raft && sim_chance(&n->prng, q->drop))) {
+    if (n->cut[f->from][f->to] > 0 || (raft && sim_chance(&n->prng, q->drop))) {
         n->lost++;
         mem_free(&n->world->mem, f);
         return;
     }
-    if (raft && q->replay != 0) {
-        replay(n, from, to, f);
+    if (raft) {
+        replay(n, f);
     }
     if (raft && sim_chance(&n->prng, q->twice)) {
-        frame_at(n, from, to, frame_copy(n, f), in_order(n, from, to, f->class));
+        frame_at(n, sim_late_copy(n->world, f, sizeof *f + f->count), in_order(n, f));
     }
     if (raft && f->count > 1 && sim_chance(&n->prng, q->truncate)) {
         f->count = 1 + prng_below(&n->prng, f->count - 1);
     }
-    uint64_t at = in_order(n, from, to, f->class);
-    if (raft && sim_chance(&n->prng, q->reorder)) {
-        at += prng_below(&n->prng, NET_REORDER_NS); /* and nobody waits for it */
-    }
-    frame_at(n, from, to, f, at);
+    uint64_t at = in_order(n, f);
+    frame_at(n, f, at + (raft ? sim_late_overtake(n, &n->prng) : 0));
 }
 
 /* ---- the link ---- */
@@ -382,6 +351,8 @@ static enum err send_frame(struct link *base, const struct node_key *peer, enum 
     }
     struct sim_frame *f = mem_alloc(&n->world->mem, sizeof *f + count);
     ASSERT(f != NULL);
+    f->from = l->host->index;
+    f->to = to;
     f->serial = l->told[to];
     f->class = class;
     f->count = count;
@@ -396,7 +367,7 @@ static enum err send_frame(struct link *base, const struct node_key *peer, enum 
     if (n->lie != NULL) {
         n->lie(n->lie_arg, l->host->index, to, class, f->bytes, &f->count);
     }
-    frame_send(n, l->host->index, to, f);
+    frame_send(n, f);
     return ERR_OK;
 }
 
@@ -466,14 +437,5 @@ void sim_net_init(struct sim_net *n, struct sim_world *w, uint64_t seed)
 /* Frames on the way are events of the world, which has ended. */
 void sim_net_done(struct sim_net *n)
 {
-    struct heap *queue = &n->world->queue;
-    for (uint32_t i = 0; i < queue->count; i++) {
-        struct sim_event *e = CONTAINER_OF(queue->slots[i], struct sim_event, item);
-        if (e->fn == frame_due) {
-            mem_free(&n->world->mem, e->ptr);
-        }
-    }
-    for (uint32_t i = 0; i < n->replays; i++) {
-        mem_free(&n->world->mem, n->replay[i]);
-    }
+    sim_late_done(&n->late, n->world, frame_due);
 }

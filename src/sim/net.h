@@ -15,10 +15,10 @@
 
 #include "base/prng.h"
 #include "net/link.h"
+#include "sim/late.h"
 
 enum {
-    SIM_NODES_MAX = 9,
-    SIM_REPLAYS = 64 /* old frames that may come again */
+    SIM_NODES_MAX = 9
 };
 
 /* A good network. */
@@ -41,6 +41,8 @@ struct sim_link {
 
 /* One frame on the way. */
 struct sim_frame {
+    uint32_t from;
+    uint32_t to;
     uint64_t serial;
     enum link_class class;
     size_t count;
@@ -74,9 +76,7 @@ struct sim_net {
     uint64_t clogged_ns[SIM_NODES_MAX][SIM_NODES_MAX]; /* nothing arrives before */
     uint64_t arrives_ns[SIM_NODES_MAX][SIM_NODES_MAX][LINK_CLASS_COUNT]; /* the newest in order */
     struct sim_quality quality;
-    struct sim_frame *replay[SIM_REPLAYS];
-    uint32_t replay_way[SIM_REPLAYS]; /* from * SIM_NODES_MAX + to */
-    uint32_t replays;
+    struct sim_late late; /* frames */
     sim_lie_fn lie;
     void *lie_arg;
     uint64_t frames;

@@ -4,10 +4,11 @@
 #include "base/panic.h"
 #include "sim/world.h"
 
+/* FNV-1a, byte by byte: unlike hash64 it does not care where the sender's head ended. */
 static uint64_t mix(uint64_t h, struct bytes b)
 {
     for (size_t i = 0; i < b.count; i++) {
-        h = (h ^ b.data[i]) * 0x100000001b3u; /* FNV-1a */
+        h = (h ^ b.data[i]) * 0x100000001b3u;
     }
     return h;
 }

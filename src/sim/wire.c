@@ -8,8 +8,6 @@ enum {
     WIRE_HEADERS = 28, /* IPv4 and UDP */
     WIRE_ALIASES = 200
 };
-#define WIRE_REPLAY_NS (120 * SIM_S) /* how old a packet may come again */
-#define WIRE_REORDER_NS (300 * SIM_MS)
 
 /* ---- addresses ---- */
 
@@ -59,14 +57,6 @@ static void fold(struct sim_story *s, const struct sim_packet *p)
     sim_story_fold(s, word + ((uint64_t)p->from << 40) + ((uint64_t)p->ecn << 48));
 }
 
-static struct sim_packet *copy_of(struct sim_wire *x, const struct sim_packet *p)
-{
-    struct sim_packet *copy = mem_alloc(&x->world->mem, sizeof *p + p->count);
-    ASSERT(copy != NULL);
-    memcpy(copy, p, sizeof *p + p->count);
-    return copy;
-}
-
 static void lose(struct sim_wire *x, struct sim_packet *p)
 {
     x->lost++;
@@ -103,33 +93,18 @@ static void packet_at(struct sim_wire *x, struct sim_packet *p, uint64_t at_ns)
     sim_world_at(x->world, at_ns, arrive_due)->ptr = p;
 }
 
-/* When a packet arrives that keeps its place behind the ones before it. */
 static uint64_t in_order(struct sim_wire *x, const struct sim_packet *p)
 {
-    const struct sim_net *n = &x->world->net;
-    uint64_t at =
-        x->world->now_ns + n->quality.latency_ns + sim_wait(&x->prng, n->quality.jitter_ns);
-    uint64_t *newest = &x->arrives_ns[p->from][p->to];
-    uint64_t clogged = n->clogged_ns[p->from][p->to];
-    at = at > clogged ? at : clogged;
-    at = at > *newest ? at : *newest + 1;
-    *newest = at;
-    return at;
+    return sim_late_order(&x->world->net, &x->prng, p->from, p->to, &x->arrives_ns[p->from][p->to]);
 }
 
-/* One packet in a while is kept, and comes again long after. */
 static void replay(struct sim_wire *x, const struct sim_packet *p)
 {
-    if (x->kept_count < SIM_WIRE_KEPT && sim_chance(&x->prng, 4)) {
-        x->kept[x->kept_count++] = copy_of(x, p);
+    uint64_t at = 0;
+    void *old = sim_late_again(&x->late, &x->world->net, &x->prng, p, sizeof *p + p->count, &at);
+    if (old != NULL) {
+        packet_at(x, old, at);
     }
-    if (x->kept_count == 0 || !sim_chance(&x->prng, x->world->net.quality.replay)) {
-        return;
-    }
-    uint32_t i = (uint32_t)prng_below(&x->prng, x->kept_count);
-    struct sim_packet *old = x->kept[i];
-    x->kept[i] = x->kept[--x->kept_count];
-    packet_at(x, old, x->world->now_ns + prng_below(&x->prng, WIRE_REPLAY_NS));
 }
 
 static uint64_t mtu_between(const struct sim_wire *x, uint32_t from, uint32_t to)
@@ -163,11 +138,9 @@ static void packet_send(struct sim_wire *x, struct sim_packet *p)
         lose(x, p);
         return;
     }
-    if (q->replay != 0) {
-        replay(x, p);
-    }
+    replay(x, p);
     if (sim_chance(&x->prng, q->twice)) {
-        packet_at(x, copy_of(x, p), in_order(x, p));
+        packet_at(x, sim_late_copy(x->world, p, sizeof *p + p->count), in_order(x, p));
     }
     if (p->count > 1 && sim_chance(&x->prng, q->truncate)) {
         p->count = 1 + prng_below(&x->prng, p->count - 1);
@@ -176,10 +149,7 @@ static void packet_send(struct sim_wire *x, struct sim_packet *p)
         flip(x, p);
     }
     uint64_t at = in_order(x, p);
-    if (sim_chance(&x->prng, q->reorder)) {
-        at += prng_below(&x->prng, WIRE_REORDER_NS); /* and nobody waits for it */
-    }
-    packet_at(x, p, at);
+    packet_at(x, p, at + sim_late_overtake(&x->world->net, &x->prng));
 }
 
 /* ---- what a machine sends ---- */
@@ -328,15 +298,6 @@ void sim_wire_init(struct sim_wire *x, struct sim_world *w, uint64_t seed)
 /* Packets on the way are events of the world, which has ended. */
 void sim_wire_done(struct sim_wire *x)
 {
-    struct heap *queue = &x->world->queue;
-    for (uint32_t i = 0; i < queue->count; i++) {
-        struct sim_event *e = CONTAINER_OF(queue->slots[i], struct sim_event, item);
-        if (e->fn == arrive_due) {
-            mem_free(&x->world->mem, e->ptr);
-        }
-    }
+    sim_late_done(&x->late, x->world, arrive_due);
     sim_seam_done(&x->seam);
-    for (uint32_t i = 0; i < x->kept_count; i++) {
-        mem_free(&x->world->mem, x->kept[i]);
-    }
 }

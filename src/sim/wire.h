@@ -20,7 +20,6 @@
 
 enum {
     SIM_WIRE_PACKETS_MAX = 16384,
-    SIM_WIRE_KEPT = 64,       /* old packets that may come again */
     SIM_WIRE_MTU = 1500,      /* bytes of an IP packet */
     SIM_WIRE_MTU_LEAST = 1280 /* QUIC needs 1200 bytes and headers */
 };
@@ -67,8 +66,7 @@ struct sim_wire {
     uint64_t arrives_ns[SIM_NODES_MAX][SIM_NODES_MAX]; /* the newest in order */
     uint64_t silent_ns[SIM_NODES_MAX][SIM_NODES_MAX];  /* nothing passes before */
     struct sim_seam seam;                              /* what the taps heard */
-    struct sim_packet *kept[SIM_WIRE_KEPT];
-    uint32_t kept_count;
+    struct sim_late late;                              /* packets */
     uint32_t on_way;
     uint64_t packets;
     uint64_t lost;
