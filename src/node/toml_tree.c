@@ -6,19 +6,13 @@
  */
 #include "node/toml_parser.h"
 
+#include "base/hash64.h"
 #include "base/panic.h"
 
-/* FNV-1a with a final mix; parents differ by their place in the block. */
+/* Parents differ by their place in the block. */
 static uint64_t key_hash(const struct toml_parser *p, const struct toml *parent, struct bytes key)
 {
-    uint64_t h = 0xcbf29ce484222325u ^ (uint64_t)((const uint8_t *)parent - p->memory);
-    h *= 0x100000001b3u;
-    for (size_t i = 0; i < key.count; i++) {
-        h = (h ^ key.data[i]) * 0x100000001b3u;
-    }
-    h ^= h >> 32;
-    h *= 0xd6e8feb86659fd93u;
-    return h ^ (h >> 32);
+    return hash64((uint64_t)((const uint8_t *)parent - p->memory), key);
 }
 
 struct toml *toml_node_find(const struct toml_parser *p, const struct toml *parent,

@@ -1,6 +1,7 @@
 /* raft/raft.c -- building a core and stepping it: time, messages by term, completions. */
 #include "raft/raft.h"
 
+#include "base/hash64.h"
 #include "raft/impl.h"
 #include "raft/raft_codec.h"
 
@@ -474,12 +475,7 @@ uint64_t raft_deadline(const struct raft *r)
 
 uint64_t raft_hash(const struct raft *r)
 {
-    const uint8_t *at = (const uint8_t *)r;
-    uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
-    for (size_t i = 0; i < sizeof *r; i++) {
-        h = (h ^ at[i]) * 0x100000001b3u;
-    }
-    return h;
+    return hash64(0, bytes_of(r, sizeof *r));
 }
 
 void raft_clone(struct raft *dst, const struct raft *src)

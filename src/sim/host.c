@@ -6,9 +6,9 @@
 #include "sim/world.h"
 
 enum {
-    HOST_RATE_ONE = 1024,
-    HOST_TURN_NS = 1000 /* nothing takes no time */
+    HOST_RATE_ONE = 1024
 };
+#define HOST_TURN_NS UINT64_C(1000)   /* nothing takes no time */
 #define HOST_MEM_BYTES (640ull * MIB) /* a bound: a link's and a loop's */
 #define HOST_DISK_BYTES (512ull * MIB)
 
