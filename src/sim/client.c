@@ -6,7 +6,8 @@
 
 enum {
     CLIENT_TRIES_NODE = 4, /* nodes that are tried before it thinks again */
-    CLIENT_ATTEMPTS_MAX = 12
+    CLIENT_ATTEMPTS_MAX = 12,
+    CLIENT_LARGE_BYTES = 20 * 1000 /* more than the first window of a connection */
 };
 #define CLIENT_GRACE_NS (2 * SIM_S) /* a node may be so late with its answer */
 
@@ -312,7 +313,7 @@ static void draw(struct sim_client *c)
     c->serial = ++all->serial;
     c->value_bytes = (uint32_t)sim_between(p, SIM_TEXT_BYTES, 10 * SIM_TEXT_BYTES);
     if (sim_chance(p, l->large_one_in)) {
-        c->value_bytes = (uint32_t)sim_between(p, 1024, SIM_VALUE_BYTES_MAX);
+        c->value_bytes = (uint32_t)sim_between(p, l->large_bytes_min, SIM_VALUE_BYTES_MAX);
     }
     if (prng_below(p, 100) < l->once_percent) {
         c->request = c->serial;
@@ -431,7 +432,12 @@ static void draw_load(struct sim_clients *all)
     l->serializable_percent = (uint32_t)prng_below(p, 20);
     l->once_percent = (uint32_t)prng_below(p, 3) * 40;
     l->large_one_in = sim_chance(p, 3) ? 20 : 0;
+    l->large_bytes_min = KIB;
     l->sticky = sim_chance(p, 2);
+    if (all->world->options.quic && sim_chance(p, 2)) { /* many full packets, all the time */
+        l->large_one_in = (uint32_t)sim_between(p, 2, 8);
+        l->large_bytes_min = CLIENT_LARGE_BYTES;
+    }
 }
 
 void sim_clients_init(struct sim_clients *all, struct sim_world *w, uint64_t seed)

@@ -3,7 +3,8 @@
  * Shape:      a client has one open operation; it thinks, picks a node, asks, waits. Every value is
  *             written once: a serial number, and filling that follows from it. With a request id a
  *             client repeats what it does not know the end of, elsewhere.
- * Invariants: every call is answered, or its node died: sim_clients_check
+ * Invariants: every call is answered in its time, or its node died: a client whose patience ends is
+ *             a finding
  * Owns:       calls and their bytes
  * Thread:     one
  */
@@ -64,8 +65,9 @@ struct sim_load {
     uint32_t writes_percent;
     uint32_t serializable_percent;
     uint32_t once_percent; /* writes with a request id */
-    uint32_t large_one_in; /* values of many kilobytes */
-    bool sticky;           /* a client stays with its node while that answers */
+    uint32_t large_one_in; /* values of many kilobytes; 0: none */
+    uint32_t large_bytes_min;
+    bool sticky; /* a client stays with its node while that answers */
 };
 
 struct sim_clients {
