@@ -4,7 +4,7 @@
  *             acknowledges is durable. A message that contradicts what is committed is dropped: its
  *             sender lies or is broken, and this node goes on.
  */
-#include "base/fault.h"
+#include "base/mark.h"
 #include "raft/impl.h"
 #include "raft/raft_codec.h"
 
@@ -58,8 +58,10 @@ static void reject(struct raft *r, const struct raft_msg *m, struct raft_out *ou
     reply->reject = true;
     reply->index = m->index;
     if (m->index > r->last) {
+        MARK("raft: an append beyond the end of the log");
         reply->hint = r->last + 1;
     } else {
+        MARK("raft: an append whose term does not match");
         reply->log_term = raft_term_at(r, m->index);
         reply->hint = raft_log_term_first(r, m->index);
     }
@@ -82,9 +84,10 @@ static void take(struct raft *r, const struct raft_msg *m, uint32_t skip, struct
     uint64_t first = m->index + 1 + skip;
     struct raft_effect *w = raft_write(r, out);
     if (first <= r->last) {
-        MARK("append: conflict truncates");
+        MARK("raft: a conflict truncates");
         w->truncate = true;
         w->truncate_to = first - 1;
+        MARK_IF(r->effective.index > first - 1, "raft: a configuration is truncated");
         r->cut_ticket = w->ticket;
         raft_log_truncate(r, first - 1);
         raft_conf_revert(r, first - 1);
@@ -125,6 +128,8 @@ static bool runs_fit(const struct raft *r, const struct raft_msg *m, uint32_t sk
 void raft_append_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out)
 {
     if (usurper(r, m) || !entries_good(m)) {
+        MARK_IF(!entries_good(m), "raft: an append that makes no sense");
+        MARK_IF(usurper(r, m), "raft: a second leader in a term");
         return;
     }
     heard(r, m, out);
@@ -136,12 +141,16 @@ void raft_append_msg(struct raft *r, const struct raft_msg *m, struct raft_out *
     uint32_t skip = known_prefix(r, m);
     if (skip < m->count) {
         if (m->index + 1 + skip <= r->commit || !runs_fit(r, m, skip)) {
+            MARK_IF(!runs_fit(r, m, skip), "raft: no room for the terms of an append");
+            MARK_IF(m->index + 1 + skip <= r->commit, "raft: a committed entry is contradicted");
             return;
         }
         take(r, m, skip, out);
     }
     uint64_t match = m->index + m->count;
     uint64_t commit = m->commit < match ? m->commit : match;
+    MARK_IF(skip == m->count && m->count > 0 && match > r->durable,
+            "raft: a repeated append waits for the disk");
     /* what was here already may still be on its way to the disk: wait for all that was issued */
     uint64_t after = match <= r->durable ? r->hard_ticket : r->wal_issued;
     struct raft_msg *reply = answer(r, m, out, RAFT_MSG_APPEND_REPLY, after);

@@ -11,7 +11,7 @@
  *             holds it, or has moved on to a later term, in which it says nothing any more
  * Why:        within a term an acknowledged prefix is never truncated, and a vote never changes
  */
-#include "base/fault.h"
+#include "base/mark.h"
 #include "raft/impl.h"
 
 static struct raft_promise *find(struct raft *r, uint64_t id)
@@ -100,7 +100,7 @@ bool raft_reminded(struct raft *r, const struct raft_msg *m)
     bool vote_held = m->id == r->boot_term && r->boot_vote == m->from;
     bool vote_lost = m->id > p->said_vote && m->id >= r->boot_term && !vote_held;
     if (ack_lost || vote_lost) {
-        MARK("promise: older than promised");
+        MARK("raft: the disk is older than a promise");
     }
     return !ack_lost && !vote_lost;
 }

@@ -3,6 +3,7 @@
  * Why: its main lives here because cmd must not know the simulator
  */
 #include "sim/chance.h"
+#include "sim/marks.h"
 #include "sim/options.h"
 #include "sim/run.h"
 
@@ -21,5 +22,10 @@ int main(int argc, char **argv)
     }
     mallopt(M_MMAP_THRESHOLD, SIM_MAP_BYTES);
     request.world.chance = sim_chance_begin;
-    return sim_run(&request);
+    code = sim_run(&request);
+    if (request.marks && !sim_marks_print(stdout)) {
+        fputs("aspen-sim: --marks: this build counts none\n", stderr);
+        return 2;
+    }
+    return code;
 }

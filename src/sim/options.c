@@ -26,6 +26,7 @@ static const char options_help[] =
     "  --shrink            make a failing seed smaller before it is reported\n"
     "  --artifact DIR      write a JSON file about each run\n"
     "  --history FILE      write what the clients saw, for aspen-lincheck\n"
+    "  --marks             count the rare paths that were reached (a build with -Dmarks=true)\n"
     "  --list              the fault classes\n";
 
 static int mistake(const char *what, const char *value)
@@ -119,6 +120,8 @@ static bool plain(const char *name, struct sim_request *r)
         r->bench = true;
     } else if (strcmp(name, "--shrink") == 0) {
         r->shrink = true;
+    } else if (strcmp(name, "--marks") == 0) {
+        r->marks = true;
     } else {
         return false;
     }

@@ -15,6 +15,7 @@ struct sim_request {
     bool twice;           /* every seed runs twice, and must tell the same story */
     bool bench;           /* how fast is it */
     bool shrink;          /* a failing seed is made smaller */
+    bool marks;           /* say in the end which rare paths were reached */
     bool table;           /* show the last events */
     const char *artifact; /* directory; NULL: none */
     const char *history;  /* file for the clients' history; NULL: none */

@@ -2,11 +2,14 @@
  * sentence.
  *
  * Shape:      TAP_TEST("commit: entries commit only when durable", fn) inside main, then tap_done()
- * Invariants: a failed CHECK ends its test, not the program; the plan is printed last
+ * Invariants: a failed CHECK ends its test, not the program; the plan is printed last; in a build
+ *             with marks the rare paths that a test reached follow its line
  * Thread:     one
  */
 #ifndef TESTS_TAP_H
 #define TESTS_TAP_H
+
+#include "marks.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -21,6 +24,7 @@ struct tap {
     int tests;
     int failed;
     jmp_buf out;
+    struct marks marks;
 };
 
 static struct tap tap_state;
@@ -50,10 +54,20 @@ __attribute__((unused, noreturn)) static void tap_fail(const char *file, int lin
         }                                                                                          \
     } while (0)
 
+/* EXPECT_MARK -- this test has reached the mark of that name; the test that vouches for it. */
+#define EXPECT_MARK(name)                                                                          \
+    do {                                                                                           \
+        if (!marks_reached(&tap_state.marks, name)) {                                              \
+            tap_fail(__FILE__, __LINE__, "mark not reached: " name);                               \
+        }                                                                                          \
+        printf("# expected mark %s\n", name);                                                      \
+    } while (0)
+
 /* TAP_TEST -- run one test function (void -> void) under a name that is a sentence. */
 #define TAP_TEST(name, fn)                                                                         \
     do {                                                                                           \
         tap_state.tests++;                                                                         \
+        marks_begin(&tap_state.marks);                                                             \
         if (setjmp(tap_state.out) == 0) {                                                          \
             fn();                                                                                  \
             printf("ok %d - %s\n", tap_state.tests, name);                                         \
@@ -61,6 +75,7 @@ __attribute__((unused, noreturn)) static void tap_fail(const char *file, int lin
             tap_state.failed++;                                                                    \
             printf("not ok %d - %s\n", tap_state.tests, name);                                     \
         }                                                                                          \
+        marks_print(&tap_state.marks);                                                             \
         fflush(stdout);                                                                            \
     } while (0)
 

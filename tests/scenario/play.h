@@ -71,16 +71,19 @@ struct play {
 /* PLAY -- one play, on a stage of so many nodes, under a title "area: situation (R=nodes, ...)". */
 #define PLAY(nodes, title, fn)                                                                     \
     do {                                                                                           \
+        marks_begin(&tap_state.marks);                                                             \
         bool play_good_ = play_perform(nodes, fn, 0);                                              \
         tap_state.tests++;                                                                         \
         tap_state.failed += !play_good_;                                                           \
         printf("%sok %d - %s\n", play_good_ ? "" : "not ", tap_state.tests, title);                \
+        marks_print(&tap_state.marks);                                                             \
         fflush(stdout);                                                                            \
     } while (0)
 
 /* PLAY_EACH -- the same play with n = first..last, which it finds in play_number; one title. */
 #define PLAY_EACH(nodes, title, fn, first, last)                                                   \
     do {                                                                                           \
+        marks_begin(&tap_state.marks);                                                             \
         bool play_good_ = true;                                                                    \
         for (uint64_t play_n_ = (first); play_n_ <= (last) && play_good_; play_n_++) {             \
             play_good_ = play_perform(nodes, fn, play_n_);                                         \
@@ -91,7 +94,16 @@ struct play {
         tap_state.tests++;                                                                         \
         tap_state.failed += !play_good_;                                                           \
         printf("%sok %d - %s\n", play_good_ ? "" : "not ", tap_state.tests, title);                \
+        marks_print(&tap_state.marks);                                                             \
         fflush(stdout);                                                                            \
+    } while (0)
+
+/* In a play, what does not hold ends the play. */
+#undef EXPECT_MARK
+#define EXPECT_MARK(name)                                                                          \
+    do {                                                                                           \
+        play_expect(p, marks_reached(&tap_state.marks, name), "mark " name);                       \
+        printf("# expected mark %s\n", name);                                                      \
     } while (0)
 
 /* play_perform -- open the stage, play, play the end game, close; false: something did not hold. */

@@ -11,6 +11,7 @@ report() { # report WANTED-CODE FILE
     code=$?
     if [ "$code" = "$1" ]; then
         echo "ok $n - $(basename "$2" .rs.txt)"
+        echo "$out" | grep '^# ' # marks
     else
         echo "not ok $n - $(basename "$2" .rs.txt): exit $code, wanted $1"
         echo "$out" | sed 's/^/# /'

@@ -72,6 +72,7 @@ ALLOWED = {
     ("src/os/linux/machine.c", "clock_gettime"): "os_now and os_wall themselves",
     ("src/store/lmdb_rows.c", "malloc free"): "spare rows of the flush thread, which has no account",
     ("src/node/bootstrap.c", "calloc free"): "the node holds its own account",
+    ("src/sim/marks.c", "fprintf"): "the table of marks, to the stream that aspen-sim names",
     ("src/sim/story.c", "fprintf"): "events, to the stream that aspen-sim names",
     ("src/sim/world.c", "calloc free"): "the world holds its own account",
     ("src/api/json_in.c", "free"): "text that jansson allocated",
