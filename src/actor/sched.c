@@ -1,6 +1,7 @@
 /* actor/sched.c -- mailboxes and the fair round over them. */
 #include "actor/actor.h"
 
+#include "base/mark.h"
 #include "base/panic.h"
 
 static bool busy(const struct actor *a)
@@ -46,6 +47,7 @@ static void turn(void *arg)
             return;
         }
     }
+    MARK("actor: the rounds are used up");
     os_turn_end(s->os, &s->hook); /* sockets get their share, then on */
 }
 
@@ -103,6 +105,7 @@ enum err actor_send(struct actor *a, const struct actor_msg *msg)
 {
     ASSERT(a->sched != NULL);
     if (ring_full(&a->ring)) {
+        MARK("actor: a mailbox is full");
         a->refused++;
         return ERR_QUEUE_FULL;
     }

@@ -1,6 +1,7 @@
 /* actor/supervisor.c -- the table of states and events, and its actions. */
 #include "actor/supervisor.h"
 
+#include "base/mark.h"
 #include "base/panic.h"
 
 #include <assert.h>
@@ -24,6 +25,7 @@ static enum err nothing(struct supervisor_child *c, enum err why)
 
 static enum err give_up(struct supervisor_child *c, enum err why)
 {
+    MARK("actor: a child is given up");
     c->state = SUPERVISOR_GIVEN_UP;
     c->owner->escalate(c->owner->arg, c->spec.name, why);
     return why;
@@ -33,6 +35,7 @@ static enum err give_up(struct supervisor_child *c, enum err why)
 static void count_failure(struct supervisor_child *c, uint64_t now)
 {
     if (c->failures == 0 || now - c->window_begin_ns > c->spec.window_ns) {
+        MARK_IF(c->failures > 0, "actor: old failures are forgiven");
         c->failures = 0;
         c->window_begin_ns = now;
     }
@@ -103,6 +106,7 @@ static enum err crash(struct supervisor_child *c, enum err why)
 static enum err cancel(struct supervisor_child *c, enum err why)
 {
     (void)why;
+    MARK("actor: a restart is called off");
     os_timer_cancel(c->owner->os, &c->timer);
     c->state = SUPERVISOR_DOWN;
     return ERR_OK;

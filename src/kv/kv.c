@@ -2,6 +2,7 @@
 #include "kv/kv.h"
 
 #include "base/hash64.h"
+#include "base/mark.h"
 #include "base/panic.h"
 #include "kv/record.h"
 #include "kv/session.h"
@@ -146,6 +147,7 @@ static enum err execute(struct kv *kv, const struct command *c, struct kv_result
         }
         changed = changed || e == ERR_OK;
     }
+    MARK_IF(!changed, "kv: a command changes nothing");
     kv->revision = changed ? revision : kv->revision;
     out->code = ERR_OK;
     out->revision = kv->revision;
@@ -162,12 +164,14 @@ enum err kv_apply(struct kv *kv, uint64_t index, uint64_t term, struct bytes com
     out->revision = kv->revision;
     out->code = e;
     if (e != ERR_OK) {
+        MARK("kv: a command that nobody can read");
         return ERR_OK; /* refused here as everywhere */
     }
     if (c.client != 0) {
         bool found = false;
         TRY(kv_session_find(kv, c.client, c.sequence, &found, out));
         if (found) {
+            MARK_IF(out->code == ERR_OK, "kv: a retry is answered from its session");
             return ERR_OK; /* a retry: the first answer again */
         }
     }

@@ -1,6 +1,8 @@
 /* kv/session.c -- rows of request ids; numbers in keys are big-endian, so that they sort. */
 #include "kv/session.h"
 
+#include "base/mark.h"
+
 enum {
     SESSION_KEY_BYTES = 9,
     SESSION_ROW_BYTES = 24
@@ -42,6 +44,7 @@ enum err kv_session_find(const struct kv *kv, uint64_t client, uint64_t sequence
     *out_found = e == ERR_OK && sequence <= s.sequence;
     if (*out_found) {
         bool same = sequence == s.sequence;
+        MARK_IF(!same, "kv: an older sequence is refused");
         out->code = same ? ERR_OK : ERR_BAD_REQUEST;
         out->revision = same ? s.revision : kv->revision;
     }
@@ -93,6 +96,7 @@ enum err kv_session_note(struct kv *kv, uint64_t client, uint64_t sequence, uint
     } else if (e != ERR_NOT_FOUND) {
         return e;
     } else if (kv->sessions >= KV_SESSIONS_MAX) {
+        MARK("kv: the oldest session is forgotten");
         e = forget_oldest(kv);
         if (e != ERR_OK) {
             return e == ERR_NOT_FOUND ? ERR_CORRUPT : e;

@@ -1,6 +1,7 @@
 /* net/frames.c -- the frame cutter. */
 #include "net/frames.h"
 
+#include "base/mark.h"
 #include "base/panic.h"
 
 void frames_init(struct frames *f)
@@ -25,6 +26,7 @@ static enum err feed_head(struct frames *f, struct bytes *in)
         struct reader r = reader_of(bytes_of(f->head, FRAMES_HEAD_BYTES));
         f->size = reader_u32(&r);
         if (f->size > NET_FRAME_BYTES_MAX) {
+            MARK("net: a frame too large");
             return ERR_FRAME_TOO_LARGE;
         }
     }

@@ -6,6 +6,7 @@
 #include "net/quic.h"
 
 #include "base/blake3.h"
+#include "base/mark.h"
 #include "base/panic.h"
 
 #include <ngtcp2/ngtcp2_crypto.h>
@@ -58,6 +59,7 @@ static bool may_reply(struct quic *q)
         q->reply_ns += more * QUIC_STRANGER_REPLY_NS;
     }
     if (q->reply_left == 0) {
+        MARK("net: the allowance for strangers is used up");
         return false;
     }
     q->reply_left--;
@@ -88,6 +90,7 @@ static void reply_versions(struct quic_socket *s, const struct os_datagram *d,
     if (d->payload.count < FIRST_BYTES_MIN || !may_reply(s->q)) {
         return;
     }
+    MARK("net: an unknown version is answered");
     reply(s, d, out,
           ngtcp2_pkt_write_version_negotiation(out, sizeof out, chance, vc->scid, vc->scidlen,
                                                vc->dcid, vc->dcidlen, versions, 2));
@@ -113,6 +116,7 @@ static void reply_reset(struct quic_socket *s, const struct os_datagram *d,
                                                      &cid) != 0) {
         return;
     }
+    MARK("net: a stateless reset is sent");
     prng_fill(&s->q->prng, noise, size - RESET_TOKEN_BYTES);
     reply(s, d, out,
           ngtcp2_pkt_write_stateless_reset(out, size, token, noise, size - RESET_TOKEN_BYTES));
@@ -161,7 +165,9 @@ static void knock(struct quic_socket *s, const struct os_datagram *d, const ngtc
     struct quic_knock k = { .socket = s, .datagram = d, .head = hd };
     if (token_valid(q, d, hd, &original)) {
         k.original = &original;
+        MARK("net: a newcomer has proved its address");
     } else if (q->unproved >= q->retry_above) {
+        MARK("net: a newcomer must prove its address");
         reply_retry(s, d, hd);
         return;
     }
@@ -171,6 +177,7 @@ static void knock(struct quic_socket *s, const struct os_datagram *d, const ngtc
     }
     quic_conn_read(c, s, d);
     if (c->fault == QUIC_FAULT_SILENT) {
+        MARK("net: a spoilt first packet is buried");
         quic_conn_bury(c); /* spoilt: at once, for the right one may be the next datagram */
     }
 }
@@ -187,6 +194,7 @@ static bool was_reset(struct quic_socket *s, const struct os_datagram *d)
         if (c->fault == QUIC_FAULT_NONE && os_addr_equal(&c->remote, &d->remote)) {
             quic_conn_read(c, s, d);
             if (c->fault != QUIC_FAULT_NONE) {
+                MARK("net: a stateless reset is believed");
                 return true;
             }
         }

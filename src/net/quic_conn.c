@@ -1,6 +1,7 @@
 /* net/quic_conn.c -- a connection from its first packet to its burial. */
 #include "net/quic.h"
 
+#include "base/mark.h"
 #include "base/panic.h"
 
 #include <ngtcp2/ngtcp2_crypto.h>
@@ -73,11 +74,13 @@ static void on_timer(void *arg, uint64_t now)
     struct quic *q = c->q;
     quic_enter(q);
     if (c->state == QUIC_PROVING && now >= c->admit_by_ns) {
+        MARK("net: no proof in time");
         quic_refuse(q, QUIC_LINK_REFUSED_COOKIE, &c->remote, &c->tls.peer);
         quic_conn_fault(c, QUIC_FAULT_CODE, QUIC_CODE_COOKIE);
     } else if (c->fault == QUIC_FAULT_NONE && ngtcp2_conn_get_expiry(c->conn) <= now) {
         int rc = ngtcp2_conn_handle_expiry(c->conn, now);
         if (rc == NGTCP2_ERR_IDLE_CLOSE || rc == NGTCP2_ERR_HANDSHAKE_TIMEOUT) {
+            MARK("net: silence ends a connection");
             quic_conn_fault(c, QUIC_FAULT_SILENT, 0);
         } else if (rc != 0) {
             quic_conn_fault(c, QUIC_FAULT_TRANSPORT, rc);
@@ -307,6 +310,8 @@ static void refuse_alert(struct quic_conn *c, uint64_t alert)
                                  : c->tls.expect_known ? &c->tls.expect
                                                        : NULL;
     bool alpn = alert == GNUTLS_A_NO_APPLICATION_PROTOCOL;
+    MARK_IF(!alpn, "net: a wrong key");
+    MARK_IF(alpn, "net: no common protocol");
     quic_refuse(c->q, alpn ? QUIC_LINK_REFUSED_ALPN : QUIC_LINK_REFUSED_KEY, &c->remote, key);
 }
 
@@ -330,6 +335,7 @@ static void peer_closed(struct quic_conn *c)
 static void read_failed(struct quic_conn *c, int rc)
 {
     if (c->fault != QUIC_FAULT_NONE) {
+        MARK("net: a callback refuses a packet");
         return; /* said by one of our callbacks, which counted it */
     }
     if (rc == NGTCP2_ERR_DRAINING) {

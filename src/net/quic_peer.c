@@ -8,6 +8,7 @@
  */
 #include "net/quic.h"
 
+#include "base/mark.h"
 #include "base/panic.h"
 
 #define PREFER_PAUSE_NS (40ull * 1000 * 1000) /* the larger key gives the smaller one that much */
@@ -202,6 +203,7 @@ void quic_peer_admit(struct quic_conn *c)
     }
     struct quic_conn *old = p->up;
     if (old != NULL && !beats(p, c, old)) {
+        MARK("net: the newer of two connections gives way");
         quic_conn_fault(c, QUIC_FAULT_CODE, QUIC_CODE_DUPLICATE);
         return;
     }

@@ -7,10 +7,12 @@
  */
 #include "net/quic.h"
 
+#include "base/mark.h"
 #include "base/panic.h"
 
 static int refuse_cookie(struct quic_conn *c)
 {
+    MARK("net: a wrong cookie");
     quic_refuse(c->q, QUIC_LINK_REFUSED_COOKIE, &c->remote, &c->tls.peer);
     quic_conn_fault(c, QUIC_FAULT_CODE, QUIC_CODE_COOKIE);
     return NGTCP2_ERR_CALLBACK_FAILURE;
@@ -18,6 +20,7 @@ static int refuse_cookie(struct quic_conn *c)
 
 static int refuse_frame(struct quic_conn *c)
 {
+    MARK("net: a malformed frame");
     c->q->stats.bad_frames++;
     quic_refuse(c->q, QUIC_LINK_REFUSED_FRAME, &c->remote, &c->tls.peer);
     quic_conn_fault(c, QUIC_FAULT_CODE, QUIC_CODE_FRAME);
@@ -109,6 +112,7 @@ int quic_streams_open(struct quic_conn *c, int64_t id)
 {
     bool bidi = (id & 2) == 0;
     if (bidi || c->in_count == QUIC_STREAMS_IN_MAX) {
+        MARK("net: a stream too many");
         return c->state == QUIC_UP ? refuse_frame(c) : refuse_cookie(c);
     }
     struct quic_in *in = &c->in[c->in_count++];
@@ -121,10 +125,12 @@ int quic_streams_open(struct quic_conn *c, int64_t id)
 static int name_stream(struct quic_conn *c, struct quic_in *in, uint8_t kind)
 {
     if (kind != QUIC_STREAM_HELLO && c->state != QUIC_UP) {
+        MARK("net: frames before the proof");
         return refuse_cookie(c);
     }
     for (uint32_t i = 0; i < c->in_count; i++) {
         if (c->in[i].named && c->in[i].kind == kind) {
+            MARK("net: a stream of its kind is there already");
             return refuse_frame(c);
         }
     }

@@ -7,6 +7,7 @@
 #include "node/book.h"
 
 #include "base/crc32c.h"
+#include "base/mark.h"
 #include "base/panic.h"
 
 enum {
@@ -49,6 +50,7 @@ static struct book_entry *take_slot(struct book *b)
     }
     for (uint32_t i = 0; i < b->count; i++) {
         if (b->entry[i].id == 0 && !b->entry[i].up) {
+            MARK("node: a place in the book is taken over");
             return &b->entry[i];
         }
     }
@@ -72,6 +74,7 @@ enum err book_learn(struct book *b, uint64_t id, const struct node_key *key, uin
     if (id != 0 && e->id != id) {
         struct book_entry *old = book_by_id(b, id);
         if (old != NULL) {
+            MARK("node: a number moves to another key");
             old->id = 0; /* the id moved to another key */
         }
         e->id = id;

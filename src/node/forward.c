@@ -1,4 +1,5 @@
 /* node/forward.c -- a follower hands a write to the leader, the leader answers it. */
+#include "base/mark.h"
 #include "base/panic.h"
 #include "kv/command.h"
 #include "node/impl.h"
@@ -18,6 +19,7 @@ bool forward_out(struct node *n, struct op *op, uint64_t leader)
     const struct book_entry *peer = book_by_id(&n->book, leader);
     ASSERT(!op->remote);
     if (peer == NULL || !peer->up) {
+        MARK("node: the leader cannot be reached");
         return false;
     }
     struct call_write c = { .ticket = op->ticket, .command = { op->data, op->data_bytes } };
@@ -29,6 +31,7 @@ bool forward_out(struct node *n, struct op *op, uint64_t leader)
         return false;
     }
     if (e != ERR_OK) {
+        MARK("node: no room to forward a write");
         metrics_add(&n->metrics, METRICS_QUEUE_FULL, 1);
         backend_answer(n, op, ERR_BUSY, 0);
         return true;
@@ -80,6 +83,7 @@ void forward_in(struct node *n, const struct node_key *peer, uint64_t epoch, str
     struct call_write c;
     struct op *op = NULL;
     if (call_write_decode(frame, &c) != ERR_OK) {
+        MARK("node: a forwarded write that makes no sense");
         metrics_add(&n->metrics, METRICS_RPC_ERRORS, 1);
         return;
     }
@@ -94,6 +98,7 @@ void forward_in(struct node *n, const struct node_key *peer, uint64_t epoch, str
         op->remote_key = *peer;
         op->remote_epoch = epoch;
         op->remote_ticket = c.ticket;
+        MARK_IF(n->told_role != RAFT_LEADER, "node: a forwarded write finds no leader");
         e = n->told_role == RAFT_LEADER ? backend_submit(n, op) : ERR_NOT_LEADER;
         if (e != ERR_OK) {
             backend_answer(n, op, e, 0);
@@ -113,6 +118,7 @@ void forward_answer_in(struct node *n, const struct node_key *peer, struct bytes
     }
     struct op *op = op_find(n->ops, a.ticket);
     if (op == NULL || op->state != OP_FORWARDED || !ids_key_equal(&op->forwarded_to, peer)) {
+        MARK("node: an answer after its deadline");
         return; /* its deadline came first */
     }
     struct service_reply reply = { .code = a.code == ERR_NOT_LEADER ? ERR_NO_LEADER : a.code,

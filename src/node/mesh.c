@@ -3,6 +3,7 @@
  * Why: a peer is known by its key (proved by TLS); the number it claims in messages is believed
  *      once, and afterwards must stay with that key
  */
+#include "base/mark.h"
 #include "base/panic.h"
 #include "node/impl.h"
 #include "raft/raft_codec.h"
@@ -40,6 +41,7 @@ static void peer_down(void *arg, const struct node_key *peer, uint64_t epoch)
     struct node *n = arg;
     struct book_entry *e = book_by_key(&n->book, peer);
     if (e == NULL || e->epoch != epoch) {
+        MARK("node: news of an older connection");
         return;
     }
     e->up = false;
@@ -55,6 +57,7 @@ static bool sender_good(struct node *n, const struct node_key *peer, uint64_t id
 {
     struct book_entry *owner = book_by_id(&n->book, id);
     if (owner != NULL) {
+        MARK_IF(!ids_key_equal(&owner->key, peer), "node: a peer takes the number of another");
         return ids_key_equal(&owner->key, peer);
     }
     struct book_entry *e = book_by_key(&n->book, peer);
@@ -72,6 +75,7 @@ static void raft_frame(struct node *n, const struct node_key *peer, struct bytes
     struct raft_msg m;
     enum err e = raft_msg_decode(body, &m, n->received, RAFT_APPEND_ENTRIES_MAX);
     if (e != ERR_OK || !sender_good(n, peer, m.from)) {
+        MARK("node: a raft message is refused");
         metrics_add(&n->metrics, METRICS_RAFT_MESSAGES_BAD, 1);
         logger_log(n->logger, LOGGER_WARN, "raft message refused",
                    logger_hex("peer", peer->b, NODE_KEY_BYTES), logger_err(e));
@@ -192,6 +196,7 @@ static void save_done(void *arg)
     struct node *n = arg;
     n->book_saving = false;
     if (n->book_err != ERR_OK) {
+        MARK("node: the book cannot be kept");
         metrics_add(&n->metrics, METRICS_STORAGE_ERRORS, 1);
         logger_log(n->logger, LOGGER_WARN, "the book of nodes cannot be kept",
                    logger_err(n->book_err));

@@ -5,6 +5,7 @@
  */
 #include "node/op.h"
 
+#include "base/mark.h"
 #include "base/panic.h"
 
 struct op_pool {
@@ -69,6 +70,7 @@ enum err op_take(struct op_pool *p, enum op_kind kind, struct bytes data, uint64
                  uint64_t deadline_ns, struct op **out)
 {
     if (p->count >= CALLS_MAX || p->data_bytes + data.count > p->data_bytes_max) {
+        MARK("node: too many operations");
         return ERR_BUSY;
     }
     uint8_t *copy = NULL;
@@ -188,6 +190,10 @@ void op_expire(struct op_pool *p, uint64_t now_ns)
         struct op *op = CONTAINER_OF(node, struct op, link);
         node = node->next;
         if (op->deadline_ns <= now_ns) {
+            MARK_IF(op->state == OP_QUEUED, "node: a waiting operation expires");
+            MARK_IF(op->state == OP_FORWARDED, "node: a forwarded write expires");
+            MARK_IF(op->state == OP_PROPOSED, "node: a proposed write expires");
+            MARK_IF(op->state == OP_READING, "node: a read expires");
             op_fail(p, op, outcome_of(op, ERR_TIMEOUT));
         }
     }
@@ -200,6 +206,7 @@ void op_fail_forwarded(struct op_pool *p, const struct node_key *peer)
         struct op *op = CONTAINER_OF(node, struct op, link);
         node = node->next;
         if (op->state == OP_FORWARDED && ids_key_equal(&op->forwarded_to, peer)) {
+            MARK("node: the peer that has a write is lost");
             op_fail(p, op, outcome_of(op, ERR_NO_LEADER));
         }
     }
@@ -212,6 +219,7 @@ void op_fail_deposed(struct op_pool *p, const struct node_key *leader)
         struct op *op = CONTAINER_OF(node, struct op, link);
         node = node->next;
         if (op->state == OP_FORWARDED && !ids_key_equal(&op->forwarded_to, leader)) {
+            MARK("node: the leader that has a write is deposed");
             op_fail(p, op, outcome_of(op, ERR_NO_LEADER));
         }
     }

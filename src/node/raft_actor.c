@@ -3,6 +3,7 @@
  * Shape: operations are collected while the mailbox is emptied and go to the core at the end of the
  *        turn, all writes as one event and all reads as one, so that they share a sync and a round
  */
+#include "base/mark.h"
 #include "base/panic.h"
 #include "node/impl.h"
 
@@ -63,6 +64,7 @@ void raft_actor_receive(void *self, const struct actor_msg *msg)
     struct node *n = self;
     if (msg->kind == RAFT_ACTOR_OP) {
         struct op *op = op_find(n->ops, msg->a);
+        MARK_IF(op == NULL, "node: an operation expires in the mailbox");
         if (op != NULL) { /* else its deadline came first */
             take_op(n, op);
         }
@@ -125,6 +127,7 @@ static void route_away(struct node *n, uint64_t leader)
         struct op *op = CONTAINER_OF(n->writes.next, struct op, wait);
         list_remove(&op->wait);
         if (op->remote) {
+            MARK("node: a peer's write goes back");
             backend_answer(n, op, ERR_NOT_LEADER, 0);
         } else if (leader == 0 || !forward_out(n, op, leader)) {
             list_push_back(&n->waiting, &op->wait);

@@ -3,6 +3,7 @@
  * Order: effects are run in the order in which they came; none of them steps the core again
  */
 #include "base/blake3.h"
+#include "base/mark.h"
 #include "base/panic.h"
 #include "node/impl.h"
 #include "raft/raft_codec.h"
@@ -110,6 +111,7 @@ static void reply_one(struct node *n, struct op *op, const struct raft_effect *e
     }
     bool routable = e->code == ERR_NOT_LEADER || e->code == ERR_NO_LEADER;
     if (routable && !op->remote && op->data != NULL) {
+        MARK("node: a refused operation waits for a leader");
         list_push_back(&n->waiting, &op->wait); /* certainly not done: wait for a leader */
         op->state = OP_QUEUED;
         return;
@@ -121,6 +123,7 @@ static void run_reply(struct node *n, const struct raft_effect *e)
 {
     for (uint32_t i = 0; i < e->count; i++) {
         struct op *op = op_of(n, e->ticket + i);
+        MARK_IF(op == NULL, "node: a reply after the deadline");
         if (op != NULL) {
             reply_one(n, op, e, e->index + i);
         }

@@ -1,5 +1,6 @@
 /* node/raft_send.c -- messages of the core on their way out: held until the disk is far enough,
  * then encoded with their entries and handed to the link. */
+#include "base/mark.h"
 #include "base/panic.h"
 #include "node/impl.h"
 #include "raft/raft_codec.h"
@@ -62,6 +63,7 @@ static void send_now(struct node *n, const struct raft_msg *msg)
     size_t bytes = 0;
     const struct book_entry *peer = book_by_id(&n->book, m.to);
     if (peer == NULL || !peer->up) {
+        MARK("node: a message for a peer that is away");
         return; /* the core sends again when the peer is up */
     }
     if (m.type == RAFT_MSG_APPEND && m.last >= m.first) {
@@ -106,6 +108,7 @@ void raft_send_release(struct node *n)
         if (g.after <= n->durable_ticket) {
             send_now(n, &g.msg);
         } else {
+            MARK("node: a message waits for a later sync");
             n->gated[ring_push(&n->gated_ring)] = g;
         }
     }

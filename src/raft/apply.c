@@ -2,6 +2,7 @@
  *
  * Invariants: applied <= apply_sent <= min(commit, durable); every ticket of a proposal ends once
  */
+#include "base/mark.h"
 #include "raft/impl.h"
 
 void raft_apply_more(struct raft *r, struct raft_out *out)
@@ -15,6 +16,7 @@ void raft_apply_more(struct raft *r, struct raft_out *out)
         bytes += size == UINT32_MAX ? 0 : size;
         last++;
     }
+    MARK_IF(last < end, "raft: applying is bounded");
     if (last > r->apply_sent) {
         struct raft_effect *e = raft_emit(out, RAFT_DO_APPLY);
         e->first = r->apply_sent + 1;
@@ -39,6 +41,7 @@ static void proposals_done(struct raft *r, struct raft_out *out)
         p->index += count;
         p->count -= count;
         if (p->count > 0) {
+            MARK("raft: a batch is applied in part");
             return;
         }
         ring_pop(&r->proposals);

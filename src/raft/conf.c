@@ -3,6 +3,7 @@
  * Invariants: a configuration is in force from the moment its entry is in the log, committed or
  *             not; when that entry is truncated, the one before is in force again
  */
+#include "base/mark.h"
 #include "raft/impl.h"
 #include "raft/raft_codec.h"
 
@@ -87,6 +88,7 @@ void raft_conf_revert(struct raft *r, uint64_t to)
     if (r->effective.index > to) {
         static const struct raft_conf none;
         if (r->committed.index > to) { /* two at once were not committed: only a liar does that */
+            MARK("raft: two configurations are truncated");
             raft_conf_copy(&r->committed, &none);
         }
         raft_conf_copy(&r->effective, &r->committed);

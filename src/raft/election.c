@@ -4,6 +4,7 @@
  *             only when it is durable; a candidate boasts of nothing but its durable log, a voter
  *             judges by all of its own
  */
+#include "base/mark.h"
 #include "raft/impl.h"
 
 void raft_election_reset(struct raft *r)
@@ -27,6 +28,8 @@ void raft_follow(struct raft *r, struct raft_out *out, uint64_t term, uint64_t l
 {
     bool changed = r->role != RAFT_FOLLOWER || r->leader != leader || term > r->term;
     ASSERT(term >= r->term);
+    MARK_IF(r->role == RAFT_LEADER && r->proposals.count > 0,
+            "raft: proposals of a fallen leader stay open");
     if (r->role == RAFT_LEADER) {
         raft_proposals_fail(r, out, ERR_OUTCOME_UNKNOWN);
     }
@@ -93,6 +96,7 @@ static void stand(struct raft *r, struct raft_out *out)
 void raft_campaign(struct raft *r, struct raft_out *out)
 {
     bool runs_full = r->run_count == RAFT_TERM_RUNS_MAX;
+    MARK_IF(runs_full, "raft: no candidate without room for a term");
     if (r->role == RAFT_LEADER || r->role == RAFT_STOPPED || !raft_is_voter(r) || runs_full) {
         return;
     }
@@ -151,6 +155,7 @@ void raft_election_tally(struct raft *r, struct raft_out *out)
             raft_lead(r, out);
         }
     } else if (raft_quorum(&r->effective, not_no_of, r) == 0) {
+        MARK("raft: a majority says no");
         raft_follow(r, out, r->term, 0);
     }
 }
@@ -173,6 +178,7 @@ static bool sticky(const struct raft *r)
 static void prevote(struct raft *r, const struct raft_msg *m, struct raft_out *out)
 {
     bool yes = m->term > r->term && log_good(r, m) && (m->transfer || !sticky(r));
+    MARK_IF(!yes && sticky(r), "raft: a pre-vote is refused out of loyalty");
     struct raft_msg *reply = raft_send(r, out, m->from, RAFT_MSG_PREVOTE_REPLY, r->hard_ticket);
     reply->term = yes ? m->term : r->term;
     reply->reject = !yes;
@@ -183,18 +189,23 @@ static void vote(struct raft *r, const struct raft_msg *m, struct raft_out *out)
 {
     if (m->term > r->term) {
         if (!m->transfer && sticky(r)) {
+            MARK("raft: a vote is refused out of loyalty");
             return; /* not even the term: the leader in office is to stay */
         }
         raft_follow(r, out, m->term, 0);
     }
     bool idle = r->role == RAFT_FOLLOWER || r->role == RAFT_PRECANDIDATE;
     bool quiet = !r->config.no_check_quorum && r->now_ns < r->quiet_until_ns;
+    MARK_IF(quiet && r->vote == 0 && log_good(r, m), "raft: a new life votes for nobody yet");
     bool fresh = r->vote == 0 && r->leader == 0 && log_good(r, m) && !quiet;
     bool again = r->vote == m->from; /* asked twice: the first answer may have been lost */
     bool yes = m->term == r->term && idle && (fresh || again);
     if (yes && r->role == RAFT_PRECANDIDATE) {
+        MARK("raft: a pre-candidate votes for another");
         raft_follow(r, out, r->term, 0);
     }
+    MARK_IF(yes && again, "raft: a vote is given again");
+    MARK_IF(idle && r->vote == 0 && !log_good(r, m), "raft: a vote is refused to an older log");
     if (yes && !again) {
         r->vote = m->from;
         raft_write_hard(r, out);
@@ -212,6 +223,7 @@ static void ballot(struct raft *r, const struct raft_msg *m, enum raft_role role
                    struct raft_out *out)
 {
     if (m->reject && m->term > r->term) {
+        MARK("raft: a candidate learns of a newer term");
         raft_follow(r, out, m->term, 0);
         return;
     }

@@ -2,6 +2,7 @@
 #include "raft/raft.h"
 
 #include "base/hash64.h"
+#include "base/mark.h"
 #include "raft/impl.h"
 #include "raft/raft_codec.h"
 
@@ -178,14 +179,17 @@ enum err raft_init(void *mem, const struct raft_config *config, const struct raf
 static void lower_term(struct raft *r, const struct raft_msg *m, struct raft_out *out)
 {
     if (m->type == RAFT_MSG_PREVOTE) {
+        MARK("raft: a pre-vote of an old term");
         raft_election_msg(r, m, out); /* answers with the term here */
     } else if (m->type == RAFT_MSG_APPEND || m->type == RAFT_MSG_HEARTBEAT) {
+        MARK("raft: a leader of an old term is told");
         /* a leader of an older term that has come back: tell it, or it would not step down */
         struct raft_msg *reply = raft_send(r, out, m->from, RAFT_MSG_APPEND_REPLY, r->hard_ticket);
         reply->reject = true;
         reply->epoch = m->epoch;
         reply->index = m->index;
     } else if (m->type == RAFT_MSG_VOTE) {
+        MARK("raft: a vote of an old term");
         struct raft_msg *reply = raft_send(r, out, m->from, RAFT_MSG_VOTE_REPLY, r->hard_ticket);
         reply->reject = true;
         reply->id = m->id;
@@ -250,6 +254,7 @@ static void stop(struct raft *r, struct raft_out *out, enum err why)
 
 static void step_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out)
 {
+    MARK_IF(term_absurd(r, m), "raft: an absurd term of a stranger");
     bool known = m->type >= RAFT_MSG_PREVOTE && m->type < RAFT_MSG_TYPE_COUNT;
     if (!known || m->from == 0 || m->from == r->config.id || m->to != r->config.id ||
         m->term == 0 || term_absurd(r, m)) {
@@ -289,6 +294,7 @@ static void step_init(struct raft *r, const struct raft_event *ev, struct raft_o
     struct raft_conf c;
     raft_conf_copy(&c, ev->conf);
     if (r->last != 0 || r->leader != 0) { /* a term alone may be left by a crash in here */
+        MARK("raft: a second init");
         raft_reply(r, out, ev->ticket, 1, ERR_ALREADY_INITIALIZED, 0);
         return;
     }
@@ -338,6 +344,8 @@ static void step_time(struct raft *r, struct raft_out *out)
         bool alone = !r->config.no_check_quorum &&
                      r->now_ns - raft_quorum_ack(r) > r->config.election_ns_min;
         if (alone || hung(r)) {
+            MARK_IF(!alone, "raft: a leader whose disk hangs gives way");
+            MARK_IF(alone, "raft: a lonely leader gives way");
             raft_follow(r, out, r->term, 0);
         } else if (r->now_ns >= r->heartbeat_deadline_ns) {
             raft_heartbeat(r, out);
@@ -356,6 +364,11 @@ static void step_persisted(struct raft *r, const struct raft_event *ev, struct r
         r->wal_done = ev->ticket;
         r->wal_moved_ns = r->now_ns;
     }
+    MARK_IF(ev->ticket < r->cut_ticket && ev->index > r->durable,
+            "raft: a completion older than a truncation");
+    MARK_IF(ev->index > r->last ||
+                (ev->index > r->durable && raft_term_at(r, ev->index) != ev->term),
+            "raft: a completion of what was overwritten");
     /* (index, term) names one entry for good: if it is still here, so is all before it. But one
      * that was overwritten and came back since is still to be overwritten on the disk. */
     if (ev->ticket >= r->cut_ticket && ev->index > r->durable && ev->index <= r->last &&
@@ -376,6 +389,7 @@ static void step_peer_up(struct raft *r, uint64_t id, struct raft_out *out)
     p->epoch++;
     raft_remind(r, id, out);
     if (r->role == RAFT_LEADER) {
+        MARK("raft: a peer comes back to its leader");
         raft_peer_reset(r, p);
         raft_replicate(r, p, out);
     }
@@ -424,6 +438,7 @@ static void step_stopped(struct raft *r, const struct raft_event *ev, struct raf
     bool asks_one =
         ev->type == RAFT_EV_INIT || ev->type == RAFT_EV_CONF || ev->type == RAFT_EV_TRANSFER;
     if ((asks && ev->count > 0) || asks_one) {
+        MARK("raft: a stopped core is asked");
         raft_reply(r, out, ev->ticket, asks ? ev->count : 1, ERR_SHUTTING_DOWN, 0);
     } else if (ev->type == RAFT_EV_APPLIED) {
         r->applied = ev->index;
@@ -441,6 +456,7 @@ void raft_step(struct raft *r, const struct raft_event *ev, struct raft_out *out
         return;
     }
     if (ev->type == RAFT_EV_DISK) {
+        MARK("raft: the log has failed");
         stop(r, out, ERR_SYNC_FAILED); /* a failed log is never trusted again */
         return;
     }

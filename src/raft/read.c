@@ -6,6 +6,7 @@
  * Why:        rounds are numbers of our own making, monotone in a term; nothing of a client's
  *             travels
  */
+#include "base/mark.h"
 #include "raft/impl.h"
 
 static uint64_t seq_of(const void *arg, uint64_t id)
@@ -39,6 +40,8 @@ static void finish(struct raft *r, const struct raft_read *q, struct raft_out *o
 void raft_read_confirm(struct raft *r, struct raft_out *out)
 {
     if (r->role != RAFT_LEADER || r->commit < r->noop_index) {
+        MARK_IF(r->role == RAFT_LEADER && r->reads.count > 0,
+                "raft: a read waits for the own term");
         return; /* nothing of the own term is committed: the commit index may be too low */
     }
     uint64_t confirmed = raft_quorum(&r->effective, seq_of, r);
@@ -78,6 +81,7 @@ void raft_read(struct raft *r, const struct raft_event *ev, struct raft_out *out
     } else if (r->leader == 0) {
         e = ERR_NO_LEADER;
     } else if (ring_full(&r->reads)) {
+        MARK("raft: too many reads wait");
         e = ERR_BUSY;
     }
     if (e != ERR_OK) {
@@ -102,6 +106,7 @@ void raft_read_msg(struct raft *r, const struct raft_msg *m, struct raft_out *ou
 {
     bool member = raft_peer_find(r, m->from) != NULL;
     if (r->role != RAFT_LEADER || !member || ring_full(&r->reads)) {
+        MARK("raft: a read of a peer is refused");
         struct raft_msg *reply = raft_send(r, out, m->from, RAFT_MSG_READ_REPLY, r->hard_ticket);
         reply->reject = true;
         reply->id = m->id;
@@ -119,6 +124,7 @@ void raft_read_msg(struct raft *r, const struct raft_msg *m, struct raft_out *ou
 void raft_read_reply(struct raft *r, const struct raft_msg *m, struct raft_out *out)
 {
     if (r->role == RAFT_LEADER || m->from != r->leader) {
+        MARK("raft: a read answer of an old leader");
         return;
     }
     for (uint32_t i = 0; i < r->reads.count; i++) {
@@ -127,6 +133,7 @@ void raft_read_reply(struct raft *r, const struct raft_msg *m, struct raft_out *
             continue;
         }
         if (m->reject) {
+            MARK("raft: a read comes back refused");
             enum err why = m->hint == m->from ? ERR_BUSY : ERR_NO_LEADER;
             raft_reply(r, out, q->ticket, q->count, why, 0);
         } else {
@@ -159,6 +166,7 @@ void raft_reads_fail(struct raft *r, struct raft_out *out, enum err code)
 void raft_reads_expire(struct raft *r, struct raft_out *out)
 {
     while (r->reads.count > 0 && r->read[ring_at(&r->reads, 0)].deadline_ns <= r->now_ns) {
+        MARK("raft: a read finds no quorum");
         fail_oldest(r, out, ERR_NO_QUORUM);
     }
 }

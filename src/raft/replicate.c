@@ -5,6 +5,7 @@
  *             is being probed, or it has everything. Commit is a joint quorum of durable matches,
  *             and only of the own term.
  */
+#include "base/mark.h"
 #include "raft/impl.h"
 
 void raft_peer_reset(struct raft *r, struct raft_peer *p)
@@ -83,6 +84,7 @@ static uint64_t batch_end(const struct raft *r, uint64_t first, uint64_t *out_by
     while (last < most && bytes < limit) {
         uint64_t more = raft_log_size(r, last + 1);
         if (bytes + more > limit) {
+            MARK("raft: an append is cut by its size");
             break;
         }
         bytes += more;
@@ -140,9 +142,11 @@ void raft_replicate(struct raft *r, struct raft_peer *p, struct raft_out *out)
     for (int i = 0; i < RAFT_SENDS_PER_PEER_MAX && p->next <= r->last; i++) {
         bool sized = raft_log_size(r, p->next) != UINT32_MAX;
         if (window_full(r, p) || (!sized && p->inflight.count > 0)) {
+            MARK_IF(sized && p->state == RAFT_PEER_REPLICATE, "raft: a window is full");
             return;
         }
         if (!sized) { /* nobody knows how much will go: one at a time, its answer tells */
+            MARK("raft: a size is forgotten");
             p->state = RAFT_PEER_PROBE;
         }
         send_append(r, p, out, false);
@@ -184,6 +188,7 @@ static uint64_t next_after_reject(const struct raft *r, const struct raft_msg *m
     if (m->log_term != 0) {
         uint64_t ours = raft_log_term_last(r, m->log_term);
         if (ours > r->snap_index && raft_term_at(r, ours) == m->log_term) {
+            MARK("raft: a conflicting term is skipped");
             next = ours + 1;
         }
     }
@@ -199,6 +204,7 @@ static void rejected(struct raft *r, struct raft_peer *p, const struct raft_msg 
         raft_remind(r, p->id, out); /* an old message, or it denies what it has acknowledged */
     }
     if (stale) {
+        MARK("raft: a stale rejection");
         return;
     }
     uint64_t next = next_after_reject(r, m);
@@ -213,6 +219,7 @@ static void rejected(struct raft *r, struct raft_peer *p, const struct raft_msg 
 void raft_append_reply(struct raft *r, const struct raft_msg *m, struct raft_out *out)
 {
     struct raft_peer *p = raft_peer_find(r, m->from);
+    MARK_IF(p != NULL && m->epoch != p->epoch, "raft: an answer of an older connection");
     if (r->role != RAFT_LEADER || p == NULL || m->epoch != p->epoch) {
         return;
     }
@@ -241,12 +248,14 @@ static void judge(struct raft *r, struct raft_peer *p, struct raft_out *out)
     p->judged_ns = r->now_ns;
     p->judged_match = p->match;
     if (p->state == RAFT_PEER_PROBE) {
+        MARK("raft: a probe is repeated");
         p->probing = false;
         raft_replicate(r, p, out);
         if (!p->probing && p->match < r->last) {
             send_append(r, p, out, true);
         }
     } else if (p->match + 1 < p->next && stuck) {
+        MARK("raft: a gap is found by a probe");
         send_append(r, p, out, true); /* a gap is rejected, and then filled */
     }
 }
@@ -295,6 +304,8 @@ void raft_commit_to(struct raft *r, uint64_t index)
 void raft_commit_advance(struct raft *r, struct raft_out *out)
 {
     uint64_t index = raft_quorum(&r->effective, match_of, r);
+    MARK_IF(r->role == RAFT_LEADER && index > r->commit && index < r->noop_index,
+            "raft: an old term is not committed by counting");
     if (r->role != RAFT_LEADER || index <= r->commit || index > r->last ||
         raft_term_at(r, index) != r->term) {
         return;
@@ -336,6 +347,7 @@ static enum err admit(const struct raft *r, const struct raft_event *ev)
     }
     bool full = ring_full(&r->proposals) || r->uncommitted_bytes >= RAFT_UNCOMMITTED_BYTES_MAX ||
                 r->last - r->commit + ev->count >= RAFT_SIZE_RING;
+    MARK_IF(full, "raft: too many proposals wait");
     return full ? ERR_BUSY : ERR_OK;
 }
 

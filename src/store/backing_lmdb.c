@@ -6,6 +6,7 @@
  */
 #include "store/backing_lmdb.h"
 
+#include "base/mark.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "store/btree.h"
@@ -200,8 +201,10 @@ static enum err file_check(struct backing_lmdb *b, struct os_dir *dir, const cha
     uint64_t want = 0;
     TRY(os_file_open(dir, name, OS_OPEN_READ | OS_OPEN_WRITE, &file));
     enum err e = lmdb_check(file, b->mem, CHECK_BYTES_MAX, &want);
+    MARK_IF(e == ERR_CORRUPT, "store: the page check refuses a file");
     e = e == ERR_OK ? os_file_size(file, &bytes) : e;
     if (e == ERR_OK && bytes < want) {
+        MARK("store: pages that were never written are added");
         e = os_file_truncate(file, want);
     }
     os_file_close(file);

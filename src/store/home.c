@@ -4,6 +4,7 @@
  */
 #include "store/home.h"
 
+#include "base/mark.h"
 #include "store/slot.h"
 
 enum {
@@ -92,6 +93,7 @@ enum err home_open(struct os *os, struct os_dir *dir, uint64_t node_id, const st
     TRY(traces(dir, &left, diag));
     enum err e = slot_open(dir, "identity", HOME_MAGIC, left == NULL, &s, payload, &count);
     if (left != NULL && (e == ERR_NO_FILE || (e == ERR_OK && count == 0))) {
+        MARK("store: an identity is lost");
         if (e == ERR_OK) {
             slot_close(&s);
         }

@@ -6,6 +6,7 @@
 #include "store/lmdb_rows.h"
 
 #include "base/crc32c.h"
+#include "base/mark.h"
 #include "base/panic.h"
 
 #include <errno.h>
@@ -104,6 +105,7 @@ static enum err row_read(MDB_val k, MDB_val v, struct row *out)
     uint8_t flags = reader_u8(&r);
     uint32_t crc = reader_u32(&r);
     if (r.bad || crc != row_crc(k, v.mv_data, v.mv_size)) {
+        MARK("store: a row has rotted");
         return ERR_CORRUPT;
     }
     out->has_value = (flags & ROW_VALUE) != 0;
@@ -365,6 +367,7 @@ static enum err subtree_at(MDB_txn *txn, const struct lmdb_dbs *dbs, struct leve
     struct row row;
     uint8_t *spare = NULL;
     enum err e = row_take(txn, l, &row, &spare);
+    MARK_IF(row.subtree != 0, "store: two long keys share a row");
     if (e == ERR_OK && row.subtree == 0) {
         e = subtree_new(txn, dbs, &row.subtree);
         e = e == ERR_OK ? row_write(txn, l, &row) : e;
@@ -448,6 +451,7 @@ enum err lmdb_rows_del(MDB_txn *txn, const struct lmdb_dbs *dbs, enum table_id i
         bool empty = false;
         TRY(subtree_empty(txn, &levels[i], &empty));
         if (!empty) {
+            MARK("store: a shared row outlives a key");
             break;
         }
         TRY(row_less(txn, &levels[i - 1], false, &gone));

@@ -5,6 +5,7 @@
  */
 #include "store/log.h"
 
+#include "base/mark.h"
 #include "base/panic.h"
 #include "store/log_cache.h"
 #include "store/vote.h"
@@ -163,6 +164,8 @@ static struct batch *batch_open(struct log *l, size_t bytes, bool truncates)
         struct batch *b = CONTAINER_OF(l->queue.prev, struct batch, link);
         bool fits = b->head.entries == 0 || b->head.body_bytes + bytes <= l->batch_bytes_max;
         bool virgin = b->head.entries == 0 && b->head.flags == 0;
+        MARK_IF(!fits, "store: a batch is full");
+        MARK_IF(truncates && !virgin, "store: a truncation needs a batch of its own");
         if (fits && (!truncates || virgin)) {
             return b;
         }
@@ -207,6 +210,7 @@ static void write_run(void *arg)
     uint64_t began = os_now(l->os);
     l->write_err = b->hard ? vote_write(&l->vote_file, &b->vote) : ERR_OK;
     if (l->write_err == ERR_OK && l->rotate) {
+        MARK("store: the log rotates");
         l->write_err = wal_rotate(&l->wal);
     }
     if (l->write_err == ERR_OK && (b->head.entries > 0 || b->head.flags != 0)) {
@@ -243,6 +247,7 @@ static enum err written(struct log *l, const struct batch *b)
     l->stats.bytes_written += wal_batch_bytes(h);
     if ((h->flags & WAL_FLAG_TRUNCATE) != 0) {
         wal_index_truncate(&l->wal.index, h->truncate_to);
+        MARK_IF(l->durable > h->truncate_to, "store: a durable entry is truncated");
         l->cuts--;
         l->durable = l->durable < h->truncate_to ? l->durable : h->truncate_to;
     }
@@ -265,6 +270,7 @@ static void fill_done(void *arg)
     l->filling = false;
     if (l->fill_err == ERR_NO_SPACE && !l->closing &&
         os_timer_set(l->os, &l->fill_timer, os_now(l->os) + LOG_FILL_RETRY_NS) == ERR_OK) {
+        MARK("store: no space for a segment");
         return; /* nothing was promised yet: what is queued waits for space */
     }
     if (l->fill_err != ERR_OK) {
@@ -335,6 +341,7 @@ static void submit(struct log *l)
     bool writes = b->head.entries > 0 || b->head.flags != 0;
     l->rotate = writes && !wal_fits(&l->wal, wal_batch_bytes(&b->head));
     if (l->rotate && l->wal.fill_bytes == 0) {
+        MARK("store: a batch waits for its segment");
         fill_start(l); /* goes on when the segment is there */
         return;
     }
@@ -353,6 +360,7 @@ static void seal(struct log *l)
     struct batch *b = batch_new(l);
     if (b != NULL) {
         b->head.flags = WAL_FLAG_SEAL;
+        MARK("store: a pause is sealed");
         submit(l);
     }
 }
@@ -438,6 +446,7 @@ enum err log_append(struct log *l, const struct log_write *w)
         return ERR_SYNC_FAILED;
     }
     if (!memory_left(l, w)) {
+        MARK("store: no memory for a write");
         return ERR_NO_MEMORY;
     }
     l->told_ticket = w->ticket;
@@ -472,6 +481,7 @@ enum err log_read(struct log *l, uint64_t index, struct log_entry *out)
     if (l->in_memory) {
         return ERR_NOT_FOUND;
     }
+    MARK("store: an entry is read from the disk");
     TRY(wal_read(&l->wal, index, &rec));
     out->index = index;
     out->term = rec.term;
@@ -550,6 +560,7 @@ static enum err open_vote(struct log *l, struct os_dir *dir, struct vote *out, s
         return diag_set(diag, e, "log: the list of segments: %s", err_text(e));
     }
     TRY(vote_open(dir, !any, &l->vote_file, out, diag));
+    MARK_IF(!any && out->term != 0, "store: a vote without a log");
     return any || out->term == 0
                ? ERR_OK
                : diag_set(diag, ERR_CORRUPT,

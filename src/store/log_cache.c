@@ -1,6 +1,7 @@
 /* store/log_cache.c -- a ring of entries that grows by doubling. */
 #include "store/log_cache.h"
 
+#include "base/mark.h"
 #include "base/panic.h"
 
 enum {
@@ -94,6 +95,7 @@ void log_cache_truncate(struct log_cache *c, uint64_t to)
 void log_cache_evict(struct log_cache *c, uint64_t bytes_max, uint64_t durable)
 {
     while (c->first <= c->last && c->first <= durable && (c->bytes > bytes_max || bytes_max == 0)) {
+        MARK_IF(bytes_max > 0, "store: the cache gives way");
         drop(c, c->first);
         c->first++;
     }

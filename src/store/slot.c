@@ -2,6 +2,7 @@
 #include "store/slot.h"
 
 #include "base/crc32c.h"
+#include "base/mark.h"
 #include "base/panic.h"
 
 #include <stdalign.h>
@@ -75,6 +76,7 @@ static enum err slot_load(struct slot_file *s, uint8_t *out_payload, size_t *out
         good[i] = slot_good(s, both, i, &counter[i], &payload[i]);
     }
     if (!good[0] && !good[1]) {
+        MARK_IF(!all_zero(both, sizeof both), "store: both slots are damaged");
         return all_zero(both, sizeof both) ? ERR_OK : ERR_CORRUPT;
     }
     int newest = good[0] && (!good[1] || counter[0] > counter[1]) ? 0 : 1;
@@ -82,6 +84,7 @@ static enum err slot_load(struct slot_file *s, uint8_t *out_payload, size_t *out
     memcpy(out_payload, payload[newest].data, payload[newest].count);
     *out_count = payload[newest].count;
     bool agree = have == sizeof both && good[0] && good[1] && bytes_equal(payload[0], payload[1]);
+    MARK_IF(!agree, "store: a slot is healed");
     return agree ? ERR_OK : slot_put(s, payload[newest]);
 }
 

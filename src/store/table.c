@@ -1,6 +1,7 @@
 /* store/table.c -- reads through the layers, changes in the topmost. */
 #include "store/table.h"
 
+#include "base/mark.h"
 #include "base/panic.h"
 
 enum {
@@ -118,6 +119,7 @@ enum err table_seek(const struct tables *t, enum table_id id, struct bytes from,
             return ERR_OK;
         }
         struct bytes gone = best->key; /* in a tree, so it outlives the seeks below */
+        MARK("store: a seek passes a deleted key");
         for (int i = LAYER_COUNT - 1; i >= 0; i--) {
             if (layers[i].there && bytes_equal(layers[i].key, gone)) {
                 TRY(layer_seek(t, id, i, gone, true, &layers[i]));

@@ -1,6 +1,8 @@
 /* store/vote.c -- payload: format u8 | term u64 | node u64. */
 #include "store/vote.h"
 
+#include "base/mark.h"
+
 enum {
     VOTE_FORMAT = 1,
     VOTE_BYTES = 17
@@ -28,6 +30,7 @@ enum err vote_open(struct os_dir *dir, bool fresh, struct slot_file *out, struct
     enum err e = slot_open(dir, "vote", VOTE_MAGIC, fresh, &s, payload, &count);
     const char *what = e == ERR_NO_FILE ? "the file is missing" : err_text(e);
     if (e == ERR_NO_FILE || (e == ERR_OK && count == 0 && !fresh)) {
+        MARK("store: a vote is forgotten");
         what = e == ERR_OK ? "the file is empty" : what;
         e = ERR_CORRUPT;
     } else if (e == ERR_OK && count == 0) {

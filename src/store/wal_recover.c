@@ -9,6 +9,7 @@
  *        nothing is zeroed that another node or a newer program may have written
  */
 #include "base/crc32c.h"
+#include "base/mark.h"
 #include "base/panic.h"
 #include "store/wal.h"
 
@@ -181,6 +182,7 @@ static enum err cut_tail(struct scan *s, uint64_t from, bool *out_cut)
         TRY(read_at(s, offset, chunk, n, &whole));
         bool dirty = n > 0 && (chunk[0] != 0 || memcmp(chunk, chunk + 1, n - 1) != 0);
         if (dirty) {
+            MARK("store: a torn tail is cut");
             TRY(wal_zero(s->file, offset,
                          (n + WAL_BLOCK_BYTES - 1) / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES));
             *out_cut = true;
@@ -218,11 +220,14 @@ static enum err stranger(struct scan *s, uint64_t segment, uint64_t offset, stru
     enum err e = whole ? wal_head_decode(raw, &h) : ERR_MALFORMED;
     const char *why = NULL;
     if (e == ERR_NEWER_FORMAT) {
+        MARK("store: a log of a newer program");
         why = "it was written by a newer version of this program";
     } else if (e == ERR_OK && h.salt != s->w->salt) {
         e = ERR_WRONG_NODE;
+        MARK("store: a log of another node");
         why = "it belongs to another data directory";
     } else if (e == ERR_OK && h.segment != segment) {
+        MARK("store: a batch of another segment");
         e = ERR_CORRUPT;
         why = "it was written for another segment";
     } else {
@@ -274,6 +279,7 @@ static enum err judge(struct scan *s, uint32_t at, bool *out_repaired, struct di
     uint64_t segment = 0;
     TRY(hear(s, at, &corrupt, &segment, diag));
     if (corrupt) {
+        MARK("store: an acknowledged batch is gone");
         return diag_set(diag, ERR_CORRUPT,
                         "log: segment %016llx: batch %llu at offset %llu cannot be read, and a "
                         "later one says that it was durable; it begins at entry %llu. Restore "
@@ -284,6 +290,7 @@ static enum err judge(struct scan *s, uint32_t at, bool *out_repaired, struct di
     }
     if (at + 1 < s->segment_count) {
         char name[WAL_NAME_BYTES]; /* begun, but its first batch never was */
+        MARK("store: a segment was begun in vain");
         wal_name(s->segments[at + 1], "seg", name);
         TRY(os_dir_unlink(w->dir, name));
         TRY(os_dir_sync(w->dir));
@@ -306,6 +313,7 @@ static enum err chain(struct scan *s, bool *out_repaired, struct diag *diag)
     w->segment = s->segments[0];
     for (uint32_t i = 0; i < s->segment_count; i++) {
         if (s->segments[i] != i + 1) {
+            MARK("store: a segment is missing");
             return diag_set(diag, ERR_CORRUPT,
                             "log: segment %016llx is missing, later ones are there. Restore this "
                             "node from a peer; nothing was changed",

@@ -31,6 +31,7 @@ static void before_init(struct play *p)
     play_writes(p, play_leader(p), 0);
     play_await_agree(p);
     expect_one_cluster(p);
+    EXPECT_MARK("node: a message waits for a later sync");
 }
 
 static void init_twice(struct play *p)
@@ -53,6 +54,7 @@ static void init_on_two(struct play *p)
     play_outcome(p, other);
     play_await_agree(p);
     expect_one_cluster(p);
+    EXPECT_MARK("raft: a configuration is truncated");
 }
 
 static void init_on_two_apart(struct play *p)
@@ -91,6 +93,7 @@ static void most_members_away(struct play *p)
     play_start(p, 3);
     play_await_agree(p);
     expect_one_cluster(p);
+    EXPECT_MARK("node: a proposed write expires");
 }
 
 /* It dies inside the n-th effect of the beginning; asked again, the cluster begins. */

@@ -57,6 +57,7 @@ static void majority_hangs(struct play *p)
     play_disk_goes(p, a);
     play_disk_goes(p, b);
     play_await_agree(p);
+    EXPECT_MARK("node: a reply after the deadline");
 }
 
 static void slow_disks(struct play *p)

@@ -41,6 +41,8 @@ static void impostor(struct play *p)
     play_expect(p, play_seen(p, victim)->term == term, "the frame was refused");
     play_expect(p, play_leader(p) == leader, "and nothing has changed");
     play_reads(p, victim, 0, kept);
+    EXPECT_MARK("node: a peer takes the number of another");
+    EXPECT_MARK("node: a raft message is refused");
 }
 
 /* It says that it leads the term that another one leads. */
@@ -59,6 +61,7 @@ static void second_leader(struct play *p)
     play_say(p, &m, no_entries);
     play_expect(p, play_leader(p) == leader, "and the leader goes on");
     play_reads(p, victim, 0, kept);
+    EXPECT_MARK("raft: a second leader in a term");
 }
 
 /* A higher term has to be believed: it costs an election, not more. */
@@ -76,6 +79,8 @@ static void forged_term(struct play *p)
         play_reads(p, leader, 0, kept);
     }
     play_await_agree(p);
+    EXPECT_MARK("raft: a candidate learns of a newer term");
+    EXPECT_MARK("raft: a pre-vote of an old term");
 }
 
 /* But not one that no cluster could have reached: the next election would have no number left. */
@@ -130,6 +135,7 @@ static void ballot_stuffing(struct play *p)
         play_expect(p, play_seen(p, fool)->role != RAFT_LEADER, "two of five elect nobody");
     }
     play_host(p, liar)->restored = true; /* it is reminded of votes that it never gave, and stops */
+    EXPECT_MARK("node: a message for a peer that is away");
 }
 
 static void false_reminder(struct play *p)
@@ -174,6 +180,8 @@ static void huge_counts(struct play *p)
     }
     play_expect(p, play_leader(p) == leader, "nothing has changed");
     play_writes(p, leader, 0);
+    EXPECT_MARK("node: a forwarded write that makes no sense");
+    EXPECT_MARK("node: an answer after its deadline");
 }
 
 static void put_entry(struct writer *w, uint64_t term, uint8_t kind, struct bytes data)
@@ -241,6 +249,7 @@ static void too_many_terms(struct play *p)
     free(bytes);
     play_elections_pass(p, 5);
     play_expect_up(p, victim);
+    EXPECT_MARK("raft: an answer of an older connection");
 }
 
 /* Configurations that nobody decided, taken back again. */
@@ -275,6 +284,7 @@ static void forged_members(struct play *p)
     }
     play_elections_pass(p, 5);
     play_expect_up(p, victim);
+    EXPECT_MARK("raft: two configurations are truncated");
 }
 
 struct flips {
@@ -320,6 +330,7 @@ static void flipped_bits(struct play *p)
                     play_host(p, n)->reason == ERR_OUTDATED; /* reminded falsely */
         play_expect(p, fits, "honest nodes are up");
     }
+    EXPECT_MARK("node: a forwarded write finds no leader");
 }
 
 /* Near the truth, so that it passes the first checks. */
@@ -402,6 +413,8 @@ static void forged_everything(struct play *p)
         }
     }
     play_expect_up(p, leader);
+    EXPECT_MARK("node: a forwarded write expires");
+    EXPECT_MARK("node: a read expires");
 }
 
 int main(void)

@@ -26,6 +26,7 @@ static void local_reads(struct play *p)
     play_expect_ok(p, read);
     play_expect(p, p->ask[read].serial == p->ask[old].serial, "what it had");
     play_expect_not_ok(p, play_read(p, alone, 0));
+    EXPECT_MARK("node: a refused operation waits for a leader");
 }
 
 /* What a new leader has committed before it leads, it serves only once it knows so. */
@@ -63,6 +64,7 @@ static void waits_for_a_leader(struct play *p)
     if (play_outcome(p, write) == PLAY_OK) {
         play_reads(p, play_follower(p, old, 2), 0, write);
     }
+    EXPECT_MARK("node: the leader that has a write is deposed");
 }
 
 /* The leader dies inside its n-th effect after a write was forwarded to it. The same request, asked

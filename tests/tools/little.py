@@ -33,6 +33,16 @@ uint32_t num_add(uint32_t a, uint32_t b)
 }
 """
 
+MARK_H = """/* base/mark.h -- names of rare paths. */
+#ifndef BASE_MARK_H
+#define BASE_MARK_H
+
+/* MARK -- execution comes by here. */
+#define MARK(name)
+
+#endif
+"""
+
 RAFT_H = """/* raft/raft.h -- a core that only counts.
  *
  * Thread: any, pure
@@ -62,6 +72,7 @@ const char *raft_name(uint32_t i);
 
 RAFT_C = """#include "raft/impl.h"
 
+#include "base/mark.h"
 #include "base/num.h"
 
 #include <string.h>
@@ -87,6 +98,7 @@ void raft_step(struct raft *r)
             r->term = num_twice(r->term);
         } while (r->term == 0);
     } else {
+        MARK("raft: a vote")
         raft_vote(r); /* while this is a comment, for nobody */
     }
 }
@@ -136,11 +148,14 @@ int main(void)
 
 TEST_C = """#include "raft/impl.h"
 
+#define EXPECT_MARK(name)
+
 int main(void)
 {
     struct raft r;
     raft_init(&r);
     raft_step(&r);
+    EXPECT_MARK("raft: a vote");
     return r.term == 1 ? 0 : 1;
 }
 """
@@ -176,7 +191,8 @@ FILES = {
     "docs/ARCHITECTURE.md": DOC,
     "meson.build": MESON,
     "tools/say": "#!/bin/sh\necho hello\n",
-    "src/base/README.md": "# base\n\nPublic headers: `num.h`. Exported prefixes: `num_`.\n",
+    "src/base/README.md": "# base\n\nPublic headers: `num.h`, `mark.h`. Exported prefixes: `num_`.\n",
+    "src/base/mark.h": MARK_H,
     "src/base/num.h": NUM_H,
     "src/base/num.c": NUM_C,
     "src/raft/README.md": "# raft\n\nPublic headers: `raft.h`.\nExported prefixes: `raft_`.\n",

@@ -31,6 +31,9 @@ def row(old, new):
 
 
 RAFT, VOTE, RAFT_H, IMPL = "src/raft/raft.c", "src/raft/vote.c", "src/raft/raft.h", "src/raft/impl.h"
+TEST = "tests/unit/raft/test_vote.c"
+MARKED = 'void x(void)\n{\n    MARK("raft: a vote");\n}\n'
+EXPECT = 'EXPECT_MARK("raft: a vote");'
 STEP = "    r->term++;\n"
 STORE = {
     "src/store/README.md": "# store\n\nPublic headers: none. Exported prefixes: `store_`.\n",
@@ -226,6 +229,19 @@ PLANTS = (
     Plant("registered", "a script of the tests that nothing runs", {"tests/system/lost.sh": "#!/bin/sh\n"},
           "tests/system/lost.sh", "is run by no test", {"tests/system/lost.sh": 0o755}),
 
+    Plant("marks", "a mark that no test vouches for", {TEST: put(EXPECT, "")}, RAFT, "no test vouches"),
+    Plant("marks", "a name that two marks have", {VOTE: add(MARKED)}, VOTE, "stands in src/raft/raft.c too"),
+    Plant("marks", "two tests that vouch for one mark", {"tests/unit/base/test_num.c": f"{EXPECT}\n"}, TEST,
+          "vouches for the mark"),
+    Plant("marks", "a test that vouches for nothing", {TEST: add('EXPECT_MARK("raft: a dream");\n')}, TEST,
+          "there is no mark"),
+    Plant("marks", "a script that vouches for nothing", {"tests/script/raft/a.rs.txt": "# mark: raft: a dream\n"},
+          "tests/script/raft/a.rs.txt", "there is no mark"),
+    Plant("marks", "a mark under another room's name", {RAFT: add('void x(void)\n{\n    MARK("kv: a");\n}\n')}, RAFT,
+          'is named "raft: what happens" here'),
+    Plant("marks", "a mark whose name is no text", {RAFT: add("void x(void)\n{\n    MARK(name);\n}\n")}, RAFT,
+          "a constant text"),
+
     Plant("docs", "a link to nowhere", {"README.md": add("[gone](docs/GONE.md)\n")}, "README.md",
           "links to docs/GONE.md"),
     Plant("docs", "a link to a heading that is gone", row("README.md#how", "README.md#why"), "docs/ARCHITECTURE.md",
@@ -260,6 +276,9 @@ INNOCENT = (
     ("prefixes", "a program's main", {"src/sim/aspen-sim.c": "int main(void)\n{\n    return 0;\n}\n"}),
     ("prefixes", "what a library calls by name", {"src/sim/chance.c": "int gnutls_rnd(void)\n{\n    return 0;\n}\n"}),
     ("statics", "a static that the program has", {"src/cmd/little.c": put("static struct", "struct")}),
+    ("marks", "a mark with a condition, and one in a comment",
+     {RAFT: add('/* MARK("raft: b") */\nvoid x(void)\n{\n    MARK_IF(f(1, "b") == 0, "raft: c");\n}\n'),
+      "tests/script/raft/a.rs.txt": "# mark: raft: c\n"}),
     ("layers", "the page written in other words",
      {"docs/ARCHITECTURE.md": DOC.replace("| all above |", "| base, os, actor, "
                                                                                        "raft, store, kv, net |")}),

@@ -1,6 +1,6 @@
 """The machine checks of the house, one module a check: NAME, and check(tree), which yields findings."""
-from . import (braces, cards, clang_format, dead, docs, files, layers, leftovers, lengths, prefixes, registered,
-               statics, symbols)
+from . import (braces, cards, clang_format, dead, docs, files, layers, leftovers, lengths, marks, prefixes,
+               registered, statics, symbols)
 
 CHECKS = (clang_format, layers, symbols, prefixes, statics, lengths, braces, cards, leftovers, dead, files, registered,
-          docs)
+          marks, docs)

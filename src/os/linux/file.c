@@ -4,6 +4,7 @@
  * Why:        reads of an unbuffered file go through a second, buffered descriptor, so that only
  *             writes have to be aligned
  */
+#include "base/mark.h"
 #include "os/linux/dir.h"
 
 #include <errno.h>
@@ -85,6 +86,7 @@ enum err linux_file_read(struct os_file *base, uint64_t offset, void *out, size_
  * written by the refused one, so this is no second try of a failed write. */
 static void go_buffered(struct linux_file *f)
 {
+    MARK("os: unbuffered writes are refused");
     close(f->fd);
     f->fd = f->read_fd;
 }

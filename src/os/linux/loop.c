@@ -3,6 +3,7 @@
  * Order: events, then timers that are due, then turn-end hooks, then the memory of closed sources
  * Why:   epoll_pwait2 takes nanoseconds; QUIC's deadlines and ours are far below a millisecond
  */
+#include "base/mark.h"
 #include "base/panic.h"
 #include "os/linux/impl.h"
 
@@ -49,6 +50,7 @@ static void bury(struct os_linux *l)
 static enum err timer_set(struct os *os, struct os_timer *t, uint64_t at_ns)
 {
     struct os_linux *l = linux_of(os);
+    MARK_IF(at_ns < l->timers_from, "os: a callback sets a timer for the past");
     return heap_set(&l->timers, &t->item, at_ns > l->timers_from ? at_ns : l->timers_from);
 }
 
@@ -222,6 +224,7 @@ void os_linux_turn(struct os_linux *l, uint64_t wait_ns)
     int n = epoll_pwait2(l->epoll_fd, events, LINUX_EVENTS, wait == UINT64_MAX ? NULL : &ts, NULL);
     for (int i = 0; i < n; i++) {
         struct linux_source *s = events[i].data.ptr;
+        MARK_IF(s->dead, "os: an event of a closed source");
         if (!s->dead) {
             s->ready(s, events[i].events);
         }

@@ -6,6 +6,7 @@
  */
 #include "os/linux/tcp.h"
 
+#include "base/mark.h"
 #include "base/panic.h"
 
 #include <errno.h>
@@ -88,6 +89,7 @@ static void conn_ready(struct linux_source *s, uint32_t events)
     } else if ((events & EPOLLHUP) != 0) {
         conn_fail(c);
     } else if ((events & EPOLLIN) != 0) {
+        MARK("os: a paused connection has data");
         conn_arm(c); /* paused, and there is data: look away, or the loop would spin */
     }
 }

@@ -2,6 +2,7 @@
  *
  * Why: where send offload is refused (old drivers), the same batch goes out one by one, quietly
  */
+#include "base/mark.h"
 #include "base/panic.h"
 #include "os/linux/udp.h"
 
@@ -96,6 +97,7 @@ enum err linux_udp_send(struct os_udp *base, const struct os_udp_send *s)
         if (error != 0) {
             return send_error(error); /* it was not the offload */
         }
+        MARK("os: the kernel cuts no batches");
         u->no_segment = true; /* the same bytes went alone */
     }
     return ERR_OK;

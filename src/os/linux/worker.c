@@ -5,6 +5,7 @@
  * Why:        the other side is woken after the lock is given back, or it would wake only to wait
  *             for it: two system calls and a switch more for each job
  */
+#include "base/mark.h"
 #include "base/panic.h"
 #include "os/linux/impl.h"
 
@@ -140,6 +141,7 @@ void linux_worker_close(struct os_worker *base)
         pthread_cond_signal(&w->work);
         pthread_mutex_unlock(&w->lock);
         if (more) {
+            MARK("os: a job ends while its thread is closed");
             reap(w); /* a done may submit again */
         }
     }

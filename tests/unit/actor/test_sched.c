@@ -148,6 +148,7 @@ static void bounded(void)
     CHECK(post(p, SAY, 5) == ERR_OK); /* room again */
     stage_rest(&play.stage);
     play_close();
+    EXPECT_MARK("actor: a mailbox is full");
 }
 
 static void fair(void)
@@ -171,6 +172,7 @@ static void fair(void)
     CHECK_U64(before, 9); /* three a round against three a round */
     CHECK(play.player[0].self_count > ENDLESS_MAX);
     play_close();
+    EXPECT_MARK("actor: the rounds are used up");
 }
 
 /* An actor that never rests does not keep the loop from its timers. */

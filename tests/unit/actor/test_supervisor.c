@@ -176,6 +176,7 @@ static void grows(void)
     CHECK_U64(rig.escalations, 1); /* told once */
     CHECK_U64(rig.part[1].starts, 1);
     rig_close();
+    EXPECT_MARK("actor: a child is given up");
 }
 
 static void forgiven(void)
@@ -190,6 +191,7 @@ static void forgiven(void)
     CHECK(rig.escalations == 0 && rig.part[0].child->restarts == 5 * RESTARTS_MAX);
     CHECK_U64(rig.part[0].child->failures, 1);
     rig_close();
+    EXPECT_MARK("actor: old failures are forgiven");
 }
 
 static void restart_fails(void)
@@ -245,6 +247,7 @@ static void stopped_while_waiting(void)
     CHECK_U64(rig.part[1].starts, 1); /* the timer was taken back */
     CHECK(strcmp(rig.order, "abcBCA") == 0);
     rig_close();
+    EXPECT_MARK("actor: a restart is called off");
 }
 
 /* ---- every event in every state ---- */

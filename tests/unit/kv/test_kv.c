@@ -57,6 +57,7 @@ static void revisions(void)
     CHECK_U64(rec.create_revision, 5);
     tables_close(&tables);
     CHECK_U64(mem.used, 0);
+    EXPECT_MARK("kv: a command changes nothing");
 }
 
 static void retries(void)
@@ -72,6 +73,8 @@ static void retries(void)
     CHECK_U64(apply(77, 2, &a, 1).revision, 4);
     CHECK(apply(77, 1, &a, 1).code == ERR_BAD_REQUEST);
     tables_close(&tables);
+    EXPECT_MARK("kv: a retry is answered from its session");
+    EXPECT_MARK("kv: an older sequence is refused");
 }
 
 static void sessions_bounded(void)
@@ -89,6 +92,7 @@ static void sessions_bounded(void)
     apply(1, 1, &a, 1); /* forgotten: applied once more */
     CHECK_U64(kv.revision, before + 1);
     tables_close(&tables);
+    EXPECT_MARK("kv: the oldest session is forgotten");
 }
 
 static void refused(void)
@@ -112,6 +116,7 @@ static void refused(void)
     CHECK(r.code == ERR_MALFORMED);
     CHECK_U64(kv.revision, 1);
     tables_close(&tables);
+    EXPECT_MARK("kv: a command that nobody can read");
 }
 
 static void limits(void)

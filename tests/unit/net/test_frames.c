@@ -111,6 +111,7 @@ static void test_too_large(void)
     CHECK(feed(head, sizeof head) == ERR_FRAME_TOO_LARGE);
     CHECK_U64(s.mem.used, 0);
     stream_close();
+    EXPECT_MARK("net: a frame too large");
 }
 
 static void test_announced(void)

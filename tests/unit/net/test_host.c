@@ -176,6 +176,7 @@ static void test_key(void)
     CHECK(!host.completed && a->ups == 0);
     villain_done(&host);
     rig_close(&r);
+    EXPECT_MARK("net: a wrong key");
 }
 
 int main(void)

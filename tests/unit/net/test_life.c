@@ -102,6 +102,7 @@ static void test_restart_reset(void)
 {
     restart(1, 2, false);
     restart(2, 1, false);
+    EXPECT_MARK("net: a stateless reset is believed");
 }
 
 static void test_silence(void)
@@ -127,6 +128,7 @@ static void test_silence(void)
     RIG_UNTIL(&r, a->ups == 2);
     child_kill(pid);
     rig_close(&r);
+    EXPECT_MARK("net: silence ends a connection");
 }
 
 /* Both dial in the same turn; whatever crosses on the way, one connection is left on both. */
@@ -178,6 +180,7 @@ static void test_both_at_once(void)
         CHECK(a->ups <= 2 && b->ups <= 2); /* it is one of the two, not a third */
         rig_close(&r);
     }
+    EXPECT_MARK("net: the newer of two connections gives way");
 }
 
 static void test_moved(void)

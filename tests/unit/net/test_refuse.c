@@ -61,6 +61,8 @@ static void test_wrong_cookie(void)
     side_close(a);
     served(&r, b);
     rig_close(&r);
+    EXPECT_MARK("net: a callback refuses a packet");
+    EXPECT_MARK("net: a wrong cookie");
 }
 
 static void test_wrong_cookie_server(void)
@@ -107,6 +109,7 @@ static void test_alpn(void)
     villain_done(&v);
     served(&r, b);
     rig_close(&r);
+    EXPECT_MARK("net: no common protocol");
 }
 
 static void test_no_key(void)
@@ -162,6 +165,7 @@ static void test_late(void)
     CHECK_U64(side_stats(b).connections, 0);
     villain_done(&v);
     rig_close(&r);
+    EXPECT_MARK("net: no proof in time");
 }
 
 /* Bytes on the second stream, after the hello or instead of it. */
@@ -194,11 +198,13 @@ static void against_streams(const char *cookie, uint64_t code, const void *bytes
 static void test_frame_first(void)
 {
     against_streams(NULL, CODE_COOKIE, "\1\1\0\0\0x", 6, false, false);
+    EXPECT_MARK("net: frames before the proof");
 }
 
 static void test_bidi_first(void)
 {
     against_streams(NULL, CODE_COOKIE, "\0", 1, true, false);
+    EXPECT_MARK("net: a stream too many");
 }
 
 static void test_false_hello(void)
@@ -221,6 +227,7 @@ static void test_frame_too_large(void)
 static void test_frame_cut(void)
 {
     against_streams("a cookie", CODE_FRAME, "\1\5\0\0\0cu", 7, false, true);
+    EXPECT_MARK("net: a malformed frame");
 }
 
 static void test_unknown_class(void)
@@ -231,6 +238,7 @@ static void test_unknown_class(void)
 static void test_second_hello(void)
 {
     against_streams("a cookie", CODE_FRAME, "\0", 1, false, false);
+    EXPECT_MARK("net: a stream of its kind is there already");
 }
 
 static void test_bidi(void)
@@ -300,6 +308,7 @@ static void test_garbage(void)
     RIG_UNTIL(&r, b->frames[LINK_CONTROL] == 1);
     os_udp_close(udp);
     rig_close(&r);
+    EXPECT_MARK("net: the allowance for strangers is used up");
 }
 
 /* Every datagram of handshake, hello and frames comes spoilt, right, and a second time. */
@@ -329,6 +338,7 @@ static void test_noisy(void)
     }
     served(&r, b);
     rig_close(&r);
+    EXPECT_MARK("net: a spoilt first packet is buried");
 }
 
 /* One that throws back whatever it gets, as another node without that connection would. */
@@ -366,6 +376,7 @@ static void test_reset_volley(void)
     CHECK_U64(w.thrown, 2);
     os_udp_close(w.udp);
     rig_close(&r);
+    EXPECT_MARK("net: a stateless reset is sent");
 }
 
 /* A version nobody speaks gets the list of those we do. */
@@ -385,6 +396,7 @@ static void test_version(void)
     CHECK_U64(side_stats(b).connections, 0);
     os_udp_close(udp);
     rig_close(&r);
+    EXPECT_MARK("net: an unknown version is answered");
 }
 
 /* Above the bound of unproved ones a newcomer must show that its address is real. */
@@ -407,6 +419,8 @@ static void test_retry(void)
     CHECK(side_stats(b).datagrams_in > before + 2);
     villain_done(&v);
     rig_close(&r);
+    EXPECT_MARK("net: a newcomer has proved its address");
+    EXPECT_MARK("net: a newcomer must prove its address");
 }
 
 static void test_options(void)

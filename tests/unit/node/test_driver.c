@@ -192,6 +192,7 @@ static void lost_office(void)
         CHECK(t.answer.ticket == 55 && t.answer.code == ERR_NOT_LEADER);
         end();
     }
+    EXPECT_MARK("node: a peer's write goes back");
 }
 
 /* The way to the leader is full: later, not never. */
@@ -214,6 +215,8 @@ static void way_full(void)
     op_fail_forwarded(t.n.ops, &key_2);
     CHECK(t.called == 2 && t.code == ERR_OUTCOME_UNKNOWN); /* it may have been done */
     end();
+    EXPECT_MARK("node: no room to forward a write");
+    EXPECT_MARK("node: the peer that has a write is lost");
 }
 
 /* A leader whose disk is full refuses what is forwarded as it refuses its own clients. */
@@ -379,6 +382,50 @@ static void init_refused(void)
     end();
 }
 
+/* News that a newer connection has overtaken, an operation that its deadline overtook, a leader
+ * whose connection is down. */
+static void overtaken(void)
+{
+    struct actor_msg late = { .kind = RAFT_ACTOR_OP, .a = 999 };
+    begin(1);
+    mesh_handler.peer_down(&t.n, &key_2, 6);
+    CHECK(book_by_key(&t.n.book, &key_2)->up);
+    EXPECT_MARK("node: news of an older connection");
+    raft_actor_receive(&t.n, &late);
+    CHECK(list_empty(&t.n.writes));
+    EXPECT_MARK("node: an operation expires in the mailbox");
+    follow_2();
+    book_by_key(&t.n.book, &key_2)->up = false;
+    take(false);
+    raft_actor_turn(&t.n);
+    CHECK(t.called == 0 && t.frames == 0 && !list_empty(&t.n.waiting));
+    EXPECT_MARK("node: the leader cannot be reached");
+    end();
+}
+
+/* Bytes of operations are bounded, and so are the nodes that are known. */
+static void bounds(void)
+{
+    static const uint8_t half[600 * 1024];
+    struct op *op = NULL;
+    struct book_entry *e = NULL;
+    struct node_key other = { { 9 } };
+    begin(1);
+    CHECK(op_take(t.n.ops, OP_WRITE, bytes_of(half, sizeof half), 0, 1, &op) == ERR_OK);
+    CHECK(op_take(t.n.ops, OP_WRITE, bytes_of(half, sizeof half), 0, 1, &op) == ERR_BUSY);
+    EXPECT_MARK("node: too many operations");
+    CHECK(book_learn(&t.n.book, 2, &other, 0, &e) == ERR_OK);
+    CHECK(book_by_key(&t.n.book, &key_2)->id == 0 && book_by_id(&t.n.book, 2) == e);
+    EXPECT_MARK("node: a number moves to another key");
+    for (uint32_t i = 0; i < NET_PEERS_MAX; i++) {
+        other = (struct node_key){ { 100, (uint8_t)i, (uint8_t)(i >> 8) } };
+        CHECK(book_learn(&t.n.book, 0, &other, 0, &e) == ERR_OK);
+    }
+    CHECK(book_by_id(&t.n.book, 3) != NULL && t.n.book.count == NET_PEERS_MAX);
+    EXPECT_MARK("node: a place in the book is taken over");
+    end();
+}
+
 int main(void)
 {
     TAP_TEST("driver: a forwarded write is sent back when the office is lost", lost_office);
@@ -387,6 +434,8 @@ int main(void)
     TAP_TEST("driver: each write that fails is counted once, where its client is", counted);
     TAP_TEST("driver: a log that holds many terms is warned of once", many_terms);
     TAP_TEST("driver: the fullest of the disks counts", fullest_disk);
+    TAP_TEST("driver: what was overtaken changes nothing", overtaken);
+    TAP_TEST("driver: operations and known nodes are bounded", bounds);
     TAP_TEST("driver: an init that consensus refuses is answered", init_refused);
     return tap_done();
 }

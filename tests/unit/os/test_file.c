@@ -22,6 +22,7 @@ static void refused_direct(void)
     os_file_close(f);
     os_dir_close(dir);
     loop_close(&l);
+    EXPECT_MARK("os: unbuffered writes are refused");
 }
 
 int main(void)

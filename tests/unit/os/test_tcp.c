@@ -358,6 +358,7 @@ static void closes_others(void)
     }
     CHECK(open == 1 && bytes == 1);
     end_server(s);
+    EXPECT_MARK("os: an event of a closed source");
 }
 
 static void listener_gone(void)

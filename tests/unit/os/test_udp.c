@@ -149,6 +149,7 @@ static void offloaded(void)
 static void one_by_one(void)
 {
     batches(false);
+    EXPECT_MARK("os: the kernel cuts no batches");
 }
 
 /* More segments than any system cuts at once: they go alone, and so do all that follow. */

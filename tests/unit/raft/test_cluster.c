@@ -408,6 +408,8 @@ static void five(void)
     for (uint64_t seed = 101; seed <= 106; seed++) {
         world(seed, 5);
     }
+    EXPECT_MARK("raft: a vote is refused out of loyalty");
+    EXPECT_MARK("raft: a vote is given again");
 }
 
 int main(void)

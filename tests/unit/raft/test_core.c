@@ -142,6 +142,7 @@ static void aba(void)
     CHECK(reply != NULL && reply->msg.index == 2 && reply->after == newest);
     persisted(newest, 3, 4);
     CHECK_U64(t.status.durable, 3);
+    EXPECT_MARK("raft: a completion older than a truncation");
 }
 
 /* What was overwritten a moment ago may be on the disk and acknowledged before the core is told;
@@ -202,6 +203,22 @@ static void many_entries(void)
     CHECK_U64(t.status.last, RAFT_APPEND_ENTRIES_MAX + 1);
 }
 
+/* The disk tells of an entry that another one has replaced meanwhile. */
+static void overwritten(void)
+{
+    uint64_t old = 2;
+    uint64_t other = 3;
+    boot_small(3);
+    append(2, 2, 1, 1, &old, 1);
+    uint64_t first = t.last_ticket;
+    append(3, 3, 1, 1, &other, 1);
+    persisted(first, 2, 2);
+    CHECK_U64(t.status.durable, 1);
+    persisted(t.last_ticket, 2, 3);
+    CHECK_U64(t.status.durable, 2);
+    EXPECT_MARK("raft: a completion of what was overwritten");
+}
+
 /* As many terms as a log can hold; what would bring one more is not taken. */
 static void too_many_terms(void)
 {
@@ -226,6 +243,10 @@ static void too_many_terms(void)
     append(2, 20000, 1, 2, terms, RAFT_APPEND_ENTRIES_MAX - 1);
     CHECK_U64(t.status.last, RAFT_TERM_RUNS_MAX); /* just fits */
     CHECK_U64(t.status.last_term, RAFT_APPEND_ENTRIES_MAX + 1);
+    step((struct raft_event){ .type = RAFT_EV_CAMPAIGN });
+    CHECK(t.status.role == RAFT_FOLLOWER);
+    EXPECT_MARK("raft: no candidate without room for a term");
+    EXPECT_MARK("raft: no room for the terms of an append");
 }
 
 /* The state machine may be far behind the log when a node restarts: more entries than sizes are
@@ -250,6 +271,7 @@ static void long_tail(void)
     append(3, 3, 1500, 1, &three, 1);
     CHECK_U64(t.status.last, 1501);
     CHECK_U64(t.status.uncommitted_bytes, 1);
+    EXPECT_MARK("raft: applying is bounded");
 }
 
 /* ---- the leader ---- */
@@ -332,6 +354,7 @@ static void far_behind(void)
     append_reply(2, 200001, false, 0);
     CHECK_U64(t.status.peer[0].match, 200001);
     CHECK(t.status.peer[0].state == RAFT_PEER_REPLICATE);
+    EXPECT_MARK("raft: a size is forgotten");
 }
 
 /* What belongs to an earlier connection counts no more: since then the peer may have lost it. */
@@ -541,6 +564,38 @@ static void read_refused_by_a_busy_leader(void)
         e = find(RAFT_DO_REPLY, 0, 0);
         CHECK(e != NULL && e->code == (leader == 2 ? ERR_BUSY : ERR_NO_LEADER));
     }
+    EXPECT_MARK("raft: a read waits for the own term");
+    EXPECT_MARK("raft: a read of a peer is refused");
+    EXPECT_MARK("raft: a read comes back refused");
+}
+
+/* What has no room, or no sense any more, is answered all the same. */
+static void refused(void)
+{
+    static const uint32_t size = 10;
+    struct raft_event propose = { .type = RAFT_EV_PROPOSE, .count = 1, .sizes = &size };
+    struct raft_conf conf = conf_of(3);
+    boot_small(3);
+    lead(3);
+    for (uint32_t i = 0; i <= RAFT_PROPOSALS_MAX; i++) {
+        propose.ticket++;
+        step(propose);
+    }
+    CHECK(find(RAFT_DO_REPLY, 0, 0)->code == ERR_BUSY);
+    EXPECT_MARK("raft: too many proposals wait");
+    for (uint32_t i = 0; i <= RAFT_READ_BATCHES_MAX; i++) {
+        ask_read(i + 1);
+    }
+    CHECK(find(RAFT_DO_REPLY, 0, 0)->code == ERR_BUSY);
+    EXPECT_MARK("raft: too many reads wait");
+    step((struct raft_event){ .type = RAFT_EV_INIT, .ticket = 1, .conf = &conf });
+    CHECK(find(RAFT_DO_REPLY, 0, 0)->code == ERR_ALREADY_INITIALIZED);
+    EXPECT_MARK("raft: a second init");
+    step((struct raft_event){ .type = RAFT_EV_DISK });
+    CHECK(t.status.role == RAFT_STOPPED);
+    ask_read(1);
+    CHECK(find(RAFT_DO_REPLY, 0, 0)->code == ERR_SHUTTING_DOWN);
+    EXPECT_MARK("raft: a stopped core is asked");
 }
 
 /* ---- the block ---- */
@@ -651,6 +706,7 @@ int main(void)
     TAP_TEST("core: nobody leads before the own vote is durable", votes_before_the_disk);
     TAP_TEST("core: an answer from before a restart answers no read", read_reply_of_the_past);
     TAP_TEST("core: a leader without room for reads says so", read_refused_by_a_busy_leader);
+    TAP_TEST("core: what has no room or no sense is answered", refused);
     TAP_TEST("core: who is far behind gets large appends, one at a time", far_behind);
     TAP_TEST("core: answers of an earlier connection are not believed", earlier_connection);
     TAP_TEST("core: who waits hears of it when a leader loses its office", office_lost);
@@ -665,6 +721,7 @@ int main(void)
     TAP_TEST("core: a log full of terms takes no further one and lives on", too_many_terms);
     TAP_TEST("core: an append proves what it covers, not what stands behind", known_part);
     TAP_TEST("core: a voter judges by all it has written", vote_against_the_written);
+    TAP_TEST("core: a completion of an overwritten entry makes nothing durable", overwritten);
     TAP_TEST("core: a late completion of an overwritten write makes nothing durable", aba);
     return tap_done();
 }

@@ -69,6 +69,7 @@ static void test_far_terms(void)
         hear((enum raft_msg_type)type, STRANGER, INT64_MAX);
         CHECK(term() < RAFT_TERM_JUMP_MAX);
     }
+    EXPECT_MARK("raft: an absurd term of a stranger");
 }
 
 /* A member of a configuration that has not arrived here yet looks like a stranger. */
@@ -211,6 +212,10 @@ static void test_nonsense(void)
     }
     printf("# led in %u of %u steps\n", led, SOAK);
     CHECK(led > SOAK / 1000);
+    EXPECT_MARK("raft: a pre-candidate votes for another");
+    EXPECT_MARK("raft: an append that makes no sense");
+    EXPECT_MARK("raft: a committed entry is contradicted");
+    EXPECT_MARK("raft: a read answer of an old leader");
 }
 
 int main(void)

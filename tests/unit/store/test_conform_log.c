@@ -218,6 +218,7 @@ static void memory_bound(void)
     rig_append(&r, 1, 1, 1, 100);
     rig_wait(&r);
     rig_check(&r, 1, 1);
+    EXPECT_MARK("store: no memory for a write");
 }
 
 /* ---- vote ---- */

@@ -84,6 +84,7 @@ static void newer(void)
         rig_refused(&r, ERR_NEWER_FORMAT, "segment 0000000000000001");
         rig_close(&r);
     }
+    EXPECT_MARK("store: a log of a newer program");
 }
 
 static void foreign(void)
@@ -95,6 +96,7 @@ static void foreign(void)
     rig_start(&r);
     CHECK_U64(r.rec.last, 3);
     rig_close(&r);
+    EXPECT_MARK("store: a log of another node");
 }
 
 static void unchain(uint8_t *raw)
@@ -154,6 +156,7 @@ static void segment_of_another(void)
     CHECK(fwrite(block, 1, sizeof block, f) == sizeof block && fclose(f) == 0);
     rig_refused(&r, ERR_CORRUPT, "written for another segment");
     rig_close(&r);
+    EXPECT_MARK("store: a batch of another segment");
 }
 
 static void missing(const char *name, const char *what)
@@ -174,6 +177,7 @@ static void missing_first(void)
 static void missing_middle(void)
 {
     missing(SEG2, "segment 0000000000000002 is missing");
+    EXPECT_MARK("store: a segment is missing");
 }
 
 static void all_missing(void)
@@ -184,6 +188,7 @@ static void all_missing(void)
     CHECK(unlink(path) == 0);
     rig_refused(&r, ERR_CORRUPT, "no segment");
     rig_close(&r);
+    EXPECT_MARK("store: a vote without a log");
 }
 
 /* A segment is begun only when the one before is durable: its mere name is a witness. */
@@ -199,6 +204,7 @@ static void begun_segment(void)
     rig_start(&r);
     CHECK_U64(r.rec.last, 3);
     rig_close(&r);
+    EXPECT_MARK("store: a segment was begun in vain");
 }
 
 static void two_begun(void)
@@ -273,6 +279,7 @@ static void vote_gone(void)
     CHECK(unlink(path) == 0);
     rig_refused(&r, ERR_CORRUPT, "vote: the file is missing");
     rig_close(&r);
+    EXPECT_MARK("store: a vote is forgotten");
 }
 
 static void vote_newer(void)

@@ -47,6 +47,7 @@ static void every_byte(void)
     rig_cut(&r, "identity", 4096);
     same();
     end();
+    EXPECT_MARK("store: a slot is healed");
 }
 
 static void both_slots(void)
@@ -58,6 +59,7 @@ static void both_slots(void)
     CHECK(open_home(7, &h) == ERR_CORRUPT);
     CHECK(strstr(r.diag.text, "identity") != NULL);
     end();
+    EXPECT_MARK("store: both slots are damaged");
 }
 
 /* A new identity would make the old log unreadable: never where a node has lived. */
@@ -85,6 +87,7 @@ static void lost(void)
         CHECK(access(path, F_OK) != 0);
         end();
     }
+    EXPECT_MARK("store: an identity is lost");
 }
 
 static void unfinished(void)

@@ -118,6 +118,7 @@ static void reopen(void)
     log_close(log);
     os_dir_close(dir);
     loop_close(&l);
+    EXPECT_MARK("store: a truncation needs a batch of its own");
 }
 
 static void segments(void)
@@ -144,6 +145,8 @@ static void segments(void)
     log_close(log);
     os_dir_close(dir);
     loop_close(&l);
+    EXPECT_MARK("store: a batch is full");
+    EXPECT_MARK("store: the cache gives way");
 }
 
 static void poke(struct os_dir *dir, uint64_t offset, uint8_t value)
@@ -189,6 +192,8 @@ static void torn(void)
     log_close(log);
     os_dir_close(dir);
     loop_close(&l);
+    EXPECT_MARK("store: an entry is read from the disk");
+    EXPECT_MARK("store: a torn tail is cut");
 }
 
 static void corrupt(void)
@@ -206,6 +211,7 @@ static void corrupt(void)
     open_log(&l, dir, &s, &rec, ERR_CORRUPT);
     os_dir_close(dir);
     loop_close(&l);
+    EXPECT_MARK("store: an acknowledged batch is gone");
 }
 
 static void corrupt_last(void)
@@ -249,6 +255,8 @@ static void short_segment(void)
         os_dir_close(dir);
         loop_close(&l);
     }
+    EXPECT_MARK("store: the log rotates");
+    EXPECT_MARK("store: a batch waits for its segment");
 }
 
 int main(void)

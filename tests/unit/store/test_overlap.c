@@ -105,6 +105,7 @@ static void replaced(void)
     turn_until(2, 6, 5 + MANY, 2);
     check(1, 5, 1);
     end();
+    EXPECT_MARK("store: a durable entry is truncated");
 }
 
 static void replaced_twice(void)
@@ -156,6 +157,8 @@ static void seal_overtaken(void)
     turn_until(3, 1, 3, 1);
     CHECK(witnessed());
     end();
+    EXPECT_MARK("store: no space for a segment");
+    EXPECT_MARK("store: a pause is sealed");
 }
 
 int main(void)

@@ -128,6 +128,7 @@ static void cut_anywhere(void)
         }
     }
     end();
+    EXPECT_MARK("store: the page check refuses a file");
 }
 
 /* Flip one byte of a value wherever it lies in the file: pages keep older copies in their gaps. */
@@ -179,6 +180,7 @@ static void rotten_values(void)
         CHECK(open_it(&b) == ERR_CORRUPT); /* and again */
     }
     end();
+    EXPECT_MARK("store: a row has rotted");
 }
 
 static uint32_t flips = 2000;

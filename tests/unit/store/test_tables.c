@@ -317,11 +317,15 @@ static void lmdb(void)
     for (uint64_t seed = 1; seed <= 4; seed++) {
         run(KIND_LMDB, seed);
     }
+    EXPECT_MARK("store: pages that were never written are added");
+    EXPECT_MARK("store: two long keys share a row");
+    EXPECT_MARK("store: a shared row outlives a key");
 }
 
 static void sim(void)
 {
     run(KIND_SIM, 3);
+    EXPECT_MARK("store: a seek passes a deleted key");
 }
 
 /* A directory of rows is bound to the data directory it was made in, and damage has a name. */
