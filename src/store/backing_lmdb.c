@@ -204,7 +204,6 @@ static enum err file_check(struct backing_lmdb *b, struct os_dir *dir, const cha
     MARK_IF(e == ERR_CORRUPT, "store: the page check refuses a file");
     e = e == ERR_OK ? os_file_size(file, &bytes) : e;
     if (e == ERR_OK && bytes < want) {
-        MARK("store: pages that were never written are added");
         e = os_file_truncate(file, want);
     }
     os_file_close(file);

@@ -317,7 +317,6 @@ static void lmdb(void)
     for (uint64_t seed = 1; seed <= 4; seed++) {
         run(KIND_LMDB, seed);
     }
-    EXPECT_MARK("store: pages that were never written are added");
     EXPECT_MARK("store: two long keys share a row");
     EXPECT_MARK("store: a shared row outlives a key");
 }
