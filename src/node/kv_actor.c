@@ -7,6 +7,7 @@ static enum err apply_one(struct node *n, uint64_t index)
 {
     struct log_entry e;
     struct kv_result *result = &n->results[index & (NODE_RESULTS - 1)];
+    ASSERT(index > n->applied_told && index - n->applied_told <= NODE_RESULTS);
     TRY(log_read(n->log, index, &e));
     result->code = ERR_OK;
     result->revision = n->kv.revision;
@@ -18,12 +19,19 @@ static enum err apply_one(struct node *n, uint64_t index)
     return kv_apply(&n->kv, index, e.term, e.data, result);
 }
 
+/* Whether one more may be applied: a result stays until the raft actor has told the core of it. */
+static bool may_apply(const struct node *n)
+{
+    return n->kv.applied < n->apply_target && !state_stalled(n) &&
+           n->kv.applied - n->applied_told < NODE_RESULTS;
+}
+
 static void apply_some(struct node *n)
 {
     uint32_t budget = n->bounds.apply_entries;
     uint64_t began = n->kv.applied;
     uint64_t at = n->kv.applied < n->apply_target ? os_now(n->os) : 0;
-    while (n->kv.applied < n->apply_target && budget-- > 0 && !state_stalled(n)) {
+    while (budget-- > 0 && may_apply(n)) {
         enum err e = apply_one(n, n->kv.applied + 1);
         if (e != ERR_OK) {
             node_fail(n, NODE_PART_KV, e, "a committed entry cannot be applied");
@@ -35,7 +43,7 @@ static void apply_some(struct node *n)
         metrics_observe(&n->metrics, METRICS_APPLY_LATENCY, os_now(n->os) - at);
         actor_poke(&n->raft_actor);
     }
-    if (n->kv.applied < n->apply_target && !state_stalled(n)) { /* else the flush's end pokes */
+    if (may_apply(n)) { /* else the flush's end pokes, or the raft actor when it has told */
         actor_poke(&n->kv_actor);
     }
 }
@@ -64,8 +72,7 @@ static void answer_reads(struct node *n)
         node = node->next;
         if (op->read_index <= n->kv.applied) {
             answer_read(n, op);
-            node =
-                n->read_waits.next; /* answering may change the list: look again from the front */
+            node = n->read_waits.next; /* answering may have changed the list: from the front */
         }
     }
 }

@@ -100,7 +100,7 @@ static void propose_batch(struct node *n)
 {
     struct raft_event ev = { .type = RAFT_EV_PROPOSE, .sizes = n->batch_sizes };
     ev.count = number_batch(n, &n->writes, &ev.ticket);
-    struct node_step step = { .ops = n->batch, .op_count = ev.count };
+    struct node_step step = { .ops = n->batch };
     if (ev.count > 0) {
         raft_actor_step(n, &ev, &step);
     }
@@ -167,6 +167,9 @@ static void tell_applied(struct node *n)
     struct node_step step = { 0 };
     n->applied_told = n->kv.applied;
     raft_actor_step(n, &ev, &step);
+    if (n->kv.applied < n->apply_target) {
+        actor_poke(&n->kv_actor); /* its ring of results is empty again */
+    }
 }
 
 static void arm(struct node *n)

@@ -367,6 +367,35 @@ static void fullest_disk(void)
     end();
 }
 
+/* A result is kept until the core was told: nothing is applied over it, however late that is. */
+static void results_kept(void)
+{
+    const uint64_t last = 2 * NODE_RESULTS + 10;
+    struct node *n = &t.n;
+    begin(0);
+    n->results = mem_take(&n->mem, NODE_RESULTS * sizeof *n->results);
+    n->bounds.apply_entries = NODE_APPLY_MAX;
+    n->bounds.overlay_bytes = OVERLAY_BYTES_DEFAULT;
+    CHECK(kv_open(&n->kv, &n->state.tables) == ERR_OK);
+    for (uint64_t i = 1; i <= last; i++) {
+        struct log_entry e = { i, 1, RAFT_ENTRY_NOOP, bytes_of(NULL, 0) };
+        struct log_write w = { .ticket = i, .entries = &e, .count = 1 };
+        CHECK(log_append(n->log, &w) == ERR_OK);
+    }
+    n->apply_target = last;
+    for (uint64_t told = 0; told < last; told = n->kv.applied) {
+        n->applied_told = told;
+        for (uint32_t i = 0; i < 2 * NODE_RESULTS / NODE_APPLY_MAX; i++) {
+            kv_actor_turn(n);
+        }
+        uint64_t all = last - told < NODE_RESULTS ? last - told : NODE_RESULTS;
+        CHECK_U64(n->kv.applied, told + all);
+        CHECK(all > 0);
+    }
+    mem_free(&n->mem, n->results);
+    end();
+}
+
 /* The core refuses an init: another node's cluster has reached this one. */
 static void init_refused(void)
 {
@@ -436,6 +465,7 @@ int main(void)
     TAP_TEST("driver: the fullest of the disks counts", fullest_disk);
     TAP_TEST("driver: what was overtaken changes nothing", overtaken);
     TAP_TEST("driver: operations and known nodes are bounded", bounds);
+    TAP_TEST("driver: a result is kept until the core was told of it", results_kept);
     TAP_TEST("driver: an init that consensus refuses is answered", init_refused);
     return tap_done();
 }
