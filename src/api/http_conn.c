@@ -14,7 +14,6 @@ enum {
     /* raw bytes at most: a body, a head, and what one read may bring behind them */
     CONN_IN_MAX = HTTP_HEAD_BYTES_MAX + HTTP_BODY_BYTES_MAX + 128 * 1024,
 };
-#define NS_PER_MS 1000000ull
 
 /* A new deadline, whatever ran before. False: without one a connection may not live, it is
  * closed. */

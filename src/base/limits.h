@@ -10,6 +10,8 @@
 
 #define KIB 1024u
 #define MIB (1024u * 1024u)
+#define NS_PER_MS 1000000ull
+#define NS_PER_S 1000000000ull
 
 /* Data model (as etcd's defaults, so that its users need not think again). */
 #define KV_KEY_BYTES_MAX (2u * KIB)
@@ -58,7 +60,6 @@
 #define HTTP_TARGET_BYTES_MAX (4u * KIB)
 #define HTTP_FIELDS_MAX 64u
 #define HTTP_BODY_BYTES_MAX (4u * MIB) /* JSON escapes can double a transaction */
-#define HTTP_PIPELINE_MAX 64u          /* unanswered requests on one connection */
 #define HTTP_HEAD_MS_MAX 10000u        /* whole head, from its first byte */
 #define HTTP_BODY_MS_MAX 30000u        /* whole body, from its first byte */
 #define HTTP_WRITE_MS_MAX 30000u       /* a reader that takes nothing for so long is cut off */

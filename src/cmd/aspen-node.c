@@ -18,7 +18,8 @@ enum {
     DRAIN_MS_MAX = 2000,
     FILES = HTTP_CONNS_MAX + 512 /* connections, and everything else */
 };
-#define NS_PER_MS 1000000ull
+
+static_assert(DRAIN_MS_MAX < STOP_MS_MAX, "the rest is for closing node and log");
 
 extern char **environ;
 

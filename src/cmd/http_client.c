@@ -2,6 +2,7 @@
 #include "cmd/http_client.h"
 
 #include "base/ids.h"
+#include "base/limits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +14,6 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-
-#define NS_PER_MS 1000000ull
 
 static uint64_t now_ms(void)
 {

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NS_PER_MS 1000000ull
 #define STRAY_LINE_NS (10000 * NS_PER_MS) /* between log lines about strangers */
 enum {
     STORE_MEM_BYTES = 768 * 1024 * 1024,

@@ -4,7 +4,6 @@
 #include "kv/command.h"
 #include "node/impl.h"
 
-#define NS_PER_MS 1000000ull
 enum {
     FORWARD_MS_MAX = 60000
 };

@@ -2,7 +2,6 @@
  * lines. */
 #include "node/impl.h"
 
-#define NS_PER_S 1000000000ull
 enum {
     DISK_WARN_PERCENT = 80,
     DISK_FULL_PERCENT = 95,

@@ -175,8 +175,8 @@ void op_forget(struct op_pool *p, struct service_call *call)
     }
 }
 
-/* What may be in somebody's log has an open outcome, everything else was not done: reads are neither
- * proposed nor forwarded. */
+/* What may be in somebody's log has an open outcome, everything else was not done. Reads are not
+ * proposed, and not forwarded. */
 static enum err outcome_of(const struct op *op, enum err not_done)
 {
     bool open = op->state == OP_PROPOSED || op->state == OP_FORWARDED;

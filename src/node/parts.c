@@ -8,8 +8,6 @@
 
 #include <stdio.h>
 
-#define NS_PER_S 1000000000ull
-
 enum {
     PART_BUDGET = 1024 /* messages of one actor in a round */
 };

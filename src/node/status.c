@@ -1,8 +1,6 @@
 /* node/status.c -- pictures of the node for the API: status and metrics text. */
 #include "node/impl.h"
 
-#define NS_PER_MS 1000000
-
 static enum service_role role_of(const struct raft_status *r)
 {
     switch (r->role) {
@@ -60,7 +58,7 @@ void node_status(struct service *s, struct service_status *out)
     out->purged_term = r.snap_term;
     out->quorum_ack_ms = -1;
     if (r.role == RAFT_LEADER) {
-        out->quorum_ack_ms = (int64_t)(os_now(n->os) - r.quorum_ack_ns) / NS_PER_MS;
+        out->quorum_ack_ms = (int64_t)((os_now(n->os) - r.quorum_ack_ns) / NS_PER_MS);
     }
     peers_of(n, &r, out);
     out->revision = n->kv.revision;

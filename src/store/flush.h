@@ -10,10 +10,11 @@
 #ifndef STORE_FLUSH_H
 #define STORE_FLUSH_H
 
+#include "base/limits.h"
 #include "os/io.h"
 #include "store/table.h"
 
-#define FLUSH_RETRY_NS 1000000000ull
+#define FLUSH_RETRY_NS NS_PER_S
 
 struct flush {
     struct os *os;

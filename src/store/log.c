@@ -15,8 +15,8 @@ enum {
     LOG_BUFFER_BYTES_FIRST = 16 * 1024,
     LOG_BUFFER_BYTES_KEPT = 256 * 1024, /* larger buffers are given back after use */
 };
-#define LOG_SEAL_NS (50ull * 1000 * 1000)         /* of silence before the seal */
-#define LOG_FILL_RETRY_NS (1000ull * 1000 * 1000) /* between attempts on a full disk */
+#define LOG_SEAL_NS (50 * NS_PER_MS) /* of silence before the seal */
+#define LOG_FILL_RETRY_NS NS_PER_S   /* between attempts on a full disk */
 
 struct batch {
     struct list link;
@@ -642,12 +642,12 @@ void log_close(struct log *l)
     l->closing = true;
     if (l->filler != NULL) {
         seal(l);
-        os_worker_close(
-            l->filler); /* first: the end of a segment's preparation lets batches go on */
+        /* first: the end of a segment's preparation lets batches go on */
+        os_worker_close(l->filler);
     }
     if (l->worker != NULL) {
-        os_worker_close(
-            l->worker); /* what still waits for a segment stays unwritten: nobody was told */
+        /* what still waits for a segment stays unwritten: nobody was told */
+        os_worker_close(l->worker);
     }
     os_timer_cancel(l->os, &l->seal_timer);
     os_timer_cancel(l->os, &l->fill_timer);

@@ -23,7 +23,6 @@ enum {
     FLOOD_LINKS = 16,
     UP_MS_MAX = 2000
 };
-#define NS_PER_MS 1000000ull
 
 struct stranger {
     struct prng prng;

@@ -4,6 +4,7 @@
  * Why:   epoll_pwait2 takes nanoseconds; QUIC's deadlines and ours are far below a millisecond
  */
 #include "base/mark.h"
+#include "base/limits.h"
 #include "base/panic.h"
 #include "os/linux/impl.h"
 
@@ -12,8 +13,6 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
-
-#define NS_PER_S 1000000000ull
 
 enum err linux_source_add(struct os_linux *l, struct linux_source *s, uint32_t events)
 {

@@ -1,4 +1,5 @@
 /* os/linux/machine.c -- clock, entropy, the list of interfaces, the limit of descriptors. */
+#include "base/limits.h"
 #include "base/panic.h"
 #include "os/linux/impl.h"
 
@@ -7,8 +8,6 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <time.h>
-
-#define NS_PER_S 1000000000ull
 
 static uint64_t read_clock(clockid_t id)
 {

@@ -5,8 +5,7 @@
 #include "stage.h"
 
 #include "actor/supervisor.h"
-
-#define NS_PER_S 1000000000ull
+#include "base/limits.h"
 
 enum {
     CHILDREN = 3,

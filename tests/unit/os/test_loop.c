@@ -4,11 +4,11 @@
  */
 #include "loop.h"
 
+#include "base/limits.h"
+
 #include <pthread.h>
 #include <sys/resource.h>
 #include <time.h>
-
-#define NS_PER_MS 1000000ull
 
 enum {
     TIMERS = 50,
