@@ -2,8 +2,6 @@
 #include "base/panic.h"
 #include "node/impl.h"
 
-#define NS_PER_MS 1000000ull
-
 void backend_answer(struct node *n, struct op *op, enum err code, int64_t revision)
 {
     struct service_reply reply = { .code = code, .revision = revision };
@@ -55,8 +53,8 @@ static enum err withdraw(struct node *n, struct op *op, enum err e)
     return e;
 }
 
-static enum err begin(struct node *n, enum op_kind kind, struct bytes data,
-                      struct service_call *call, struct op **out)
+enum err backend_begin(struct node *n, enum op_kind kind, struct bytes data,
+                       struct service_call *call, struct op **out)
 {
     uint64_t now = os_now(n->os);
     uint64_t deadline =
@@ -77,7 +75,7 @@ static enum err write_encoded(struct node *n, const struct command *c, uint8_t *
     struct op *op = NULL;
     command_encode(c, &w);
     ASSERT(!w.bad);
-    TRY(begin(n, OP_WRITE, writer_bytes(&w), call, &op));
+    TRY(backend_begin(n, OP_WRITE, writer_bytes(&w), call, &op));
     enum err e = backend_submit(n, op);
     return e == ERR_OK ? e : withdraw(n, op, e);
 }
@@ -141,7 +139,7 @@ static enum err read_begin(struct node *n, struct bytes key, enum service_consis
     if (log_last(n->log) == 0) {
         return ERR_NOT_INITIALIZED;
     }
-    TRY(begin(n, OP_READ, key, call, &op));
+    TRY(backend_begin(n, OP_READ, key, call, &op));
     op->how = how;
     enum err e = ERR_OK;
     if (how == SERVICE_LINEARIZABLE) {

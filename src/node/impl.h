@@ -27,18 +27,17 @@ enum {
     NODE_GATED_MAX = 4096, /* messages that wait for the disk */
     NODE_RESULTS = 8192,   /* results kept between apply and answer; a power of two */
     NODE_APPLY_MAX = 512,  /* entries applied in one turn */
-    NODE_TAIL_BYTES_MAX = BOOK_BYTES_MAX,
 };
 
 /* Messages to the raft actor. */
 enum raft_actor_msg {
-    RAFT_ACTOR_OP = 1, /* ptr: a client operation */
+    RAFT_ACTOR_OP = 1, /* a: ticket of a client operation */
     RAFT_ACTOR_PEER,   /* a: node id, b: 1 up, 0 down */
 };
 
 /* Messages to the kv actor. */
 enum kv_actor_msg {
-    KV_ACTOR_READ = 1, /* ptr: an operation that may be answered once applied >= its read_index */
+    KV_ACTOR_READ = 1, /* a: ticket of one that may be answered once applied >= its read_index */
 };
 
 /* What can fail, each with its row in parts.c. */
@@ -56,8 +55,7 @@ struct node_gated {
 
 /* The event that is being stepped: where effects find the bytes they speak of. */
 struct node_step {
-    struct op **ops; /* PROPOSE */
-    uint32_t op_count;
+    struct op **ops;            /* PROPOSE */
     const struct raft_msg *msg; /* MSG */
     struct bytes tail;          /* INIT */
 };
@@ -178,76 +176,173 @@ enum err node_dir_open(struct node *n, const char *path, const char *inside, str
                        struct diag *diag);
 
 /* ---- raft_actor.c ---- */
+
+/* raft_actor_receive, raft_actor_turn -- as struct actor_spec wants them; self is the node. */
 void raft_actor_receive(void *self, const struct actor_msg *msg);
 void raft_actor_turn(void *self);
+
+/* raft_actor_due -- the core's deadline has come. */
 void raft_actor_due(void *arg, uint64_t now_ns);
+
+/* raft_actor_step -- the one place that steps the core; its effects are carried out before it
+ * returns. Never called from inside an effect. */
 void raft_actor_step(struct node *n, struct raft_event *ev, const struct node_step *step);
+
+/* raft_actor_message -- a peer's message, from inside the link's callback. */
 void raft_actor_message(struct node *n, const struct raft_msg *msg);
+
+/* raft_actor_redispatch -- a leader is known or reachable again: try whoever waited for one. */
 void raft_actor_redispatch(struct node *n);
 
 /* ---- raft_effects.c ---- */
+
+/* raft_effects_run -- carry out all of n->out, in order, until the node is dead. */
 void raft_effects_run(struct node *n, const struct node_step *step);
+
+/* raft_effects_conf_seen -- a configuration entry is in the log: learn its members. */
 void raft_effects_conf_seen(struct node *n, uint64_t index, struct bytes data);
 
 /* ---- raft_send.c ---- */
+
+/* raft_send_gate -- send now, or once the log's ticket in e->after is durable; NODE_GATED_MAX wait,
+ * what is more is lost as if on the way. */
 void raft_send_gate(struct node *n, const struct raft_effect *e);
+
+/* raft_send_release -- n->durable_ticket has grown: send what waited for it. */
 void raft_send_release(struct node *n);
 
 /* ---- kv_actor.c ---- */
+
+/* kv_actor_receive, kv_actor_turn -- as struct actor_spec wants them; self is the node. */
 void kv_actor_receive(void *self, const struct actor_msg *msg);
 void kv_actor_turn(void *self);
+
+/* kv_actor_read -- answer op once its read_index is applied. */
 void kv_actor_read(struct node *n, struct op *op);
 
 /* ---- state.c ---- */
+
+/* state_open -- store, flush and state machine, held against the log. err ERR_CORRUPT when they
+ * deny each other; ERR_IO, ERR_NO_MEMORY and what the backing says. */
+MUST_CHECK
 enum err state_open(struct node *n, const struct log_recovered *rec, struct diag *diag);
-bool state_stalled(const struct node *n);  /* nothing is applied until the flush has ended */
-enum err state_room(const struct node *n); /* for one more write: ERR_BUSY, ERR_DISK_FULL */
-void state_turn(struct node *n);           /* at the end of each turn of the kv actor */
+
+/* state_stalled -- nothing is applied until the flush under way has ended. */
+bool state_stalled(const struct node *n);
+
+/* state_room -- for one more write. err ERR_BUSY, ERR_DISK_FULL. */
+MUST_CHECK
+enum err state_room(const struct node *n);
+
+/* state_turn, state_second -- begin a flush if there is reason: at the end of each turn of the kv
+ * actor, and once a second. */
+void state_turn(struct node *n);
 void state_second(struct node *n);
+
+/* state_close -- waits for the flush; whole: what is applied goes to disk first. */
 void state_close(struct node *n, bool whole);
 
 /* ---- forward.c ---- */
+
+/* forward_out -- hand a local write to the leader; false: unknown or not connected, op is as it
+ * was. True: op is with the leader, or was answered ERR_BUSY because the way is full. */
 bool forward_out(struct node *n, struct op *op, uint64_t leader);
+
+/* forward_in -- a peer's write in a frame of this life of its connection. */
 void forward_in(struct node *n, const struct node_key *peer, uint64_t epoch, struct bytes frame);
+
+/* forward_answer_in -- what the leader answered; dropped when the asker has been told already. */
 void forward_answer_in(struct node *n, const struct node_key *peer, struct bytes frame);
+
+/* forward_remote -- op_reply_fn: take an answer to the peer that asked, if it is still there. */
 void forward_remote(void *arg, const struct op *op, const struct service_reply *reply);
 
 /* ---- mesh.c ---- */
+
 extern const struct link_handler mesh_handler;
+
+/* mesh_peer -- a peer by its key, and by its number unless that is 0, at these addresses.
+ *   err ERR_BAD_REQUEST (key or number are this node's or another member's), and the link's */
+MUST_CHECK
 enum err mesh_peer(struct node *n, uint64_t id, const struct node_key *key,
                    const struct os_addr *addrs, uint32_t count);
+
+/* mesh_members -- learn who the members are from the tail of a configuration entry. */
 void mesh_members(struct node *n, struct bytes tail);
+
+/* mesh_save -- let the keeper write the book, if it changed and none is being written. */
 void mesh_save(struct node *n);
+
+/* mesh_keeper_start, mesh_keeper_stop -- of the supervisor's row; self is the node. */
+MUST_CHECK
 enum err mesh_keeper_start(void *self);
 void mesh_keeper_stop(void *self);
+
+/* mesh_load -- the book from disk; a damaged one begins anew. err ERR_IO. */
+MUST_CHECK
 enum err mesh_load(struct node *n, struct diag *diag);
 
 /* ---- init_op.c ---- */
+
+/* init_begin -- the service's init. err ERR_ALREADY_INITIALIZED, ERR_BAD_REQUEST (the members),
+ * and what backend_begin says. */
+MUST_CHECK
 enum err init_begin(struct service *s, const struct service_member *members, uint32_t count,
                     struct service_call *call);
+
+/* init_advance -- at the end of a turn: the next step of every init under way. */
 void init_advance(struct node *n);
+
+/* init_expire -- answer those whose time is over, and say which endpoints are missing. */
 void init_expire(struct node *n, uint64_t now_ns);
 
 /* ---- backend_raft.c ---- */
+
 extern const struct service_table backend_raft_table;
-void backend_answer(struct node *n, struct op *op, enum err code, int64_t revision);
-void backend_answered(void *arg, const struct op *op, const struct service_reply *reply);
+
+/* backend_begin -- an operation of a local call. err ERR_SHUTTING_DOWN, ERR_BUSY. */
+MUST_CHECK
+enum err backend_begin(struct node *n, enum op_kind kind, struct bytes data,
+                       struct service_call *call, struct op **out);
+
+/* backend_submit -- to the raft actor. err ERR_QUEUE_FULL: op is still the caller's. */
+MUST_CHECK
 enum err backend_submit(struct node *n, struct op *op);
+
+/* backend_answer -- op_answer with term, node and leader as this node knows them. */
+void backend_answer(struct node *n, struct op *op, enum err code, int64_t revision);
+
+/* backend_answered -- op_reply_fn: count what own clients are told, in one place for all ways. */
+void backend_answered(void *arg, const struct op *op, const struct service_reply *reply);
+
+/* backend_members -- of the configuration in force; returns how many. */
 uint32_t backend_members(struct service *s, struct service_members *out);
 
 /* ---- status.c ---- */
+
+/* node_status, node_metrics_text, node_transport_text -- as struct service_table says. */
 void node_status(struct service *s, struct service_status *out);
 void node_metrics_text(struct service *s, struct writer *out);
 void node_transport_text(struct service *s, struct writer *out);
 
 /* ---- housekeeping.c ---- */
+
+/* housekeeping_expire, housekeeping_second -- timers: deadlines ten times a second while there are
+ * operations; disks, terms, a paused writer and log lines every second. */
 void housekeeping_expire(void *arg, uint64_t now_ns);
 void housekeeping_second(void *arg, uint64_t now_ns);
+
+/* housekeeping_arm -- there is an operation: watch its deadline. */
 void housekeeping_arm(struct node *n);
 
 /* ---- parts.c ---- */
+
+/* node_parts_open -- start actors and keeper. err of the one that did not start. */
+MUST_CHECK
 enum err node_parts_open(struct node *n);
 void node_parts_close(struct node *n);
+
+/* node_fail -- part cannot go on, what says why (static text); once, later calls do nothing. */
 void node_fail(struct node *n, enum node_part part, enum err why, const char *what);
 
 #endif

@@ -76,21 +76,13 @@ enum err init_begin(struct service *s, const struct service_member *members, uin
     struct writer w = writer_of(room, sizeof room);
     struct op *op = NULL;
     raft_status(n->core, &st);
-    if (n->stopping) {
-        return ERR_SHUTTING_DOWN;
-    }
     if (st.last > 0) {
         return ERR_ALREADY_INITIALIZED;
     }
     TRY(members_check(n, members, count));
     members_put(&w, members, count);
     ASSERT(!w.bad);
-    uint64_t now = os_now(n->os);
-    uint64_t deadline =
-        call->deadline_ns != 0 ? call->deadline_ns : now + CALL_MS_DEFAULT * 1000000ull;
-    TRY(op_take(n->ops, OP_INIT, writer_bytes(&w), now, deadline, &op));
-    op->call = call;
-    call->ticket = op->ticket;
+    TRY(backend_begin(n, OP_INIT, writer_bytes(&w), call, &op));
     list_push_back(&n->inits, &op->wait);
     housekeeping_arm(n);
     actor_poke(&n->raft_actor);

@@ -170,6 +170,7 @@ struct raft_effect *raft_write(struct raft *r, struct raft_out *out);
 
 /* ---- termlog.c ---- */
 
+/* raft_log_push, raft_log_truncate -- one more entry of this size; all after `to` are gone. */
 void raft_log_push(struct raft *r, uint64_t term, uint32_t size);
 void raft_log_truncate(struct raft *r, uint64_t to);
 
@@ -191,32 +192,69 @@ uint64_t raft_log_term_last(const struct raft *r, uint64_t term);
 /* raft_conf_copy -- only what counts; the rest of `to` is zero, so that equal states are equal
  * bytes. */
 void raft_conf_copy(struct raft_conf *to, const struct raft_conf *from);
+
+/* raft_conf_use -- c was just written: it is in force, and the one before it is committed. */
 void raft_conf_use(struct raft *r, const struct raft_conf *c);
+
+/* raft_conf_revert -- entries after `to` are gone, and a configuration among them. */
 void raft_conf_revert(struct raft *r, uint64_t to);
+
+/* raft_peer_find -- NULL: no member, or this node. */
 struct raft_peer *raft_peer_find(struct raft *r, uint64_t id);
 
 /* ---- election.c ---- */
 
+/* raft_follow -- be a follower of this term, of leader or of nobody known (0); a leader's proposals
+ * and reads end. */
 void raft_follow(struct raft *r, struct raft_out *out, uint64_t term, uint64_t leader);
+
+/* raft_campaign -- ask for pre-votes, or stand where there are none; nothing when it may not. */
 void raft_campaign(struct raft *r, struct raft_out *out);
+
+/* raft_election_reset -- draw a new election deadline from now on. */
 void raft_election_reset(struct raft *r);
+
+/* raft_election_msg -- a vote, a pre-vote, or an answer to one. */
 void raft_election_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out);
+
+/* raft_election_tally -- count the ballots: stand, lead, give up, or wait for more. */
 void raft_election_tally(struct raft *r, struct raft_out *out);
+
+/* raft_is_voter -- this node, in the configuration in force. */
 bool raft_is_voter(const struct raft *r);
 
-/* ---- replicate.c ---- */
+/* ---- replicate.c, follow.c ---- */
 
+/* raft_lead -- the election is won: write the term's first entry, probe everybody. */
 void raft_lead(struct raft *r, struct raft_out *out);
+
+/* raft_append_msg, raft_heartbeat_msg -- of the leader of this term, at a follower. */
 void raft_append_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out);
-void raft_append_reply(struct raft *r, const struct raft_msg *m, struct raft_out *out);
 void raft_heartbeat_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out);
+
+/* raft_append_reply, raft_heartbeat_reply -- a follower's to its leader; none of another epoch. */
+void raft_append_reply(struct raft *r, const struct raft_msg *m, struct raft_out *out);
 void raft_heartbeat_reply(struct raft *r, const struct raft_msg *m, struct raft_out *out);
+
+/* raft_heartbeat -- to every peer, with the newest round of reads. */
 void raft_heartbeat(struct raft *r, struct raft_out *out);
+
+/* raft_replicate -- send a peer what it lacks, as far as its window allows. */
 void raft_replicate(struct raft *r, struct raft_peer *p, struct raft_out *out);
+
+/* raft_propose -- RAFT_EV_PROPOSE: append and replicate, or refuse all of its tickets. */
 void raft_propose(struct raft *r, const struct raft_event *ev, struct raft_out *out);
+
+/* raft_commit_advance -- leader: commit what a quorum has of the own term. */
 void raft_commit_advance(struct raft *r, struct raft_out *out);
+
+/* raft_commit_to -- commit is index at least. */
 void raft_commit_to(struct raft *r, uint64_t index);
+
+/* raft_peer_reset -- nothing is on its way to p any more: probe from what it is known to have. */
 void raft_peer_reset(struct raft *r, struct raft_peer *p);
+
+/* raft_quorum_ack -- leader: time at which a quorum had last answered. */
 uint64_t raft_quorum_ack(const struct raft *r);
 
 /* ---- promise.c ---- */
@@ -237,18 +275,32 @@ bool raft_reminded(struct raft *r, const struct raft_msg *m);
 
 /* ---- apply.c ---- */
 
+/* raft_apply_more -- ask for what is committed and durable, within RAFT_APPLY_BYTES_MAX. */
 void raft_apply_more(struct raft *r, struct raft_out *out);
+
+/* raft_applied -- RAFT_EV_APPLIED: end the proposals up to index, ask for more. */
 void raft_applied(struct raft *r, uint64_t index, struct raft_out *out);
+
+/* raft_proposals_fail -- end all proposals in flight with code. */
 void raft_proposals_fail(struct raft *r, struct raft_out *out, enum err code);
 
 /* ---- read.c ---- */
 
+/* raft_read -- RAFT_EV_READ: a batch that waits for a round, or for the leader's answer. */
 void raft_read(struct raft *r, const struct raft_event *ev, struct raft_out *out);
+
+/* raft_read_msg, raft_read_reply -- a follower's question at the leader; the answer to it. */
 void raft_read_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out);
 void raft_read_reply(struct raft *r, const struct raft_msg *m, struct raft_out *out);
+
+/* raft_read_confirm -- leader: end the batches whose round a quorum has answered. */
 void raft_read_confirm(struct raft *r, struct raft_out *out);
+
+/* raft_reads_fail, raft_reads_expire -- end all batches with code; those whose time is over. */
 void raft_reads_fail(struct raft *r, struct raft_out *out, enum err code);
 void raft_reads_expire(struct raft *r, struct raft_out *out);
+
+/* raft_reads_deadline -- when the next one expires; UINT64_MAX: none waits. */
 uint64_t raft_reads_deadline(const struct raft *r);
 
 #endif
