@@ -77,7 +77,9 @@ typedef void (*service_done_fn)(struct service_call *call, const struct service_
 struct service_call {
     struct list link; /* the service's while it works on it */
     service_done_fn done;
-    uint64_t client; /* request id of an exactly-once write: client and sequence; 0: none */
+    /* request id of a write that is done once however often it is asked for; 0: none. The HTTP
+     * routes set none yet: over HTTP a write that is sent again may be done again. */
+    uint64_t client;
     uint64_t sequence;
     uint64_t ticket;      /* the service's */
     uint64_t deadline_ns; /* absolute; 0: the default */
