@@ -173,6 +173,8 @@ PLANTS = (
                                                                            "/* ---- steps ---- */")}, RAFT_H,
           "raft_step has"),
 
+    Plant("leftovers", "the end of a comment alone on its line",
+          {RAFT_H: put("one term more. */", "one term more.\n * */")}, RAFT_H, "alone on its line"),
     Plant("leftovers", "work that was left over", {VOTE: put(STEP, f"    r->term++; /* {FIX} */\n")}, VOTE, FIX),
     Plant("leftovers", "a mark in a script", {"tools/say": add(f"# {XX} later\n")}, "tools/say", XX),
     Plant("leftovers", "a plan without a decision", {VOTE: put(STEP, f"    r->term++; /* {TO}: twice */\n")}, VOTE, TO),
@@ -242,6 +244,10 @@ PLANTS = (
     Plant("marks", "a mark whose name is no text", {RAFT: add("void x(void)\n{\n    MARK(name);\n}\n")}, RAFT,
           "a constant text"),
 
+    Plant("docs", "a source file that its room's page does not name",
+          {"src/raft/README.md": put("raft.c, vote.c", "raft.c")}, "src/raft/README.md", "does not name vote.c"),
+    Plant("docs", "a source file below a room that its page does not name",
+          {**OS, "src/os/linux/now.c": "int x;\n"}, "src/os/README.md", "does not name now.c"),
     Plant("docs", "a link to nowhere", {"README.md": add("[gone](docs/GONE.md)\n")}, "README.md",
           "links to docs/GONE.md"),
     Plant("docs", "a link to a heading that is gone", row("README.md#how", "README.md#why"), "docs/ARCHITECTURE.md",

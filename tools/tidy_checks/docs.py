@@ -1,4 +1,4 @@
-"""docs: what a page points at exists."""
+"""docs: what a page points at exists, and a room's page names every source file of the room."""
 import fnmatch
 import itertools
 import posixpath
@@ -14,6 +14,7 @@ PATH = re.compile(r"(?:%s)/[\w.,/{}*-]*" % "|".join(TOP))
 ROOM_FILE = re.compile(r"([a-z]+/)+\w+\.[ch]$")
 BARE_FILE = re.compile(r"\w[\w-]*\.[ch]$")
 PAGE = re.compile(r"\bdocs/[\w/-]+\.md\b")
+SOURCE = re.compile(r"[\w*-]+\.c\b")
 FENCE = re.compile(r"^ *```.*?^ *```", re.M | re.S)
 
 
@@ -25,11 +26,22 @@ def check(tree):
         for i, line in enumerate(text.split("\n")):
             for what in itertools.chain(_links(tree, path, line, known), _paths(tree, path, line, known, bare)):
                 yield Finding(path, i + 1, what)
+    yield from _unnamed(tree)
     for path in tree.ending(".c", ".h", ".py", ".sh", ".toml", ".build"):
         for i, line in enumerate(tree.lines(path)):
             for name in PAGE.findall(line):
                 if name not in known and not path.startswith("tests/tools/"):
                     yield Finding(path, i + 1, f"speaks of {name}, which does not exist")
+
+
+def _unnamed(tree):
+    for path in tree.ending(".c"):
+        folders, page = path.split("/"), "src/%s/README.md" % path.split("/")[1]
+        if folders[0] != "src" or page not in tree.files:
+            continue
+        named = tree.cached(("named", page), lambda: set(SOURCE.findall(tree.text(page))))
+        if not any(fnmatch.fnmatchcase(folders[-1], name) for name in named):
+            yield Finding(page, 0, f"does not name {folders[-1]}: every source file of a room has its place there")
 
 
 def _links(tree, path, line, known):

@@ -1,4 +1,4 @@
-"""leftovers: marks of unfinished work, and calls that have a better one."""
+"""leftovers: marks of unfinished work, scars of reformatting, and calls that have a better one."""
 import re
 
 from . import programs
@@ -6,6 +6,8 @@ from .tree import Finding
 
 NAME = "leftovers"
 MARKS = re.compile(r"\b(FIX" r"ME|XX" r"X|TO" r"DO)\b(\(\d{4}\))?")  # in two pieces: this file is checked too
+
+SCAR = re.compile(r"\s*\* \*/\s*$")  # a comment that was a little too long for its line
 
 MEM = "mem_alloc and mem_free of base/mem.h, which count"
 TEXT = "logger_log, or a writer of base/bytes.h"
@@ -87,6 +89,7 @@ def check(tree):
         if not path.endswith(".md"):
             yield from _marks(tree, path)
     for path in tree.ending(".c", ".h"):
+        yield from _scars(tree, path)
         yield from _calls(tree, path)
     yield from _flags(tree)
 
@@ -98,6 +101,12 @@ def _marks(tree, path):
                 continue
             hint = "finish it, or name its decision: TO" "DO(0001)" if m.group(1).startswith("TO") else "finish it"
             yield Finding(path, i + 1, f"{m.group(1)} is left over: {hint}")
+
+
+def _scars(tree, path):
+    for i, line in enumerate(tree.lines(path)):
+        if SCAR.match(line):
+            yield Finding(path, i + 1, "the end of a comment alone on its line: shorten the line above")
 
 
 def _banned(path):
