@@ -70,8 +70,8 @@ void supervisor_init(struct supervisor *s, struct os *os,
 /* supervisor_add -- a child, not started yet. */
 struct supervisor_child *supervisor_add(struct supervisor *s, const struct supervisor_spec *spec);
 
-/* supervisor_start -- all children in order; err of the first that fails, the others are stopped.
- * */
+/* supervisor_start -- all children in order; err of the first that fails: the others are stopped
+ * again. */
 MUST_CHECK
 enum err supervisor_start(struct supervisor *s);
 

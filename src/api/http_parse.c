@@ -277,8 +277,7 @@ static int head_parse(struct parse *p)
 
 void http_head_parse(struct bytes in, struct http_head *out, int *out_status)
 {
-    /* what lies behind the largest head is not looked at: the verdict must not depend on segments
-     * */
+    /* what lies behind the largest head is not looked at, or segments would change the verdict */
     size_t count = in.count < HTTP_HEAD_BYTES_MAX ? in.count : HTTP_HEAD_BYTES_MAX;
     struct parse p = { .in = bytes_of(in.data, count), .out = out };
     memset(out, 0, sizeof *out);

@@ -121,8 +121,7 @@ int err_count(void);
         }                                                                                          \
     } while (0)
 
-/* struct diag -- an error with its story; filled on slow paths only (config, open, recover, CLI).
- * */
+/* struct diag -- an error with its story; filled on slow paths only: config, open, recovery. */
 struct diag {
     enum err code;
     char text[256]; /* NUL-terminated, cut when longer */

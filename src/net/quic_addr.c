@@ -1,5 +1,4 @@
-/* net/quic_addr.c -- addresses between our form and the system's, which ngtcp2 compares as bytes.
- * */
+/* net/quic_addr.c -- addresses between our form and the system's; ngtcp2 compares them as bytes. */
 #include "net/quic.h"
 
 #include "base/panic.h"

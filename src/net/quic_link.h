@@ -65,10 +65,9 @@ struct quic_link_options {
 #define QUIC_LINK_MEM_BYTES (512ull * MIB)
 
 /* quic_link_open -- bind the sockets and listen; peers are added with link_peer_set.
- *   err ERR_ADDRESS_IN_USE, ERR_IO  an address cannot be bound, and not because the machine lacks
- *       its
- *                                   family while another one works
- *   err ERR_BAD_CONFIG              the cookie is empty or too long */
+ *   err ERR_ADDRESS_IN_USE, ERR_IO  an address cannot be bound; a family that the machine lacks is
+ *                                   passed over while another one works
+ *       ERR_BAD_CONFIG              the cookie is empty or too long */
 MUST_CHECK
 enum err quic_link_open(struct os *os, struct mem *mem, const struct quic_link_options *options,
                         const struct link_handler *handler, void *arg, struct link **out,

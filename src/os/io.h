@@ -388,11 +388,9 @@ static inline void os_conn_close(struct os_conn *c)
     c->os->table->conn_close(c);
 }
 
-/* ---- Files (loop thread at start, or inside a worker's job) -----------------------------------
- * */
+/* ---- Files (loop thread at start, or inside a worker's job) ---------------------------------- */
 
-/* os_dir_open -- create makes the last component (and syncs its parent). err ERR_NO_FILE, ERR_IO.
- * */
+/* os_dir_open -- create makes the last component and syncs its parent. err ERR_NO_FILE, ERR_IO. */
 MUST_CHECK
 static inline enum err os_dir_open(struct os *os, const char *path, bool create,
                                    struct os_dir **out)

@@ -5,8 +5,7 @@
  *             inside: terms as runs, sizes as a ring; the driver's log has the bytes.
  * Invariants: raft_check asserts them after every step; see raft/check.c
  * Order:      effects of one target are binding in their order. A SEND leaves only when the WAL
- *             ticket
- *             in `after` is durable; tickets become durable in order.
+ *             ticket in `after` is durable; tickets become durable in order.
  * Owns:       struct raft is plain data without pointers: a clone is a copy of bytes. What an event
  *             points to is borrowed for the step; effects point into the event or nowhere.
  * Thread:     any, pure; one caller at a time

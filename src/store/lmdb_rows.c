@@ -285,8 +285,7 @@ enum err lmdb_rows_seek(MDB_txn *txn, const struct lmdb_dbs *dbs, enum table_id 
     TRY(levels_along(txn, dbs, id, from, levels, &count));
     for (int i = count - 1; i >= 0; i--) {
         struct seeking s = { txn, dbs, id, room, (size_t)i * LMDB_PIECE, out_key, out_value };
-        /* only a level with the end of `from` can hold it; above, the row is what we came through
-         * */
+        /* only a level with the end of `from` can hold it; above, we came through the row */
         bool end = s.room_bytes + levels[i].piece.count == from.count;
         if (s.room_bytes > 0) {
             memcpy(room, from.data, s.room_bytes);

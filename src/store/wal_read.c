@@ -1,5 +1,4 @@
-/* store/wal_read.c -- entries by index from disk; the batch read last is kept for the next index.
- * */
+/* store/wal_read.c -- entries by index from disk; the batch read last is kept for the next one. */
 #include "store/wal.h"
 
 #include "base/crc32c.h"

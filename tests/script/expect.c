@@ -253,8 +253,7 @@ static uint64_t commit_of(const struct script *s, uint64_t id)
     return st.commit;
 }
 
-/* agree: the same was committed and applied; prefix: what was applied is a prefix of the longest.
- * */
+/* agree: the same was committed and applied; prefix: what was applied begins the longest. */
 static enum script_result expect_same(struct script *s, bool prefix)
 {
     uint32_t mask = 0;

@@ -133,12 +133,10 @@ void world_step(struct world *w, uint64_t id, struct raft_event *ev, const struc
 
 void world_tick(struct world *w, uint64_t id);
 
-/* world_pump -- carry out all effects of a node, and those that follow; true when there were any.
- * */
+/* world_pump -- carry out all effects of a node, and those that follow; true: there were any. */
 bool world_pump(struct world *w, uint64_t id);
 
-/* world_deliver, world_drop -- queued messages from a to b (0: any) of a type (0: any); how many.
- * */
+/* world_deliver, world_drop -- queued messages from a to b, of a type (0: any); how many. */
 uint32_t world_deliver(struct world *w, uint64_t a, uint64_t b, int type);
 uint32_t world_drop(struct world *w, uint64_t a, uint64_t b, int type);
 uint32_t world_count(const struct world *w, uint64_t a, uint64_t b, int type);

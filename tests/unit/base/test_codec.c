@@ -1,5 +1,4 @@
-/* tests/unit/base/test_codec.c -- Subject: cursors, ids, errors. Method: boundaries and refusals.
- * */
+/* tests/unit/base/test_codec.c -- Subject: cursors, ids, errors. Method: bounds and refusals. */
 #include "tap.h"
 
 #include "base/bytes.h"

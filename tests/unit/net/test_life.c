@@ -26,8 +26,7 @@ static uint16_t free_port(struct rig *r)
     return any.port;
 }
 
-/* A node of its own process on a port: dials peer when that has an address, echoes, until killed.
- * */
+/* A node of its own process on a port: dials a peer that has an address, echoes, until killed. */
 static pid_t child_start(uint8_t seed, uint16_t port, const struct node_key *peer,
                          const struct os_addr *addr)
 {
