@@ -71,7 +71,7 @@ static void layout(void)
     uint8_t known[128];
     struct call_answer a;
     CHECK(call_answer_decode(bytes_of(expected, sizeof expected), &a) == ERR_OK);
-    CHECK(a.code == ERR_INTERNAL); /* a name that is not known here */
+    CHECK(a.code == ERR_OUTCOME_UNKNOWN); /* a name that is not known here */
     CHECK(a.ticket == 5 && a.revision == 513 && a.term == 7 && a.node == 8 && a.leader_hint == 9);
     a.code = ERR_OK;
     struct writer w = writer_of(known, sizeof known);
