@@ -12,6 +12,7 @@ import tempfile
 sys.dont_write_bytecode = True
 from little import ROOT, Little  # noqa: E402
 from plants import INNOCENT, PLANTS  # noqa: E402
+from tap import Tap  # noqa: E402
 
 sys.path.insert(0, str(ROOT / "tools"))
 import tidy_checks  # noqa: E402
@@ -19,18 +20,6 @@ from tidy_checks.tree import Tree  # noqa: E402
 
 CHECKS = {check.NAME: check for check in tidy_checks.CHECKS}
 OF_OBJECTS = ("symbols", "prefixes", "statics", "dead", "registered")
-
-
-class Tap:
-    def __init__(self):
-        self.count = self.failed = 0
-
-    def test(self, name, good, *why):
-        self.count += 1
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.count} - {name}")
-        for line in () if good else why:
-            print(f"#   {line}")
 
 
 def look(little, check, edits=(), modes=(), **built):
@@ -67,7 +56,7 @@ def git(tap, little):
         for words in (["init", "-q"], ["add", "README.md"]):
             subprocess.run(["git", "-C", str(little.root), *words], check=True, env=env)
     except FileNotFoundError:
-        tap.test("tree: what git ignores is not looked at # SKIP no git", True)
+        tap.skip("tree: what git ignores is not looked at", "no git")
         return
     files = Tree(little.root).files
     tap.test("tree: what git ignores is not looked at", "src/raft.o" not in files and "README.md" in files, files)
@@ -94,8 +83,7 @@ def main():
         tap.test("tidy: every check has a plant", planted == set(CHECKS), set(CHECKS) - planted)
         front(tap, little)
         git(tap, little)
-    print(f"1..{tap.count}")
-    return 1 if tap.failed else 0
+    return tap.done()
 
 
 sys.exit(main())
