@@ -37,7 +37,8 @@ all_under() { # all_under LIMIT NUMBER...
 
 # window NAME RSS_KIB -- watch for $WINDOW seconds and judge.
 window() {
-    local id pid cpu=() disk=() tree=() rss=() mille=() wrote=() touched=0
+    local id pid cpu=() disk=() tree=() rss=() wrote=() touched=0
+    local cpu_max=$((CPU_PER_MILLE_MAX * WINDOW * 1000 * 1000)) # ns
     for id in 1 2 3; do
         pid=${PID[$id]}
         cpu[id]=$(cpu_ns "$pid")
@@ -48,16 +49,15 @@ window() {
     for id in 1 2 3; do
         pid=${PID[$id]}
         rss[id]=$(kib_of "$pid" VmRSS status)
-        cpu[id]=$((($(cpu_ns "$pid") - cpu[id]) / 1000))
-        mille[id]=$((cpu[id] / WINDOW / 1000))
+        cpu[id]=$(($(cpu_ns "$pid") - cpu[id]))
         wrote[id]=$(($(written "$pid") - disk[id]))
         [ "$(tree_of "$id")" = "${tree[id]}" ] || touched=1
         echo "# $1: node $id: ${rss[id]} KiB resident" \
             "($(kib_of "$pid" Pss smaps_rollup) KiB with shared pages divided)," \
-            "${cpu[id]} us of processor and ${wrote[id]} bytes written in $WINDOW s"
+            "$((cpu[id] / 1000)) us of processor and ${wrote[id]} bytes written in $WINDOW s"
     done
     check "$1: at most $2 KiB resident" all_under "$2" "${rss[@]}"
-    check "$1: at most $CPU_PER_MILLE_MAX per mille of a core" all_under "$CPU_PER_MILLE_MAX" "${mille[@]}"
+    check "$1: at most $CPU_PER_MILLE_MAX per mille of a core" all_under "$cpu_max" "${cpu[@]}"
     check "$1: no disk write in $WINDOW s" all_under 0 "${wrote[@]}"
     check "$1: no file was touched" [ "$touched" = 0 ]
 }
