@@ -194,8 +194,8 @@ static void isolate_rushed(struct sim_faults *f, struct sim_host *h)
     f->deposed = sim_chance(&f->prng, 2) ? h->index + 1 : 0;
 }
 
-/* As soon as its successor has answered a client, that one is cut off, and the old leader is back with
- * what only it has. */
+/* As soon as its successor has answered a client, that one is cut off, and the old leader is back
+ * with what only it has. */
 static void coup(struct sim_faults *f)
 {
     struct sim_host *h = leader_of(f);

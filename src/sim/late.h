@@ -1,8 +1,8 @@
 /* sim/late.h -- how late a thing on a way arrives, and old things that come again: what frames of
  * the message level and packets of the datagram level have in common.
  *
- * Invariants: time, clogs and chances are those of struct sim_net; each level draws from a generator
- *             of its own
+ * Invariants: time, clogs and chances are those of struct sim_net; each level draws from a
+ *             generator of its own
  * Owns:       what is kept to come again, in the world's account
  * Thread:     one
  */

@@ -54,7 +54,8 @@ def _functions(tree):
     declared = {}
     for path in tree.ending(".h", under="src/"):
         for d in c_text.declarations(tree.code(path)):
-            if d.kind in ("function", "object") and d.name not in home:
+            made = d.name.startswith(("__start_", "__stop_"))  # the linker's names for a section
+            if d.kind in ("function", "object") and d.name not in home and not made:
                 yield Finding(path, d.first, f"{d.name} is declared but defined nowhere")
             elif d.kind == "inline" and not _named_elsewhere(tree, path, d.name):
                 yield Finding(path, d.first, f"{d.name} is used nowhere: remove it")

@@ -3,8 +3,8 @@
  * Order: events, then timers that are due, then turn-end hooks, then the memory of closed sources
  * Why:   epoll_pwait2 takes nanoseconds; QUIC's deadlines and ours are far below a millisecond
  */
-#include "base/mark.h"
 #include "base/limits.h"
+#include "base/mark.h"
 #include "base/panic.h"
 #include "os/linux/impl.h"
 
