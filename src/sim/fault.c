@@ -8,6 +8,8 @@
 #define FAULT_DOOM_NS (20 * SIM_S)   /* until a node that was to crash by itself is started */
 #define FAULT_DISK_NS (30 * SIM_S)   /* the same, of one whose disk was to fail */
 
+/* Of draws there is one in an expression: the order within it is the compiler's, and a seed tells
+ * the same story whoever built it. */
 static struct sim_host *any_host(struct sim_faults *f)
 {
     return &f->world->host[prng_below(&f->prng, f->world->node_count)];
@@ -120,12 +122,14 @@ static void slow(struct sim_faults *f)
 
 static void rate(struct sim_faults *f)
 {
-    sim_host_rate(any_host(f), (uint32_t)sim_between(&f->prng, 922, 1126)); /* 0.9 to 1.1 */
+    uint32_t in_1024ths = (uint32_t)sim_between(&f->prng, 922, 1126); /* 0.9 to 1.1 */
+    sim_host_rate(any_host(f), in_1024ths);
 }
 
 static void jump(struct sim_faults *f)
 {
-    sim_host_jump(any_host(f), sim_wait(&f->prng, 5 * SIM_S));
+    uint64_t ns = sim_wait(&f->prng, 5 * SIM_S);
+    sim_host_jump(any_host(f), ns);
 }
 
 static void wall(struct sim_faults *f)
@@ -320,7 +324,7 @@ static void deaf(struct sim_faults *f)
 
 static void one_way(struct sim_faults *f)
 {
-    uint64_t ns = length(f); /* one draw a line: the order of arguments is the compiler's */
+    uint64_t ns = length(f);
     uint32_t to = any_host(f)->index;
     uint32_t from = any_host(f)->index;
     cut(f, from, to, ns);
