@@ -3,8 +3,8 @@
  * Shape:      etcd's data model: one revision a transaction that changes something, an empty
  *             store is at revision 1; a record has create, mod, version, lease and value
  * Invariants: deterministic: the same commands give the same tables and the same hash everywhere,
- *             in whatever portions they were applied. Applied index, term, revision and data move
- *                together.
+ *             in whatever portions they were applied. Applied index, term, revision and data
+ *             move together.
  * Owns:       nothing; the tables belong to the caller
  * Thread:     the loop's
  */
