@@ -96,6 +96,7 @@ void sim_host_poke(struct sim_host *h)
 static void bury(struct sim_host *h, const char *how)
 {
     sim_clients_lost(&h->world->clients, h);
+    sim_judge_dying(&h->world->judge, h);
     node_close(h->node);
     h->node = NULL;
     h->state = SIM_HOST_DOWN;

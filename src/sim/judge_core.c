@@ -272,6 +272,15 @@ void sim_judge_node(struct sim_judge *j, struct sim_host *h)
     }
 }
 
+void sim_judge_dying(struct sim_judge *j, struct sim_host *h)
+{
+    struct sim_seen *seen = &j->seen[h->index];
+    struct raft_status s;
+    raft_status(core_of(h), &s);
+    seen->durable = s.durable;
+    seen->durable_term = raft_term_at(core_of(h), s.durable);
+}
+
 void sim_judge_gone(struct sim_judge *j, struct sim_host *h)
 {
     j->seen[h->index].alive = false;
