@@ -128,6 +128,7 @@ struct config {
     uint32_t log_level;  /* enum logger_level */
     uint32_t log_format; /* enum logger_format */
     enum config_layer layer[CONFIG_KEY_COUNT];
+    bool refused[CONFIG_KEY_COUNT]; /* a value was given that may not be: the field is not it */
 };
 
 /* Where the values come from. Functions may be NULL: then no file can be read, every directory is
@@ -189,7 +190,8 @@ enum config_exit config_exit_of(enum err e);
 /* config_help -- the page of --help. */
 void config_help(const char *program, struct writer *out);
 
-/* config_print -- effective values, one a line, each with its layer; secrets hidden. */
+/* config_print -- effective values, one a line, each with its layer; secrets hidden, and refused
+ * values named as such. */
 void config_print(const struct config *c, struct writer *out);
 
 /* config_report_print -- one line an issue: "error: ..." or "warning: ...". */

@@ -61,32 +61,10 @@ static void path_in_force(const struct config *c, const char *path, const char *
     out[w.offset] = '\0';
 }
 
-static void check_paths(struct config_loader *l)
+static void check_disk(struct config_loader *l)
 {
-    struct config *c = l->config;
+    const struct config *c = l->config;
     char parent[CONFIG_PATH_BYTES_MAX];
-    char other[CONFIG_PATH_BYTES_MAX];
-    if (c->layer[CONFIG_DATA_DIR] == CONFIG_LAYER_DEFAULT) {
-        struct writer w = writer_of(c->data_dir, sizeof c->data_dir - 1);
-        writer_text(&w, "./data/node-%" PRIu64, c->node_id);
-        c->data_dir[w.offset] = '\0';
-    } else if (!l->bad[CONFIG_DATA_DIR]) {
-        check_parent(l, "data_dir", c->data_dir);
-    }
-    parent_of(c->log_path, parent);
-    if (strcmp(parent, c->data_dir) != 0) {
-        check_parent(l, "log_path", c->log_path);
-    }
-    parent_of(c->state_machine_path, parent);
-    if (strcmp(parent, c->data_dir) != 0) {
-        check_parent(l, "state_machine_path", c->state_machine_path);
-    }
-    path_in_force(c, c->log_path, "wal", parent);
-    path_in_force(c, c->state_machine_path, "state", other);
-    if (strcmp(parent, other) == 0) {
-        config_issue_add(l->report, true,
-                         "log_path and state_machine_path are the same; give each its own");
-    }
     parent_of(c->data_dir, parent);
     const char *on = dir_exists(l, c->data_dir) ? c->data_dir
                      : dir_exists(l, parent)    ? parent
@@ -99,30 +77,70 @@ static void check_paths(struct config_loader *l)
     }
 }
 
+/* A refused path is no path: what would be said of the one below it, nobody has asked for. */
+static void check_paths(struct config_loader *l)
+{
+    struct config *c = l->config;
+    char parent[CONFIG_PATH_BYTES_MAX];
+    char other[CONFIG_PATH_BYTES_MAX];
+    bool known = !c->refused[CONFIG_DATA_DIR];
+    if (c->layer[CONFIG_DATA_DIR] == CONFIG_LAYER_DEFAULT) {
+        known = c->node_id != 0 && !c->refused[CONFIG_NODE_ID];
+    }
+    if (known && c->layer[CONFIG_DATA_DIR] == CONFIG_LAYER_DEFAULT) {
+        struct writer w = writer_of(c->data_dir, sizeof c->data_dir - 1);
+        writer_text(&w, "./data/node-%" PRIu64, c->node_id);
+        c->data_dir[w.offset] = '\0';
+    } else if (known) {
+        check_parent(l, "data_dir", c->data_dir);
+    }
+    parent_of(c->log_path, parent);
+    bool log_known = !c->refused[CONFIG_LOG_PATH];
+    if (log_known && strcmp(parent, c->data_dir) != 0) {
+        check_parent(l, "log_path", c->log_path);
+    }
+    parent_of(c->state_machine_path, parent);
+    bool state_known = !c->refused[CONFIG_STATE_MACHINE_PATH];
+    if (state_known && strcmp(parent, c->data_dir) != 0) {
+        check_parent(l, "state_machine_path", c->state_machine_path);
+    }
+    path_in_force(c, c->log_path, "wal", parent);
+    path_in_force(c, c->state_machine_path, "state", other);
+    if (known && log_known && state_known && strcmp(parent, other) == 0) {
+        config_issue_add(l->report, true,
+                         "log_path and state_machine_path are the same; give each its own");
+    }
+    if (!c->refused[CONFIG_DATA_DIR]) {
+        check_disk(l);
+    }
+}
+
 static void check_timeouts(struct config_loader *l)
 {
     const struct config *c = l->config;
-    bool bad = l->bad[CONFIG_ELECTION_TIMEOUT_MIN_MS] || l->bad[CONFIG_ELECTION_TIMEOUT_MAX_MS];
-    if (!bad && c->election_timeout_max_ms <= c->election_timeout_min_ms) {
+    bool beat_known = !c->refused[CONFIG_HEARTBEAT_INTERVAL_MS];
+    bool min_known = !c->refused[CONFIG_ELECTION_TIMEOUT_MIN_MS];
+    bool max_known = !c->refused[CONFIG_ELECTION_TIMEOUT_MAX_MS];
+    if (min_known && max_known && c->election_timeout_max_ms <= c->election_timeout_min_ms) {
         config_issue_add(l->report, true,
                          "election_timeout_max_ms (%" PRIu32
                          ") must be above election_timeout_min_ms (%" PRIu32 "); raise it",
                          c->election_timeout_max_ms, c->election_timeout_min_ms);
     }
-    if (c->heartbeat_interval_ms >= c->election_timeout_min_ms) {
+    if (beat_known && min_known && c->heartbeat_interval_ms >= c->election_timeout_min_ms) {
         config_issue_add(l->report, false,
                          "heartbeat_interval_ms (%" PRIu32
                          ") is not below election_timeout_min_ms (%" PRIu32
                          "); followers will keep electing; a third of it is usual",
                          c->heartbeat_interval_ms, c->election_timeout_min_ms);
     }
-    if (c->election_timeout_min_ms < ELECTION_LOW_MS) {
+    if (min_known && c->election_timeout_min_ms < ELECTION_LOW_MS) {
         config_issue_add(l->report, false,
                          "election_timeout_min_ms (%" PRIu32
                          ") is below 1000; a slow moment may cost the leader its place",
                          c->election_timeout_min_ms);
     }
-    if (c->election_timeout_max_ms > ELECTION_HIGH_MS) {
+    if (max_known && c->election_timeout_max_ms > ELECTION_HIGH_MS) {
         config_issue_add(l->report, false,
                          "election_timeout_max_ms (%" PRIu32
                          ") is above 10000; a lost leader is replaced late",
@@ -133,20 +151,22 @@ static void check_timeouts(struct config_loader *l)
 static void check_ports(struct config_loader *l)
 {
     const struct config *c = l->config;
-    if (c->http_addr.port == HTTP_PORT_DEFAULT) {
+    bool http_known = !c->refused[CONFIG_HTTP_ADDR];
+    bool port_known = !c->refused[CONFIG_PORT];
+    if (http_known && c->http_addr.port == HTTP_PORT_DEFAULT) {
         config_issue_add(l->report, false,
                          "http_addr uses the default port 8080; a second node here needs another");
     }
-    if (c->port == NODE_PORT_DEFAULT) {
+    if (port_known && c->port == NODE_PORT_DEFAULT) {
         config_issue_add(l->report, false,
                          "port is the default 26000; a second node here needs another");
     }
-    if (c->port != 0 && c->port == c->http_addr.port) {
+    if (http_known && port_known && c->port != 0 && c->port == c->http_addr.port) {
         config_issue_add(l->report, true,
                          "port and http_addr are both TCP port %" PRIu32 "; give each its own",
                          c->port);
     }
-    for (uint32_t i = 0; i < c->bind.count; i++) {
+    for (uint32_t i = 0; !c->refused[CONFIG_BIND] && i < c->bind.count; i++) {
         for (uint32_t k = 0; k < i; k++) {
             if (c->bind.addr[i].port != 0 && os_addr_equal(&c->bind.addr[i], &c->bind.addr[k])) {
                 config_issue_add(l->report, true, "bind names one address twice; keep one");
@@ -162,18 +182,20 @@ static void check_unbuilt(struct config_loader *l)
     const struct {
         bool on;
         const char *name;
+        enum config_key key;
     } features[] = {
-        { c->enable_gossip, "gossip" },
-        { c->enable_mdns, "mDNS" },
-        { c->enable_dns_discovery || c->dns_discovery_url[0] != '\0', "DNS discovery" },
-        { c->enable_pkarr || c->pkarr_relay_url[0] != '\0', "pkarr" },
-        { c->relay_url.count > 0, "relay" },
-        { c->gossip_ticket[0] != '\0', "ticket" },
+        { c->enable_gossip, "gossip", CONFIG_ENABLE_GOSSIP },
+        { c->enable_mdns, "mDNS", CONFIG_ENABLE_MDNS },
+        { c->enable_dns_discovery || c->dns_discovery_url[0] != '\0', "DNS discovery",
+          CONFIG_ENABLE_DNS_DISCOVERY },
+        { c->enable_pkarr || c->pkarr_relay_url[0] != '\0', "pkarr", CONFIG_ENABLE_PKARR },
+        { c->relay_url.count > 0, "relay", CONFIG_RELAY_URL },
+        { c->gossip_ticket[0] != '\0', "ticket", CONFIG_GOSSIP_TICKET },
     };
     char list[128];
     struct writer w = writer_of(list, sizeof list - 1);
     for (size_t i = 0; i < sizeof features / sizeof features[0]; i++) {
-        if (features[i].on) {
+        if (features[i].on && !c->refused[features[i].key]) {
             writer_text(&w, "%s%s", w.offset > 0 ? ", " : "", features[i].name);
         }
     }
@@ -184,15 +206,16 @@ static void check_unbuilt(struct config_loader *l)
                          "/add-peer",
                          list);
     }
-    bool host = c->layer[CONFIG_HOST] != CONFIG_LAYER_DEFAULT;
-    bool port = c->layer[CONFIG_PORT] != CONFIG_LAYER_DEFAULT && c->port != 0;
+    bool host = c->layer[CONFIG_HOST] != CONFIG_LAYER_DEFAULT && !c->refused[CONFIG_HOST];
+    bool port =
+        !c->refused[CONFIG_PORT] && c->layer[CONFIG_PORT] != CONFIG_LAYER_DEFAULT && c->port != 0;
     if (host || port) {
         config_issue_add(l->report, false,
                          "not used in this version: %s%s%s; nodes reach each other at the address "
                          "of bind",
                          host ? "host" : "", host && port ? ", " : "", port ? "port" : "");
     }
-    if (c->control_backend == CONFIG_CONTROL_DQLITE) {
+    if (!c->refused[CONFIG_CONTROL_BACKEND] && c->control_backend == CONFIG_CONTROL_DQLITE) {
         config_issue_add(l->report, true,
                          "control_backend dqlite is not built in this version; use raft");
     }
@@ -201,14 +224,14 @@ static void check_unbuilt(struct config_loader *l)
 void config_check(struct config_loader *l)
 {
     const struct config *c = l->config;
-    if (c->node_id == 0 && !l->bad[CONFIG_NODE_ID]) {
+    if (c->node_id == 0 && !l->config->refused[CONFIG_NODE_ID]) {
         config_issue_add(
             l->report, true,
             "node_id is not set; give --node-id N, ASPEN_NODE_ID or node_id, N above 0");
     }
     check_paths(l);
     check_timeouts(l);
-    if (!l->bad[CONFIG_COOKIE] && !l->bad[CONFIG_COOKIE_FILE] &&
+    if (!l->config->refused[CONFIG_COOKIE] && !l->config->refused[CONFIG_COOKIE_FILE] &&
         strcmp(c->cookie, config_row(CONFIG_COOKIE)->initial) == 0) {
         config_issue_add(l->report, false,
                          "the cookie is the default one, which everybody knows; give --cookie or "
@@ -223,13 +246,13 @@ static bool file_wins(struct config_loader *l, enum config_key value, enum confi
 {
     const struct config *c = l->config;
     enum config_layer of_file = c->layer[file];
-    if (of_file == CONFIG_LAYER_DEFAULT || l->bad[file]) {
+    if (of_file == CONFIG_LAYER_DEFAULT || l->config->refused[file]) {
         return false;
     }
     if (of_file == c->layer[value]) {
         config_issue_add(l->report, true, "%s and %s are both given; keep one",
                          config_row(value)->toml, config_row(file)->toml);
-        l->bad[value] = true;
+        l->config->refused[value] = true;
         return false;
     }
     return of_file > c->layer[value];
@@ -266,7 +289,7 @@ static void file_use(struct config_loader *l, enum config_key value, enum config
                         ? ERR_NO_FILE
                         : src->file_read(src->arg, path, text, sizeof text, &count);
     if (read != ERR_OK) {
-        l->bad[value] = true;
+        l->config->refused[value] = true;
         config_issue_add(l->report, true, "%s: %s; give a file that can be read", where,
                          err_text(read));
         return;

@@ -168,7 +168,8 @@ static void flag_use(struct config_loader *l, const struct flag *f)
         config_issue_add(l->report, true, "%s: needs a value; give %s VALUE or %s=VALUE", where,
                          where, where);
         if (row != NULL) {
-            l->bad[row->key] = true;
+            l->config->refused[row->key] = true;
+            l->config->layer[row->key] = CONFIG_LAYER_FLAG;
         }
     } else if (own && is_switch(f->name) && f->value != NULL) {
         config_issue_add(l->report, true, "%s: takes no value; leave it out", where);

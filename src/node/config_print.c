@@ -127,6 +127,10 @@ static bool is_set(const struct config *c, const struct config_row *row)
 static void put_row(const struct config *c, const struct config_row *row, struct writer *out)
 {
     const char *layer = layer_name(c->layer[row->key]);
+    if (c->refused[row->key]) {
+        writer_text(out, "# %s was refused  # %s\n", row->toml, layer);
+        return;
+    }
     if (!is_set(c, row)) {
         writer_text(out, "# %s is not set\n", row->toml);
         return;

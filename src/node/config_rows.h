@@ -133,8 +133,7 @@ struct config_loader {
     const struct config_source *source;
     struct config *config;
     struct config_report *report;
-    const char *toml_path; /* NULL: none */
-    bool bad[CONFIG_KEY_COUNT];
+    const char *toml_path;        /* NULL: none */
     bool given[CONFIG_KEY_COUNT]; /* in the layer that is being read */
 };
 

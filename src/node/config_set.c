@@ -1,6 +1,6 @@
 /* node/config_set.c -- from a value as it is typed to the field of struct config, or to a message.
  *
- * Invariants: a mistake leaves the field as it was and marks the key bad; a secret is never
+ * Invariants: a mistake leaves the field as it was and marks the key refused; a secret is never
  *             repeated in a message
  * Thread:     any
  */
@@ -53,7 +53,7 @@ void config_issue_add(struct config_report *report, bool error, const char *form
 
 static void mistake(const struct setting *s, const char *remedy)
 {
-    s->l->bad[s->row->key] = true;
+    s->l->config->refused[s->row->key] = true;
     if (config_row_is_secret(s->row)) {
         config_issue_add(s->l->report, true, "%s: %s", s->where, remedy);
     } else {
@@ -270,7 +270,7 @@ static void set_peers(const struct setting *s)
         struct peers_entry entry;
         if (peers_parse(item, &entry, &diag) != ERR_OK ||
             peers_add(list, &entry, &diag) != ERR_OK) {
-            s->l->bad[s->row->key] = true;
+            s->l->config->refused[s->row->key] = true;
             config_issue_add(s->l->report, true, "%s: peer %.*s: %s", s->where, SHOWN(item),
                              diag.text);
         }
@@ -329,7 +329,7 @@ void config_set(struct config_loader *l, const struct config_row *row, enum conf
     ASSERT(row->offset + row->size <= sizeof *l->config);
     bool list = config_row_is_list(row);
     if (l->given[row->key] && !list && layer != CONFIG_LAYER_FLAG) {
-        l->bad[row->key] = true;
+        l->config->refused[row->key] = true;
         config_issue_add(l->report, true, "%s: the same key is set by its other name too; keep one",
                          where);
         return;

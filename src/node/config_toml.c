@@ -78,7 +78,8 @@ static void scalar_use(struct config_loader *l, const struct config_row *row, co
     char number[32];
     struct writer w = writer_of(number, sizeof number);
     if (v->type != type_of(row)) {
-        l->bad[row->key] = true;
+        l->config->refused[row->key] = true;
+        l->config->layer[row->key] = CONFIG_LAYER_TOML;
         config_issue_add(l->report, true, "%s: is %s; it must be %s%s", where,
                          toml_type_name(v->type), toml_type_name(type_of(row)),
                          config_row_is_list(row) ? " or a list of strings" : "");
@@ -98,7 +99,8 @@ static void scalar_use(struct config_loader *l, const struct config_row *row, co
 static void list_clear(struct config_loader *l, const struct config_row *row)
 {
     if (row->type == CONFIG_TYPE_ADDRS) {
-        l->bad[row->key] = true;
+        l->config->refused[row->key] = true;
+        l->config->layer[row->key] = CONFIG_LAYER_TOML;
         config_issue_add(l->report, true,
                          "%s: bind is an empty list; give an address or leave it out",
                          l->toml_path);

@@ -655,6 +655,69 @@ static void test_print_reads_back(void)
     CHECK(bytes_equal(writer_bytes(&w), bytes_text(text)));
 }
 
+/* start_good, but for the flag that is given here; each default would be warned of. */
+static void start_good_but(const char *text)
+{
+    static const char *const good[] = { "--node-id=1",      "--cookie=ours",
+                                        "--port=9002",      "--http-addr=127.0.0.1:9001",
+                                        "--disable-gossip", "--disable-mdns" };
+    size_t n = strcspn(text, "=");
+    start();
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        if (strncmp(good[i], text, n) != 0 || (good[i][n] != '=' && good[i][n] != '\0')) {
+            flag(good[i]);
+        }
+    }
+    flag(text);
+}
+
+/* What --check-config shows of a refused value, and no word about the one below it. */
+static void test_refused(void)
+{
+    static const struct {
+        const char *flag, *line, *toml; /* toml: what would be warned of, or refused */
+    } rows[] = {
+        { "--node-id=x", "# node_id was refused  # command line\n# data_dir is not set\n", "" },
+        { "--data-dir=", "# data_dir was refused  # command line\n", "data_dir = '/none/a/b'" },
+        { "--log-path=", "# log_path was refused  # command line\n", "log_path = '/none/a/b'" },
+        { "--port=70000", "# port was refused  # command line\n", "" },
+        { "--port", "# port was refused  # command line\n", "" },
+        { "--http-addr=8080", "# http_addr was refused  # command line\n", "" },
+        { "--bind=1.1.1.1:1,1.1.1.1:1,x", "# bind was refused  # command line\n", "" },
+        { "--heartbeat-interval-ms=-1", "# heartbeat_interval_ms was refused  # command line\n",
+          "heartbeat_interval_ms = 2000" },
+        { "--election-timeout-min-ms=0", "# election_timeout_min_ms was refused  # command line\n",
+          "election_timeout_min_ms = 400" },
+        { "--election-timeout-max-ms=0", "# election_timeout_max_ms was refused  # command line\n",
+          "election_timeout_max_ms = 20000" },
+        { "--cookie=", "# cookie was refused  # command line\n", "" },
+        { "--disable-gossip=maybe", "# enable_gossip was refused  # command line\n", "" },
+        { "--relay-url=https://r/,x", "# relay_url was refused  # command line\n", "" },
+        { "--control-backend=raf", "# control_backend was refused  # command line\n",
+          "control_backend = 'dqlite'" },
+        { "--secret-key=12", "# secret_key was refused  # command line\n", "" },
+        { "--log-level=info", "# port was refused  # file\n", "port = 'x'" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        start_good_but(rows[i].flag);
+        flag("--config=node.toml");
+        world.toml = rows[i].toml;
+        world.no_dir = "/none";
+        if (i + 1 == sizeof rows / sizeof rows[0]) {
+            world.argv[3] = "--log-format=text"; /* no port but the file's */
+        }
+        CHECK(load() == ERR_BAD_CONFIG);
+        if (report.errors != 1 || report.warnings != 0) {
+            printf("# %s: %s", rows[i].flag, page);
+            CHECK(false);
+        }
+        struct writer w = writer_of(page, sizeof page - 1);
+        config_print(&config, &w);
+        page[w.offset] = '\0';
+        CHECK(strstr(page, rows[i].line) != NULL);
+    }
+}
+
 static void test_help(void)
 {
     struct writer w = writer_of(page, sizeof page - 1);
@@ -700,6 +763,7 @@ int main(void)
     TAP_TEST("config: exit codes", test_exit_codes);
     TAP_TEST("config: secrets are never shown", test_secrets);
     TAP_TEST("config: what is printed reads back the same", test_print_reads_back);
+    TAP_TEST("config: a refused value is shown as refused, and not judged", test_refused);
     TAP_TEST("config: help names every flag", test_help);
     return tap_done();
 }
