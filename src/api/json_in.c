@@ -3,13 +3,20 @@
 #include "api/json_in.h"
 
 #include "api/router.h"
+#include "api/server.h"
+#include "base/ids.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
-    JSON_IN_VALUES_MAX = 16 * 1024
+    JSON_IN_VALUES_MAX = 16 * 1024,
+    JSON_IN_NUMBER_BYTES_MAX = 64 /* of a number with a fraction or an exponent */
 };
+
+/* A number that fits, but no whole one: a field of ours that holds it is refused as before. */
+static const char stand_in[] = "0e0";
 
 static void tree_free(void *tree)
 {
@@ -35,11 +42,118 @@ static bool too_many_values(struct bytes body)
     return count > JSON_IN_VALUES_MAX;
 }
 
+static size_t digits(struct bytes b, size_t at)
+{
+    size_t n = 0;
+    while (at + n < b.count && b.data[at + n] >= '0' && b.data[at + n] <= '9') {
+        n++;
+    }
+    return n;
+}
+
+/* Bytes of the number at `at`, as JSON writes it; 0: there is none, and the parser will say so. */
+static size_t number_bytes(struct bytes b, size_t at, bool *out_whole)
+{
+    size_t i = at + (b.data[at] == '-');
+    size_t n = digits(b, i);
+    if (n == 0 || (n > 1 && b.data[i] == '0')) {
+        return 0;
+    }
+    i += n;
+    *out_whole = true;
+    if (i < b.count && b.data[i] == '.') {
+        n = digits(b, i + 1);
+        i += 1 + n;
+        *out_whole = false;
+    }
+    if (n > 0 && i < b.count && (b.data[i] == 'e' || b.data[i] == 'E')) {
+        i++;
+        i += i < b.count && (b.data[i] == '+' || b.data[i] == '-');
+        n = digits(b, i);
+        i += n;
+        *out_whole = false;
+    }
+    return n > 0 ? i - at : 0;
+}
+
+/* jansson refuses a body for a number beyond int64 or double, wherever it stands. */
+static bool number_fits(struct bytes text, bool whole)
+{
+    uint64_t v = 0;
+    bool minus = text.data[0] == '-';
+    char copy[JSON_IN_NUMBER_BYTES_MAX];
+    if (whole) {
+        struct bytes number = bytes_of(text.data + minus, text.count - minus);
+        return ids_u64(number, &v) == ERR_OK && v <= (uint64_t)INT64_MAX + minus;
+    }
+    if (text.count >= sizeof copy) {
+        return false;
+    }
+    memcpy(copy, text.data, text.count);
+    copy[text.count] = '\0';
+    return isfinite(strtod(copy, NULL));
+}
+
+/* The next number from *at on, outside of texts, that does not fit; false: there is none. */
+static bool next_unfit(struct bytes b, size_t *at, size_t *out_count)
+{
+    bool text = false;
+    for (size_t i = *at; i < b.count; i++) {
+        uint8_t c = b.data[i];
+        bool whole = true;
+        if (text && c == '\\') {
+            i++;
+        } else if (c == '"') {
+            text = !text;
+        } else if (!text && (c == '-' || (c >= '0' && c <= '9'))) {
+            size_t n = number_bytes(b, i, &whole);
+            if (n == 0) {
+                return false;
+            }
+            if (!number_fits(bytes_of(b.data + i, n), whole)) {
+                *at = i;
+                *out_count = n;
+                return true;
+            }
+            i += n - 1;
+        }
+    }
+    return false;
+}
+
+/* The body as a tree. Fields that are not known are ignored, also those whose numbers fit into
+ * nothing: a copy has the stand-in at their places. */
+static json_t *parse(struct http_conn *c, struct bytes body, json_error_t *error, bool *out_memory)
+{
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
+    size_t at = 0;
+    size_t count = 0;
+    *out_memory = true;
+    if (!next_unfit(body, &at, &count)) {
+        return json_loadb((const char *)body.data, body.count, flags, error);
+    }
+    char *copy = mem_alloc(c->api->mem, body.count);
+    if (copy == NULL) {
+        *out_memory = false;
+        return NULL;
+    }
+    memcpy(copy, body.data, body.count);
+    do {
+        memset(copy + at, ' ', count);
+        memcpy(copy + at, stand_in, sizeof stand_in - 1);
+        at += count;
+    } while (next_unfit(body, &at, &count));
+    json_t *tree = json_loadb(copy, body.count, flags, error);
+    mem_free(c->api->mem, copy);
+    return tree;
+}
+
 json_t *json_in_body(struct http_conn *c, bool empty_ok)
 {
     struct bytes body = http_conn_body(c);
     json_error_t error;
     json_t *tree = NULL;
+    bool memory = true;
     if (too_many_values(body)) {
         router_error(c, ERR_BAD_JSON, "the body holds too many values", 0);
         return NULL;
@@ -47,8 +161,11 @@ json_t *json_in_body(struct http_conn *c, bool empty_ok)
     if (empty_ok && body.count == 0) {
         tree = json_object();
     } else {
-        tree = json_loadb((const char *)body.data, body.count,
-                          JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+        tree = parse(c, body, &error, &memory);
+    }
+    if (!memory) {
+        router_error(c, ERR_NO_MEMORY, NULL, 0);
+        return NULL;
     }
     if (tree == NULL) {
         char text[256];

@@ -172,6 +172,7 @@ static void test_read_bad(void)
     BAD("/read", "{\"key\":\"k\",\"consistency\":\"eventual\"}");
     BAD("/read", "{\"key\":\"k\",\"consistency\":null}");
     BAD("/read", "{\"key\":\"k\",\"consistency\":1}");
+    BAD("/read", "{\"key\":\"k\",\"consistency\":1e999}");
     BAD("/read", "[\"k\"]");
     post("/read", "");
     CHECK(is_error(400, "BAD_JSON"));
@@ -319,6 +320,8 @@ static void test_init_bad(void)
     BAD("/init", "{\"initial_members\":[{\"id\":-1,\"addr\":\"x:1\"}]}");
     BAD("/init", "{\"initial_members\":[{\"id\":1.0,\"addr\":\"x:1\"}]}");
     BAD("/init", "{\"initial_members\":[{\"id\":1,\"addr\":\"x:1\",\"raft_addr\":7}]}");
+    BAD("/init", "{\"initial_members\":[{\"id\":9223372036854775808,\"addr\":\"x:1\"}]}");
+    BAD("/init", "{\"initial_members\":[{\"id\":1,\"addr\":\"x:1\",\"raft_addr\":1e999}]}");
     BAD("/init", "{\"initial_members\":[{\"id\":1,\"addr\":\"x\\u0000:1\"}]}");
     memset(long_addr + strlen(long_addr), 'x', NODE_ADDR_BYTES_MAX);
     strcat(long_addr, "\"}]}");
