@@ -54,7 +54,7 @@ SIM = {
     "src/sim/run.c": '#include <stdio.h>\nvoid sim_run(void)\n{\n    printf("%d", getc(stdin));\n}\n',
 }
 LONG = "".join(f"    r->term += {i};\n" for i in range(70))
-FIX, TO, XX = "FIX" "ME", "TO" "DO", "XX" "X"
+FIX, TO, XX, WAY = "FIX" "ME", "TO" "DO", "XX" "X", "HA" "CK"
 
 PLANTS = (
     Plant("format", "a line that clang-format would change", {VOTE: put("r->term++", "r->term ++")}, VOTE, "make fmt"),
@@ -77,6 +77,13 @@ PLANTS = (
     Plant("layers", "an include beside the file", {VOTE: put("raft/impl.h", "impl.h")}, VOTE, "not a path from src/"),
     Plant("layers", "a header of ours in angle brackets", {VOTE: put('"raft/impl.h"', "<raft/impl.h>")}, VOTE,
           "is a header of ours"),
+    Plant("layers", "the core includes what talks to the machine", {VOTE: add("#include <sys/socket.h>\n")}, VOTE,
+          "raft is pure and may not include <sys/socket.h>"),
+    Plant("layers", "the core includes what writes text", {IMPL: above("\n#endif", "\n#include <stdio.h>\n")}, IMPL,
+          "may not include <stdio.h>"),
+    Plant("layers", "the state machine includes a store of its own",
+          {"src/kv/README.md": "# kv\n\nPublic headers: none.\n", "src/kv/kv.c": "#include <lmdb.h>\n"},
+          "src/kv/kv.c", "kv is pure and may not include <lmdb.h>"),
     Plant("layers", "api sees more of node than its service",
           {"src/node/README.md": "# node\n\nPublic headers: `node.h`.\n", "src/node/node.h": "",
            "src/api/README.md": "# api\n\nPublic headers: none.\n", "src/api/a.c": '#include "node/node.h"\n'},
@@ -178,6 +185,13 @@ PLANTS = (
     Plant("leftovers", "work that was left over", {VOTE: put(STEP, f"    r->term++; /* {FIX} */\n")}, VOTE, FIX),
     Plant("leftovers", "a mark in a script", {"tools/say": add(f"# {XX} later\n")}, "tools/say", XX),
     Plant("leftovers", "a plan without a decision", {VOTE: put(STEP, f"    r->term++; /* {TO}: twice */\n")}, VOTE, TO),
+    Plant("leftovers", "a mark in small letters", {VOTE: put(STEP, f"    r->term++; /* {FIX.lower()} */\n")}, VOTE,
+          FIX.lower()),
+    Plant("leftovers", "a plan in small letters", {"tools/say": add(f"# {TO.lower()} say more\n")}, "tools/say",
+          "name its decision"),
+    Plant("leftovers", "a plan for a tool that reads comments",
+          {VOTE: put(STEP, f"    r->term++; /** @{TO.lower()} */\n")}, VOTE, TO.lower()),
+    Plant("leftovers", "a way around", {VOTE: put(STEP, f"    r->term++; /* {WAY}: twice */\n")}, VOTE, WAY),
     Plant("leftovers", "a string call without a bound",
           {"src/cmd/little.c": put("raft_init(", "strcpy(0, 0);\n    raft_init(")},
           "src/cmd/little.c", "strcpy is banned here: use memcpy"),
@@ -268,6 +282,8 @@ PLANTS = (
 INNOCENT = (
     ("lengths", "a table of a page may be wide", {"README.md": add("| " + "x" * 200 + " |\n")}),
     ("leftovers", "a plan that names its decision", {VOTE: put(STEP, f"    r->term++; /* {TO}(0001): twice */\n")}),
+    ("leftovers", "digits and words that look like marks", {VOTE: put(STEP, "    x" "xx(r); /* hacked todos */\n")}),
+    ("layers", "the core includes what does nothing", {VOTE: add("#include <stdint.h>\n#include <string.h>\n")}),
     ("leftovers", "a member that is called like a banned call", {VOTE: put(STEP, "    r->free(r);\n    x.time(r);\n")}),
     ("leftovers", "a banned call in a comment or a text", {VOTE: put(STEP, '    puts_("time(0)"); /* malloc(1) */\n')}),
     ("braces", "a loop of our own in a macro", {IMPL: above("\n#endif",
