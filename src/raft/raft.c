@@ -196,7 +196,8 @@ static void lower_term(struct raft *r, const struct raft_msg *m, struct raft_out
     }
 }
 
-/* Messages of a higher term change ours, but for those that only ask or may be refused. */
+/* Messages of a higher term change ours, but for those that only ask or may be refused. Here and in
+ * dispatch no default: a new type must say what it does. */
 static bool adopts(const struct raft_msg *m)
 {
     switch (m->type) {
@@ -204,9 +205,19 @@ static bool adopts(const struct raft_msg *m)
     case RAFT_MSG_PREVOTE_REPLY:
     case RAFT_MSG_VOTE:
         return false;
-    default:
+    case RAFT_MSG_VOTE_REPLY:
+    case RAFT_MSG_APPEND:
+    case RAFT_MSG_APPEND_REPLY:
+    case RAFT_MSG_HEARTBEAT:
+    case RAFT_MSG_HEARTBEAT_REPLY:
+    case RAFT_MSG_READ:
+    case RAFT_MSG_READ_REPLY:
         return true;
+    case RAFT_MSG_REMINDER: /* step_msg has heard it */
+    case RAFT_MSG_TYPE_COUNT:
+        break;
     }
+    PANIC("a message of no type");
 }
 
 static void dispatch(struct raft *r, const struct raft_msg *m, struct raft_out *out)
@@ -230,9 +241,15 @@ static void dispatch(struct raft *r, const struct raft_msg *m, struct raft_out *
     case RAFT_MSG_READ_REPLY:
         raft_read_reply(r, m, out);
         break;
-    default:
+    case RAFT_MSG_PREVOTE:
+    case RAFT_MSG_PREVOTE_REPLY:
+    case RAFT_MSG_VOTE:
+    case RAFT_MSG_VOTE_REPLY:
         raft_election_msg(r, m, out);
         break;
+    case RAFT_MSG_REMINDER: /* step_msg has heard it */
+    case RAFT_MSG_TYPE_COUNT:
+        PANIC("a message of no type");
     }
 }
 
@@ -426,8 +443,11 @@ static void step(struct raft *r, const struct raft_event *ev, struct raft_out *o
     case RAFT_EV_TRANSFER:
         raft_reply(r, out, ev->ticket, 1, ERR_NOT_BUILT, 0);
         break;
-    default:
-        break; /* TIME and PEER_DOWN: below, and by silence */
+    case RAFT_EV_TIME:      /* below */
+    case RAFT_EV_PEER_DOWN: /* by silence */
+    case RAFT_EV_DISK:      /* raft_step has heard it */
+    case RAFT_EV_TYPE_COUNT:
+        break;
     }
 }
 
