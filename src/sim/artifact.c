@@ -83,6 +83,6 @@ void sim_artifact_write(const struct sim_world *w, const struct sim_outcome *o, 
     } else {
         fputs("null", f);
     }
-    fprintf(f, ",\n  \"duration_ms\": %" PRIu64 "\n}\n", o->real_ns / SIM_MS);
+    fprintf(f, ",\n  \"duration_ms\": %" PRIu64 "\n}\n", o->cpu_ns / SIM_MS);
     fclose(f);
 }

@@ -176,7 +176,6 @@ static void on_failed(void *arg, enum err why)
 static void refused(struct sim_host *h, enum err why, const struct diag *diag)
 {
     bool crashed = h->disk.down;
-    h->lives_refused++;
     h->reason = why;
     sim_loop_done(&h->loop);
     ASSERT(h->mem.used == 0);

@@ -49,11 +49,10 @@ struct sim_host {
     struct mem mem;
     struct sim_loop loop;
     struct node *node;
-    bool crashed;           /* inside a step of this life */
-    bool spared;            /* its next crash ends the process, not the machine */
-    bool dying;             /* the node says that it cannot go on */
-    enum err reason;        /* why it stopped */
-    uint64_t boundary_left; /* effects until the planned crash; 0: none is planned */
+    bool crashed;    /* inside a step of this life */
+    bool spared;     /* its next crash ends the process, not the machine */
+    bool dying;      /* the node says that it cannot go on */
+    enum err reason; /* why it stopped */
     struct sim_event *wake;
     uint64_t wake_ns;
 
@@ -71,7 +70,6 @@ struct sim_host {
     bool damaged;     /* its disk was damaged beyond what it can repair alone */
     bool restored;    /* its disk is an older copy: it may have forgotten a promise */
     bool disk_failed; /* this life was given an error of the disk */
-    uint64_t lives_refused;
 };
 
 /* sim_host_init -- machine number index of a world, with an empty disk; its node is down.

@@ -22,7 +22,8 @@ static const char options_help[] =
     "  --trace             print every event as it comes\n"
     "  --log               print the nodes' own log lines\n"
     "  --twice             run each seed twice and compare the stories\n"
-    "  --bench             five nodes, all faults: how much faster than real time\n"
+    "  --bench             five nodes, all faults: virtual time per processor time of one core\n"
+    "  --keep-going        go on with the next seed after a finding (a panic ends it all the same)\n"
     "  --shrink            make a failing seed smaller before it is reported\n"
     "  --artifact DIR      write a JSON file about each run\n"
     "  --history FILE      write what the clients saw, for aspen-lincheck\n"
@@ -122,6 +123,8 @@ static bool plain(const char *name, struct sim_request *r)
         r->shrink = true;
     } else if (strcmp(name, "--marks") == 0) {
         r->marks = true;
+    } else if (strcmp(name, "--keep-going") == 0) {
+        r->keep_going = true;
     } else {
         return false;
     }

@@ -16,6 +16,7 @@ struct sim_request {
     bool bench;           /* how fast is it */
     bool shrink;          /* a failing seed is made smaller */
     bool marks;           /* say in the end which rare paths were reached */
+    bool keep_going;      /* a finding is told, and the next seed runs */
     bool table;           /* show the last events */
     const char *artifact; /* directory; NULL: none */
     const char *history;  /* file for the clients' history; NULL: none */

@@ -14,7 +14,7 @@ struct sim_outcome {
     uint64_t hash; /* of the story */
     uint64_t events;
     uint64_t virtual_ns;
-    uint64_t real_ns;
+    uint64_t cpu_ns; /* processor time of this process: of one core, whatever else that one does */
     uint32_t nodes;
     uint64_t faults;
     uint64_t operations; /* of clients, that ended with success */

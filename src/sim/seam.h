@@ -25,7 +25,6 @@ struct sim_seam_way {
 
 struct sim_seam {
     struct sim_world *world;
-    uint64_t arrived;
     struct sim_seam_way way[SIM_NODES_MAX][SIM_NODES_MAX][LINK_CLASS_COUNT];
 };
 

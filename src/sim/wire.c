@@ -77,9 +77,7 @@ static void arrive_due(struct sim_world *w, struct sim_event *e)
     if (heard) {
         sim_story_fold(&w->story, w->now_ns * 97 + p->count + p->to);
         sim_host_poke(h);
-    } else {
-        x->unheard++;
-    }
+    } /* else nobody listens there */
     mem_free(&w->mem, p);
 }
 

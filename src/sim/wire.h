@@ -70,7 +70,6 @@ struct sim_wire {
     uint32_t on_way;
     uint64_t packets;
     uint64_t lost;
-    uint64_t unheard; /* arrived where nobody listens */
 };
 
 /* sim_wire_init, sim_wire_done -- a good network for packets; the seed draws what becomes of them.
