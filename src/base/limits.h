@@ -28,6 +28,7 @@
 #define WAL_SEGMENT_BYTES_MAX (64u * MIB)
 #define WAL_BLOCK_BYTES (4u * KIB)
 #define LOG_UNSYNCED_BYTES_MAX (32u * MIB) /* queued for the disk; then writes are refused */
+#define LOG_CACHE_BYTES_IDLE (256u * KIB)  /* what of them a node keeps that has nothing to do */
 #define LOG_CACHE_BYTES_MAX (8u * MIB)     /* newest entries kept in memory for peers and apply */
 
 /* Raft core. */

@@ -3,6 +3,7 @@
 
 #include "base/panic.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -92,4 +93,9 @@ void mem_free(struct mem *m, void *block)
     ASSERT(m->used >= head->bytes);
     m->used -= head->bytes;
     free(head);
+}
+
+void mem_rest(void)
+{
+    malloc_trim(0);
 }

@@ -74,10 +74,11 @@ struct state {
     struct tables tables;
     struct flush flush;
     bool open;
-    uint64_t flushed;   /* applied index that is on disk */
-    uint64_t flushing;  /* the one that the flush under way will leave */
-    uint64_t seen;      /* applied index a second ago */
-    uint64_t log_bytes; /* applied since the last flush began */
+    uint64_t flushed;      /* applied index that is on disk */
+    uint64_t flushing;     /* the one that the flush under way will leave */
+    uint64_t seen;         /* applied index a second ago */
+    uint32_t calm_seconds; /* so long nothing was applied */
+    uint64_t log_bytes;    /* applied since the last flush began */
 };
 
 struct node {

@@ -11,6 +11,9 @@
 #include "node/impl.h"
 #include "store/backing_lmdb.h"
 
+enum {
+    STATE_CALM_SECONDS = 5 /* then memory that only work needs is given back */
+};
 #define STATE_REPLAY_BYTES (64ull * MIB) /* log behind the store that a restart has to read */
 
 static void flushed(void *arg, enum err e, uint64_t took_ns)
@@ -150,8 +153,13 @@ void state_second(struct node *n)
     struct state *s = &n->state;
     bool paused = s->seen == n->kv.applied;
     s->seen = n->kv.applied;
+    s->calm_seconds = paused ? s->calm_seconds + 1 : 0;
     if (paused) {
         begin(n);
+    }
+    if (s->calm_seconds == STATE_CALM_SECONDS) {
+        log_rest(n->log);
+        mem_rest();
     }
 }
 

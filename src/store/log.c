@@ -490,6 +490,13 @@ enum err log_read(struct log *l, uint64_t index, struct log_entry *out)
     return ERR_OK;
 }
 
+void log_rest(struct log *l)
+{
+    if (!l->in_memory && l->cuts == 0 && list_empty(&l->queue) && l->flying == NULL) {
+        log_cache_evict(&l->cache, LOG_CACHE_BYTES_IDLE, l->durable);
+    }
+}
+
 uint64_t log_last(const struct log *l)
 {
     return l->cache.last;

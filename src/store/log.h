@@ -110,6 +110,10 @@ enum err log_read(struct log *l, uint64_t index, struct log_entry *out);
 /* log_last -- newest index, durable or not; 0: empty. */
 uint64_t log_last(const struct log *l);
 
+/* log_rest -- nothing has happened for a while: of the entries in memory keep the newest
+ * LOG_CACHE_BYTES_IDLE, the disk has them all. A log in memory keeps everything. */
+void log_rest(struct log *l);
+
 /* log_unsynced_bytes -- queued or being written. */
 size_t log_unsynced_bytes(const struct log *l);
 
