@@ -408,6 +408,9 @@ static void step_peer_up(struct raft *r, uint64_t id, struct raft_out *out)
     if (r->role == RAFT_LEADER) {
         MARK("raft: a peer comes back to its leader");
         raft_peer_reset(r, p);
+        if (p->match == 0) {
+            p->next = r->last + 1; /* nothing is known of its log: most likely it ends near ours */
+        }
         raft_replicate(r, p, out);
     }
 }

@@ -151,6 +151,9 @@ void raft_replicate(struct raft *r, struct raft_peer *p, struct raft_out *out)
         }
         send_append(r, p, out, false);
     }
+    if (p->state == RAFT_PEER_PROBE && !p->probing && p->match < r->last) {
+        send_append(r, p, out, true); /* is what is before `next` there? */
+    }
     send_commit(r, p, out);
 }
 
@@ -251,9 +254,6 @@ static void judge(struct raft *r, struct raft_peer *p, struct raft_out *out)
         MARK("raft: a probe is repeated");
         p->probing = false;
         raft_replicate(r, p, out);
-        if (!p->probing && p->match < r->last) {
-            send_append(r, p, out, true);
-        }
     } else if (p->match + 1 < p->next && stuck) {
         MARK("raft: a gap is found by a probe");
         send_append(r, p, out, true); /* a gap is rejected, and then filled */
