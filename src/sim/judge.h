@@ -76,8 +76,8 @@ void sim_judge_frame(struct sim_judge *j, struct sim_host *h, struct bytes frame
 /* sim_judge_born -- after the start of a life: what was durable is still there. */
 void sim_judge_born(struct sim_judge *j, struct sim_host *h);
 
-/* sim_judge_dying -- a life ends, inside a step perhaps: what its disk had told it until then counts,
- * for others may know of it already. */
+/* sim_judge_dying -- a life ends, inside a step perhaps: what its disk had told it until then
+ * counts, for others may know of it already. */
 void sim_judge_dying(struct sim_judge *j, struct sim_host *h);
 
 /* sim_judge_gone -- a life has ended. */

@@ -23,7 +23,7 @@ static const char options_help[] =
     "  --log               print the nodes' own log lines\n"
     "  --twice             run each seed twice and compare the stories\n"
     "  --bench             five nodes, all faults: virtual time per processor time of one core\n"
-    "  --keep-going        go on with the next seed after a finding (a panic ends it all the same)\n"
+    "  --keep-going        go on with the next seed after a finding (a panic ends it anyway)\n"
     "  --shrink            make a failing seed smaller before it is reported\n"
     "  --artifact DIR      write a JSON file about each run\n"
     "  --history FILE      write what the clients saw, for aspen-lincheck\n"

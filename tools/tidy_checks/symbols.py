@@ -32,7 +32,7 @@ ALLOWED = (
     Allowed("src/*", r"panic_fail", "an assertion is the only way out of a pure room"),
     Allowed("src/base/panic.c", r"abort|snprintf|write", "the panic itself"),
     Allowed("src/base/trace.c", r"snprintf|write", "trace_dump, called on panic"),
-    Allowed("src/base/mem.c", r"calloc|malloc|realloc|free", "the accounts stand before the C allocator"),
+    Allowed("src/base/mem.c", r"calloc|malloc|malloc_trim|realloc|free", "the accounts stand before the C allocator"),
     Allowed("src/base/err.c", r"vsnprintf", "text into a bounded buffer"),
     Allowed("src/base/bytes_text.c", r"vsnprintf", "text into a bounded buffer"),
     Allowed("src/base/crc32c.c", r"__cpu_(model|indicator_init)|getauxval", "asks the processor for its instruction"),
