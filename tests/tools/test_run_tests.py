@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -57,6 +58,7 @@ def last_line(folder, *args):
     tools.mkdir()
     tool = tools / "run-tests"
     tool.write_bytes((ROOT / "tools" / "run-tests").read_bytes())
+    shutil.copytree(ROOT / "tools" / "tidy_checks", tools / "tidy_checks")
     for name, text in (("ninja", NINJA), ("meson", MESON.replace("LOG", LOG))):
         (tools / name).write_text(text)
         (tools / name).chmod(0o755)

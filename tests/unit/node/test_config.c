@@ -659,7 +659,7 @@ static void test_print_reads_back(void)
 static void start_good_but(const char *text)
 {
     static const char *const good[] = { "--node-id=1",      "--cookie=ours",
-                                        "--port=9002",      "--http-addr=127.0.0.1:9001",
+                                        "--port=0",         "--http-addr=127.0.0.1:9001",
                                         "--disable-gossip", "--disable-mdns" };
     size_t n = strcspn(text, "=");
     start();
