@@ -178,6 +178,18 @@ static struct op *take(bool remote)
     return op;
 }
 
+/* Who forwarded it has connected again since: in that life its number may mean another write. */
+static void former_life(void)
+{
+    begin(1);
+    take(true);
+    book_by_key(&t.n.book, &key_2)->epoch++;
+    raft_actor_turn(&t.n);
+    CHECK_U64(op_count(t.n.ops), 0);
+    CHECK_U64(t.answer.ticket, 0);
+    end();
+}
+
 /* A peer's write arrives as the office is lost: it is not kept until its deadline. */
 static void lost_office(void)
 {
@@ -458,6 +470,7 @@ static void bounds(void)
 int main(void)
 {
     TAP_TEST("driver: a forwarded write is sent back when the office is lost", lost_office);
+    TAP_TEST("driver: what a former life of a peer forwarded is answered to nobody", former_life);
     TAP_TEST("driver: a write whose way to the leader is full is busy, not forgotten", way_full);
     TAP_TEST("driver: a full disk refuses forwarded writes too", forwarded_to_a_full_disk);
     TAP_TEST("driver: each write that fails is counted once, where its client is", counted);
