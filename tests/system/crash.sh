@@ -3,6 +3,7 @@
 # moment, restart; at the end every acknowledged write is in every node, and all have the same state.
 ROUNDS=${1:-3}
 SECONDS_EACH=${2:-5}
+START_SECONDS=60 # two hundred rounds leave a log of gigabytes, which a start reads
 NODE_FLAGS="--heartbeat-interval-ms 100 --election-timeout-min-ms 1000 --election-timeout-max-ms 1500"
 . "$(dirname "$0")/lib.sh"
 HERE=$(dirname "$0")

@@ -10,6 +10,7 @@ WORK=$(mktemp -d "${TMPDIR:-/tmp}/aspen-XXXXXX")
 COOKIE="cookie-$$-$RANDOM"
 declare -A PID=()
 NODE_FLAGS=${NODE_FLAGS:-}
+START_SECONDS=${START_SECONDS:-15}
 
 cleanup() {
     local id
@@ -57,8 +58,8 @@ start() {
         --http-addr 127.0.0.1:0 --bind 127.0.0.1:0 --port 0 $NODE_FLAGS "$@" \
         >>"$WORK/node-$id.log" 2>&1 &
     PID[$id]=$!
-    wait_for 60 test -s "$(node_dir "$id")/http.addr" || fail "node $id did not start"
-    wait_for 60 answers "$id" || fail "node $id does not answer"
+    wait_for "$START_SECONDS" test -s "$(node_dir "$id")/http.addr" || fail "node $id did not start"
+    wait_for "$START_SECONDS" answers "$id" || fail "node $id does not answer"
 }
 
 # stop ID [SIGNAL] -- end a node and wait for its end.
