@@ -5,25 +5,9 @@ set -u
 SIM=$1
 SEEDS=${2:-4}
 FIRST=42
-TEST=0
-FAILED=0
+. "$(dirname "$0")/lib.sh"
 DIR=$(mktemp -d)
 trap 'rm -rf "$DIR"' EXIT
-
-# check NAME COMMAND... -- one TAP line; what a failing command said follows it.
-check() {
-    local name=$1 said
-    shift
-    TEST=$((TEST + 1))
-    if said=$("$@" 2>&1); then
-        echo "ok $TEST - sim: $name"
-        echo "# $(tail -n 1 <<<"$said")"
-    else
-        echo "not ok $TEST - sim: $name"
-        sed 's/^/# /' <<<"$said"
-        FAILED=1
-    fi
-}
 
 quic() { "$SIM" --quic --minutes 0.5 "$@"; }
 

@@ -5,23 +5,7 @@ set -u
 SIM=$1
 FRESH=${2:-200}
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
-TEST=0
-FAILED=0
-
-# check NAME COMMAND... -- one TAP line; what a failing command said follows it.
-check() {
-    local name=$1 said
-    shift
-    TEST=$((TEST + 1))
-    if said=$("$@" 2>&1); then
-        echo "ok $TEST - sim: $name"
-        echo "# $(tail -n 1 <<<"$said")"
-    else
-        echo "not ok $TEST - sim: $name"
-        sed 's/^/# /' <<<"$said"
-        FAILED=1
-    fi
-}
+. "$(dirname "$0")/lib.sh"
 
 for seed in 42 123 456 789 1024 2048; do
     check "seed $seed, twice the same story" "$SIM" --seed "$seed" --twice
