@@ -23,6 +23,7 @@ static void file_copy(struct mem *mem, const struct sim_file *from, struct sim_f
     to->dirty = mem_take(mem, from->capacity / SIM_SECTOR_BYTES);
     to->now_bytes = from->safe_bytes;
     to->safe_bytes = from->safe_bytes;
+    to->told_bytes = from->told_bytes;
     to->capacity = from->capacity;
 }
 

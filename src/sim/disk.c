@@ -270,6 +270,18 @@ static bool doomed(struct sim_disk *d, int file)
     return now;
 }
 
+/* A batch that is synced tells that all before it were. Zeroes are none: they fill a segment, or cut
+ * off a torn tail, and with it perhaps the one that told. */
+static void note_batch(struct sim_file *f)
+{
+    static const uint8_t zeroes[SIM_SECTOR_BYTES];
+    size_t first = f->dirty_first * SIM_SECTOR_BYTES;
+    bool batch = memcmp(f->now + first, zeroes, SIM_SECTOR_BYTES) != 0;
+    if (batch || f->told_bytes >= first) {
+        f->told_bytes = batch ? first : 0;
+    }
+}
+
 enum err sim_disk_sync(struct sim_disk *d, int file)
 {
     struct sim_file *f = &d->file[file];
@@ -277,6 +289,9 @@ enum err sim_disk_sync(struct sim_disk *d, int file)
     d->crash_at = doomed(d, file) ? d->ops + 1 : d->crash_at;
     TRY(sim_disk_op(d, &last));
     if (!last) {
+        if (f->dirty_end > 0) {
+            note_batch(f);
+        }
         for (size_t s = f->dirty_first; s < f->dirty_end; s++) {
             size_t end = s; /* of a run of written sectors */
             while (end < f->dirty_end && f->dirty[end] != 0) {
@@ -295,22 +310,6 @@ enum err sim_disk_sync(struct sim_disk *d, int file)
 
 /* ---- rot ---- */
 
-enum {
-    ROT_DISTANCE_BYTES =
-        64 * 1024 /* from the newest bytes: later ones tell that these were there */
-};
-
-static size_t used_bytes(const struct sim_file *f)
-{
-    size_t used = f->safe_bytes;
-    while (used >= SIM_SECTOR_BYTES && f->safe[used - 1] == 0 &&
-           memcmp(f->safe + used - SIM_SECTOR_BYTES, f->safe + used - SIM_SECTOR_BYTES + 1,
-                  SIM_SECTOR_BYTES - 1) == 0) {
-        used -= SIM_SECTOR_BYTES;
-    }
-    return used; /* to the sector */
-}
-
 bool sim_disk_rot(struct sim_disk *d, const char *suffix, uint64_t seed)
 {
     struct prng p;
@@ -319,7 +318,7 @@ bool sim_disk_rot(struct sim_disk *d, const char *suffix, uint64_t seed)
     prng_seed(&p, seed);
     for (int i = 0; i < SIM_NAMES_MAX; i++) {
         bool fits = d->name[i].safe >= 0 && ends_in(d->name[i].name, suffix);
-        if (fits && used_bytes(&d->file[d->name[i].safe]) > ROT_DISTANCE_BYTES) {
+        if (fits && d->file[d->name[i].safe].told_bytes > 0) {
             at[count++] = d->name[i].safe;
         }
     }
@@ -327,7 +326,7 @@ bool sim_disk_rot(struct sim_disk *d, const char *suffix, uint64_t seed)
         return false;
     }
     struct sim_file *f = &d->file[at[prng_below(&p, count)]];
-    size_t byte = (size_t)prng_below(&p, used_bytes(f) - ROT_DISTANCE_BYTES);
+    size_t byte = (size_t)prng_below(&p, f->told_bytes);
     uint8_t bit = (uint8_t)(1u << prng_below(&p, 8));
     f->safe[byte] ^= bit;
     f->now[byte] ^= bit;

@@ -34,7 +34,8 @@ struct sim_file {
     size_t dirty_end;   /* 0: all are */
     size_t now_bytes;
     size_t safe_bytes;
-    size_t capacity; /* of both versions, whole sectors */
+    size_t told_bytes; /* a log has synced something behind these: they are known to have been */
+    size_t capacity;   /* of both versions, whole sectors */
 };
 
 struct sim_name {
@@ -106,8 +107,8 @@ enum err sim_disk_truncate(struct sim_disk *d, int file, uint64_t bytes);
 MUST_CHECK
 enum err sim_disk_sync(struct sim_disk *d, int file);
 
-/* sim_disk_rot -- flip one bit, drawn, of what is safe in a file whose name ends in suffix, well
- * before the end of what was written to it; false: there is no such place. */
+/* sim_disk_rot -- flip one bit, drawn, of what is safe in a log's file whose name ends in suffix,
+ * where a later batch tells that it was there; false: there is no such place. */
 bool sim_disk_rot(struct sim_disk *d, const char *suffix, uint64_t seed);
 
 /* sim_disk_hold, sim_disk_release -- an open handle keeps its file. */
