@@ -23,6 +23,10 @@ static void trace_event(struct node *n, const struct raft_event *ev)
         [RAFT_EV_CAMPAIGN] = "raft: campaign",
         [RAFT_EV_CONF] = "raft: configuration (ticket)",
         [RAFT_EV_TRANSFER] = "raft: transfer (ticket, id)",
+        [RAFT_EV_FORGET] = "raft: forget the leader",
+        [RAFT_EV_SNAPSHOT] = "raft: snapshot (ticket)",
+        [RAFT_EV_SNAP_MADE] = "raft: snapshot made (index)",
+        [RAFT_EV_SNAP_FAILED] = "raft: snapshot not sent (id)",
         [RAFT_EV_DISK] = "raft: the log failed",
     };
     uint64_t number[3] = { ev->ticket, ev->index != 0 ? ev->index : ev->count, ev->term };

@@ -28,8 +28,9 @@ static uint32_t entries_of_core(struct node *n, const struct raft_effect *e,
 {
     struct log_entry *x = &n->entries[0];
     *x = (struct log_entry){ e->first, e->term, e->kind, bytes_of(e->payload, e->payload_count) };
-    if (step->tail.count == 0) {
-        return 1;
+    ASSERT(e->tail_count == 0 || e->tail_count == step->tail.count);
+    if (e->tail_count == 0) {
+        return 1; /* the core's own, or an event without */
     }
     size_t total = e->payload_count + step->tail.count;
     ASSERT(total <= n->frame_capacity);
@@ -209,6 +210,10 @@ void raft_effects_run(struct node *n, const struct node_step *step)
         case RAFT_DO_READ_OK:
             run_read_ok(n, e);
             break;
+        case RAFT_DO_SNAPSHOT: /* the log is not shortened yet: see raft_actor_open */
+        case RAFT_DO_COMPACT:
+        case RAFT_DO_INSTALL:
+            PANIC("snapshots are not asked for");
         case RAFT_DO_ROLE:
             run_role(n);
             break;

@@ -7,6 +7,9 @@
 
 void raft_apply_more(struct raft *r, struct raft_out *out)
 {
+    if (raft_snap_installing(r)) {
+        return; /* what comes next builds upon it */
+    }
     uint64_t end = r->commit < r->durable ? r->commit : r->durable;
     uint64_t bytes = r->apply_bytes;
     uint64_t last = r->apply_sent;
@@ -51,10 +54,12 @@ static void proposals_done(struct raft *r, struct raft_out *out)
 void raft_applied(struct raft *r, uint64_t index, struct raft_out *out)
 {
     ASSERT(index >= r->applied && index <= r->apply_sent);
-    for (uint64_t i = r->applied + 1; i <= index; i++) {
+    for (uint64_t i = r->applied + 1 > r->size_first ? r->applied + 1 : r->size_first; i <= index;
+         i++) {
         uint32_t size = raft_log_size(r, i);
         uint64_t known = size == UINT32_MAX ? 0 : size;
         r->apply_bytes -= known < r->apply_bytes ? known : r->apply_bytes;
+        r->snap_bytes += known;
     }
     r->applied = index;
     proposals_done(r, out);

@@ -3,10 +3,11 @@
 
 static void check_log(const struct raft *r)
 {
-    ASSERT(r->snap_index <= r->applied);
+    ASSERT(r->snap_index <= r->apply_sent); /* more than applied while a snapshot is installed */
     ASSERT(r->applied <= r->apply_sent);
     ASSERT(r->apply_sent <= r->commit);
-    ASSERT(r->apply_sent <= r->durable);
+    ASSERT(r->apply_sent <= r->durable || r->apply_sent == r->snap_index);
+    ASSERT(r->made_index <= r->apply_sent);
     ASSERT(r->commit <= r->last);
     ASSERT(r->durable <= r->last);
     ASSERT(r->wal_done <= r->wal_issued);
@@ -23,8 +24,11 @@ static void check_conf(const struct raft *r)
     const struct raft_conf *c = &r->effective;
     ASSERT(c->index <= r->last);
     ASSERT(r->committed.index <= c->index);
+    ASSERT(!c->manual || c->outgoing_count > 0);
     for (uint8_t i = 0; i < c->learner_count; i++) {
-        ASSERT(!raft_conf_is_voter(c, c->learner[i]));
+        for (uint8_t k = 0; k < c->voter_count; k++) {
+            ASSERT(c->learner[i] != c->voter[k]);
+        }
     }
 }
 
@@ -44,8 +48,10 @@ static void check_peer(const struct raft *r, const struct raft_peer *p)
     }
     ASSERT(bytes == p->inflight_bytes);
     /* who lacks something is sent something */
-    ASSERT(p->next > r->last ||
+    ASSERT(p->next > r->last || p->state == RAFT_PEER_SNAPSHOT ||
            (p->state == RAFT_PEER_REPLICATE ? p->inflight.count > 0 : p->probing));
+    ASSERT(p->snap == 0 || p->state == RAFT_PEER_SNAPSHOT);
+    ASSERT(p->next > r->snap_index || p->state != RAFT_PEER_PROBE || p->probing);
 }
 
 static uint64_t matches(const struct raft *r, uint64_t id, uint64_t index)
@@ -73,15 +79,18 @@ static void check_leader(const struct raft *r)
     ASSERT(r->leader == r->config.id);
     ASSERT(r->vote == r->config.id);
     ASSERT(r->hard_ticket <= r->wal_done); /* nothing of this term left before it was durable */
-    ASSERT(r->noop_index > 0 && raft_term_at(r, r->noop_index) == r->term);
+    ASSERT(r->noop_index > 0 &&
+           (r->noop_index <= r->snap_index || raft_term_at(r, r->noop_index) == r->term));
     ASSERT(raft_term_at(r, r->last) == r->term);
     for (uint32_t i = 0; i < r->peer_count; i++) {
         check_peer(r, &r->peer[i]);
     }
-    if (r->commit >= r->noop_index) {
-        check_majority(r, r->effective.voter, r->effective.voter_count);
+    bool entering = r->effective.index > r->commit && r->effective.outgoing_count > 0;
+    if (r->commit >= r->noop_index) { /* what was committed before needed nobody of the new half */
         check_majority(r, r->effective.outgoing, r->effective.outgoing_count);
+        check_majority(r, r->effective.voter, entering ? 0 : r->effective.voter_count);
     }
+    ASSERT(r->transfer_to == 0 || r->transfer_to != r->config.id);
 }
 
 void raft_check_step(const struct raft *r, const struct raft_before *b)
@@ -103,6 +112,7 @@ void raft_check(const struct raft *r)
         ASSERT(r->leader != r->config.id);
         ASSERT(r->proposals.count == 0);
         ASSERT(r->noop_index == 0);
+        ASSERT(r->conf_ticket == 0 && r->transfer_to == 0 && r->transfer_ticket == 0);
     }
     if (r->role == RAFT_CANDIDATE) {
         ASSERT(r->vote == r->config.id);

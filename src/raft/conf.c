@@ -13,6 +13,7 @@ void raft_conf_copy(struct raft_conf *to, const struct raft_conf *from)
            from->learner_count <= RAFT_LEARNERS_MAX);
     memset(to, 0, sizeof *to);
     to->index = from->index;
+    to->manual = from->manual;
     to->voter_count = from->voter_count;
     to->outgoing_count = from->outgoing_count;
     to->learner_count = from->learner_count;
@@ -42,22 +43,40 @@ static void peer_add(struct raft *r, uint64_t id)
         return;
     }
     ASSERT(r->peer_count < RAFT_PEERS_MAX);
+    MARK_IF(r->role == RAFT_LEADER, "raft: a leader has a new peer");
     struct raft_peer *p = &r->peer[r->peer_count++];
     memset(p, 0, sizeof *p);
     p->id = id;
     ring_init(&p->inflight, RAFT_INFLIGHT_MSGS_MAX);
     p->next = r->last + 1;
-    p->epoch = 1;
+    p->epoch = r->epoch_gone + 1;
+    p->ack_ns = r->now_ns; /* its silence counts from here */
 }
 
-/* Peers are the members of the configuration in force, this node left out. */
+/* Members of the committed configuration that the one in force lacks. */
+static uint32_t leaving(const struct raft *r)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < r->peer_count; i++) {
+        count += !is_member(&r->effective, r->peer[i].id);
+    }
+    return count;
+}
+
+/* Peers are the members of the configuration in force, this node left out. Who is to leave stays
+ * until that is committed, as far as there is room: it is told, and knocks at nobody's door. */
 static void peers_follow(struct raft *r)
 {
     const struct raft_conf *c = &r->effective;
     for (uint32_t i = 0; i < r->peer_count;) {
-        if (is_member(c, r->peer[i].id)) {
+        uint64_t id = r->peer[i].id;
+        bool told = is_member(&r->committed, id) && r->committed.index < c->index &&
+                    raft_conf_members(c) + leaving(r) <= RAFT_PEERS_MAX;
+        if (is_member(c, id) || told) {
             i++;
-        } else {
+        } else { /* answers to it, should it come back, are of no connection to come */
+            uint64_t epoch = r->peer[i].epoch;
+            r->epoch_gone = epoch > r->epoch_gone ? epoch : r->epoch_gone;
             memmove(&r->peer[i], &r->peer[--r->peer_count], sizeof r->peer[0]);
         }
     }
@@ -79,6 +98,19 @@ void raft_conf_use(struct raft *r, const struct raft_conf *c)
         raft_conf_copy(&r->committed,
                        &r->effective); /* a second one is proposed only after the first committed */
     }
+    raft_conf_copy(&r->effective, c);
+    peers_follow(r);
+}
+
+void raft_conf_settled(struct raft *r)
+{
+    raft_conf_copy(&r->committed, &r->effective);
+    peers_follow(r);
+}
+
+void raft_conf_set(struct raft *r, const struct raft_conf *c)
+{
+    raft_conf_copy(&r->committed, c);
     raft_conf_copy(&r->effective, c);
     peers_follow(r);
 }

@@ -31,7 +31,12 @@ void raft_follow(struct raft *r, struct raft_out *out, uint64_t term, uint64_t l
     MARK_IF(r->role == RAFT_LEADER && r->proposals.count > 0,
             "raft: proposals of a fallen leader stay open");
     if (r->role == RAFT_LEADER) {
+        raft_transfer_end(r, out, term > r->term ? ERR_OK : ERR_NO_LEADER);
         raft_proposals_fail(r, out, ERR_OUTCOME_UNKNOWN);
+        if (r->conf_ticket != 0) {
+            MARK("raft: a change of a fallen leader stays open");
+            raft_reply(r, out, r->conf_ticket, 1, ERR_OUTCOME_UNKNOWN, 0);
+        }
     }
     if (r->role == RAFT_LEADER || r->leader != leader) {
         raft_reads_fail(r, out, ERR_NO_LEADER);
@@ -43,6 +48,8 @@ void raft_follow(struct raft *r, struct raft_out *out, uint64_t term, uint64_t l
     r->leader = leader;
     r->own_ballot = RAFT_BALLOT_OPEN;
     r->noop_index = 0;
+    r->conf_ticket = 0;
+    r->lease_lost = false;
     if (term > r->term) {
         r->term = term;
         r->vote = 0;
@@ -61,7 +68,8 @@ static void ballots_clear(struct raft *r)
 }
 
 /* Ask everybody who may vote. The last durable entry is what counts. */
-static void ask(struct raft *r, struct raft_out *out, enum raft_msg_type type, uint64_t term)
+static void ask(struct raft *r, struct raft_out *out, enum raft_msg_type type, uint64_t term,
+                bool transfer)
 {
     for (uint32_t i = 0; i < r->peer_count; i++) {
         if (!raft_conf_is_voter(&r->effective, r->peer[i].id)) {
@@ -72,10 +80,11 @@ static void ask(struct raft *r, struct raft_out *out, enum raft_msg_type type, u
         m->index = r->durable;
         m->log_term = raft_term_at(r, r->durable);
         m->id = r->round;
+        m->transfer = transfer;
     }
 }
 
-static void stand(struct raft *r, struct raft_out *out)
+void raft_stand(struct raft *r, struct raft_out *out, bool transfer)
 {
     ASSERT(raft_is_voter(r));
     r->role = RAFT_CANDIDATE;
@@ -89,7 +98,7 @@ static void stand(struct raft *r, struct raft_out *out)
     r->own_ballot = RAFT_BALLOT_YES;
     r->own_vote_ticket = r->hard_ticket;
     role_changed(out);
-    ask(r, out, RAFT_MSG_VOTE, r->term);
+    ask(r, out, RAFT_MSG_VOTE, r->term, transfer);
     raft_election_tally(r, out);
 }
 
@@ -97,12 +106,13 @@ void raft_campaign(struct raft *r, struct raft_out *out)
 {
     bool runs_full = r->run_count == RAFT_TERM_RUNS_MAX;
     MARK_IF(runs_full, "raft: no candidate without room for a term");
-    if (r->role == RAFT_LEADER || r->role == RAFT_STOPPED || !raft_is_voter(r) || runs_full) {
+    if (r->role == RAFT_LEADER || r->role == RAFT_STOPPED || !raft_is_voter(r) || runs_full ||
+        r->durable < r->snap_index) {
         return;
     }
     raft_reads_fail(r, out, ERR_NO_LEADER);
     if (r->config.no_pre_vote) {
-        stand(r, out);
+        raft_stand(r, out, false);
         return;
     }
     r->role = RAFT_PRECANDIDATE;
@@ -113,7 +123,7 @@ void raft_campaign(struct raft *r, struct raft_out *out)
     r->own_ballot = RAFT_BALLOT_YES;
     r->own_vote_ticket = r->wal_done;
     role_changed(out);
-    ask(r, out, RAFT_MSG_PREVOTE, r->term + 1);
+    ask(r, out, RAFT_MSG_PREVOTE, r->term + 1, false);
     raft_election_tally(r, out);
 }
 
@@ -150,7 +160,7 @@ void raft_election_tally(struct raft *r, struct raft_out *out)
     bool durable = r->wal_done >= r->own_vote_ticket; /* else nobody was asked yet */
     if (durable && raft_quorum(&r->effective, yes_of, r) != 0) {
         if (r->role == RAFT_PRECANDIDATE) {
-            stand(r, out);
+            raft_stand(r, out, false);
         } else {
             raft_lead(r, out);
         }

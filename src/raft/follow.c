@@ -8,13 +8,12 @@
 #include "raft/impl.h"
 #include "raft/raft_codec.h"
 
-/* Two leaders in a term, this node or another: somebody lies. */
-static bool usurper(const struct raft *r, const struct raft_msg *m)
+bool raft_usurper(const struct raft *r, const struct raft_msg *m)
 {
     return r->role == RAFT_LEADER || (r->leader != 0 && r->leader != m->from);
 }
 
-static void heard(struct raft *r, const struct raft_msg *m, struct raft_out *out)
+void raft_heard(struct raft *r, const struct raft_msg *m, struct raft_out *out)
 {
     if (r->role != RAFT_FOLLOWER || r->leader != m->from) {
         raft_follow(r, out, r->term, m->from);
@@ -23,13 +22,13 @@ static void heard(struct raft *r, const struct raft_msg *m, struct raft_out *out
     raft_election_reset(r);
 }
 
-/* A reply to an append or a heartbeat, echoing what identifies it. */
-static struct raft_msg *answer(struct raft *r, const struct raft_msg *m, struct raft_out *out,
-                               enum raft_msg_type type, uint64_t after)
+struct raft_msg *raft_answer(struct raft *r, const struct raft_msg *m, struct raft_out *out,
+                             enum raft_msg_type type, uint64_t after)
 {
     struct raft_msg *reply = raft_send(r, out, m->from, type, after);
     reply->epoch = m->epoch;
     reply->read_seq = m->read_seq;
+    reply->sent_ns = m->sent_ns;
     return reply;
 }
 
@@ -54,7 +53,7 @@ static bool entries_good(const struct raft_msg *m)
 
 static void reject(struct raft *r, const struct raft_msg *m, struct raft_out *out)
 {
-    struct raft_msg *reply = answer(r, m, out, RAFT_MSG_APPEND_REPLY, r->hard_ticket);
+    struct raft_msg *reply = raft_answer(r, m, out, RAFT_MSG_APPEND_REPLY, r->hard_ticket);
     reply->reject = true;
     reply->index = m->index;
     if (m->index > r->last) {
@@ -127,12 +126,12 @@ static bool runs_fit(const struct raft *r, const struct raft_msg *m, uint32_t sk
 
 void raft_append_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out)
 {
-    if (usurper(r, m) || !entries_good(m)) {
+    if (raft_usurper(r, m) || !entries_good(m)) {
         MARK_IF(!entries_good(m), "raft: an append that makes no sense");
-        MARK_IF(usurper(r, m), "raft: a second leader in a term");
+        MARK_IF(raft_usurper(r, m), "raft: a second leader in a term");
         return;
     }
-    heard(r, m, out);
+    raft_heard(r, m, out);
     if (m->index > r->last ||
         (m->index >= r->snap_index && raft_term_at(r, m->index) != m->log_term)) {
         reject(r, m, out);
@@ -153,7 +152,7 @@ void raft_append_msg(struct raft *r, const struct raft_msg *m, struct raft_out *
             "raft: a repeated append waits for the disk");
     /* what was here already may still be on its way to the disk: wait for all that was issued */
     uint64_t after = match <= r->durable ? r->hard_ticket : r->wal_issued;
-    struct raft_msg *reply = answer(r, m, out, RAFT_MSG_APPEND_REPLY, after);
+    struct raft_msg *reply = raft_answer(r, m, out, RAFT_MSG_APPEND_REPLY, after);
     reply->index = match;
     raft_promise_ack(r, m->from, match);
     if (commit > r->commit) {
@@ -164,11 +163,11 @@ void raft_append_msg(struct raft *r, const struct raft_msg *m, struct raft_out *
 
 void raft_heartbeat_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out)
 {
-    if (usurper(r, m)) {
+    if (raft_usurper(r, m)) {
         return;
     }
-    heard(r, m, out);
-    answer(r, m, out, RAFT_MSG_HEARTBEAT_REPLY, r->hard_ticket);
+    raft_heard(r, m, out);
+    raft_answer(r, m, out, RAFT_MSG_HEARTBEAT_REPLY, r->hard_ticket);
     /* commit is at most what this leader knows to match here; a log that was lost since knows
      * less */
     uint64_t commit = m->commit < r->last ? m->commit : r->last;

@@ -33,6 +33,8 @@ struct raft_peer {
     uint64_t epoch;
     uint64_t read_seq; /* newest round it answered */
     uint64_t ack_ns;
+    uint64_t lease_ns;     /* newest time of our clock that it has answered */
+    uint64_t snap;         /* SNAPSHOT: index of the one on its way; 0: it is being made */
     uint64_t judged_ns;    /* when it was last probed, or looked at for lost messages */
     uint64_t judged_match; /* match then: no progress since means loss */
     struct ring inflight;
@@ -124,8 +126,24 @@ struct raft {
     uint32_t peer_count;
     struct raft_peer peer[RAFT_PEERS_MAX];
 
+    uint64_t epoch_gone; /* newest of the peers that are gone */
+
+    /* snapshots */
+    uint64_t made_index;
+    uint64_t made_term;
+    struct raft_conf made_conf;
+    bool snap_building;
+    uint64_t snap_ticket; /* asked for one; 0: nobody */
+    uint64_t snap_bytes;  /* applied since the newest one, as far as sizes are known */
+
     /* leader, and reads of a follower */
     uint64_t noop_index;
+    uint64_t conf_ticket; /* ends when the joint configuration is left; 0: none */
+    uint64_t transfer_to; /* 0: nobody */
+    uint64_t transfer_ticket;
+    uint64_t transfer_deadline_ns;
+    bool transfer_told;  /* since the last heartbeat */
+    bool lease_lost;     /* for this term */
     uint64_t read_seq;   /* leader: newest round */
     uint64_t read_asked; /* follower: newest question; begins anywhere, see raft_init */
     struct ring proposals;
@@ -168,6 +186,16 @@ void raft_write_hard(struct raft *r, struct raft_out *out);
 /* raft_write -- a WRITE effect with the next ticket. */
 struct raft_effect *raft_write(struct raft *r, struct raft_out *out);
 
+/* raft_stop -- for good: give up office, answer nobody. */
+void raft_stop(struct raft *r, struct raft_out *out, enum err why);
+
+/* raft_message -- RAFT_EV_MSG: by its term and type, or dropped. */
+void raft_message(struct raft *r, const struct raft_msg *m, struct raft_out *out);
+
+/* raft_may_stand -- a voter whose first entry is durable, with room for a term and a disk that
+ * moves. */
+bool raft_may_stand(const struct raft *r);
+
 /* ---- termlog.c ---- */
 
 /* raft_log_push, raft_log_truncate -- one more entry of this size; all after `to` are gone. */
@@ -177,6 +205,12 @@ void raft_log_truncate(struct raft *r, uint64_t to);
 /* raft_log_settle -- entries first..last, uncommitted so far, are committed or gone: take those
  * whose size is known off the account. */
 void raft_log_settle(struct raft *r, uint64_t first, uint64_t last);
+
+/* raft_log_compact -- entries up to `to`, which are applied, are gone. */
+void raft_log_compact(struct raft *r, uint64_t to);
+
+/* raft_log_restart -- all entries are gone; the log begins after (index, term). */
+void raft_log_restart(struct raft *r, uint64_t index, uint64_t term);
 
 /* raft_log_size -- bytes of an entry; UINT32_MAX when not known any more. */
 uint32_t raft_log_size(const struct raft *r, uint64_t index);
@@ -199,6 +233,12 @@ void raft_conf_use(struct raft *r, const struct raft_conf *c);
 /* raft_conf_revert -- entries after `to` are gone, and a configuration among them. */
 void raft_conf_revert(struct raft *r, uint64_t to);
 
+/* raft_conf_settled -- the configuration in force is committed: peers that it lacks are gone. */
+void raft_conf_settled(struct raft *r);
+
+/* raft_conf_set -- c is in force and committed, whatever was before. */
+void raft_conf_set(struct raft *r, const struct raft_conf *c);
+
 /* raft_peer_find -- NULL: no member, or this node. */
 struct raft_peer *raft_peer_find(struct raft *r, uint64_t id);
 
@@ -210,6 +250,9 @@ void raft_follow(struct raft *r, struct raft_out *out, uint64_t term, uint64_t l
 
 /* raft_campaign -- ask for pre-votes, or stand where there are none; nothing when it may not. */
 void raft_campaign(struct raft *r, struct raft_out *out);
+
+/* raft_stand -- be a candidate; at the leader's wish voters owe it no loyalty. */
+void raft_stand(struct raft *r, struct raft_out *out, bool transfer);
 
 /* raft_election_reset -- draw a new election deadline from now on. */
 void raft_election_reset(struct raft *r);
@@ -245,6 +288,22 @@ void raft_replicate(struct raft *r, struct raft_peer *p, struct raft_out *out);
 /* raft_propose -- RAFT_EV_PROPOSE: append and replicate, or refuse all of its tickets. */
 void raft_propose(struct raft *r, const struct raft_event *ev, struct raft_out *out);
 
+/* raft_replicate_all -- the same for every peer. */
+void raft_replicate_all(struct raft *r, struct raft_out *out);
+
+/* raft_usurper -- a second leader in a term, this node or another is the first: somebody lies. */
+bool raft_usurper(const struct raft *r, const struct raft_msg *m);
+
+/* raft_heard -- the leader of this term has spoken: follow it, be loyal for a while. */
+void raft_heard(struct raft *r, const struct raft_msg *m, struct raft_out *out);
+
+/* raft_answer -- a reply to an append or a heartbeat, echoing what identifies it. */
+struct raft_msg *raft_answer(struct raft *r, const struct raft_msg *m, struct raft_out *out,
+                             enum raft_msg_type type, uint64_t after);
+
+/* raft_admit -- why a leader cannot take `count` more entries now; ERR_OK when it can. */
+enum err raft_admit(const struct raft *r, uint32_t count);
+
 /* raft_commit_advance -- leader: commit what a quorum has of the own term. */
 void raft_commit_advance(struct raft *r, struct raft_out *out);
 
@@ -272,6 +331,59 @@ void raft_remind(struct raft *r, uint64_t to, struct raft_out *out);
 /* raft_reminded -- false: this node has promised what its disk did not hold: it must stop. */
 MUST_CHECK
 bool raft_reminded(struct raft *r, const struct raft_msg *m);
+
+/* ---- change.c ---- */
+
+/* raft_conf_propose -- RAFT_EV_CONF: begin a change, leave a joint configuration, or refuse. */
+void raft_conf_propose(struct raft *r, const struct raft_event *ev, struct raft_out *out);
+
+/* raft_conf_write -- append c as an entry of this term's and use it; *c has its index then. */
+void raft_conf_write(struct raft *r, struct raft_conf *c, uint64_t term, uint32_t tail_size,
+                     struct raft_out *out);
+
+/* raft_conf_go_on -- leader: leave a committed joint configuration; give up an office that is no
+ * member's. After every step: what is to be done follows from the state, never from how it came. */
+void raft_conf_go_on(struct raft *r, struct raft_out *out);
+
+/* ---- transfer.c ---- */
+
+/* raft_transfer -- RAFT_EV_TRANSFER: begin one, or refuse. */
+void raft_transfer(struct raft *r, const struct raft_event *ev, struct raft_out *out);
+
+/* raft_transfer_begin -- give the office to a voter, 0: the best; ticket 0: nobody asked. */
+void raft_transfer_begin(struct raft *r, uint64_t to, uint64_t ticket, struct raft_out *out);
+
+/* raft_transfer_go_on -- tell the successor when it has everything. */
+void raft_transfer_go_on(struct raft *r, struct raft_out *out);
+
+/* raft_transfer_end -- the ticket ends with code; nothing when there is no transfer. */
+void raft_transfer_end(struct raft *r, struct raft_out *out, enum err code);
+
+/* raft_transfer_expire -- its time is over: carry on, or leave an office that is no member's. */
+void raft_transfer_expire(struct raft *r, struct raft_out *out);
+
+/* raft_timeout_now_msg -- the leader wishes this node to follow it in office. */
+void raft_timeout_now_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out);
+
+/* ---- snap.c ---- */
+
+/* raft_snap_send -- p lacks what the log has no more: send the newest one, or have one made. */
+void raft_snap_send(struct raft *r, struct raft_peer *p, struct raft_out *out);
+
+/* raft_snap_ask, raft_snap_made, raft_snap_failed -- RAFT_EV_SNAPSHOT, RAFT_EV_SNAP_MADE,
+ * RAFT_EV_SNAP_FAILED. */
+void raft_snap_ask(struct raft *r, const struct raft_event *ev, struct raft_out *out);
+void raft_snap_made(struct raft *r, const struct raft_event *ev, struct raft_out *out);
+void raft_snap_failed(struct raft *r, uint64_t id, struct raft_out *out);
+
+/* raft_snap_go_on -- have one made when the log has grown enough. */
+void raft_snap_go_on(struct raft *r, struct raft_out *out);
+
+/* raft_snap_msg -- a snapshot of the leader has come, whole and checked by the driver. */
+void raft_snap_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out);
+
+/* raft_snap_installing -- the state machine is not yet what the log begins after. */
+bool raft_snap_installing(const struct raft *r);
 
 /* ---- apply.c ---- */
 

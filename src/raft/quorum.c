@@ -7,26 +7,6 @@
 
 #include "base/panic.h"
 
-static bool contains(const uint64_t *ids, uint8_t count, uint64_t id)
-{
-    for (uint8_t i = 0; i < count; i++) {
-        if (ids[i] == id) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool raft_conf_is_voter(const struct raft_conf *c, uint64_t id)
-{
-    return contains(c->voter, c->voter_count, id) || contains(c->outgoing, c->outgoing_count, id);
-}
-
-bool raft_conf_is_learner(const struct raft_conf *c, uint64_t id)
-{
-    return contains(c->learner, c->learner_count, id);
-}
-
 /* The value that a majority of ids has or exceeds: sort descending, take the middle. */
 static uint64_t majority(const uint64_t *ids, uint8_t count, raft_value_fn value, const void *arg)
 {

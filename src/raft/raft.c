@@ -1,10 +1,9 @@
-/* raft/raft.c -- building a core and stepping it: time, messages by term, completions. */
+/* raft/raft.c -- stepping a core: events in, time, completions; effects out; status. */
 #include "raft/raft.h"
 
 #include "base/hash64.h"
 #include "base/mark.h"
 #include "raft/impl.h"
-#include "raft/raft_codec.h"
 
 struct raft_effect *raft_emit(struct raft_out *out, enum raft_effect_type type)
 {
@@ -69,230 +68,16 @@ void raft_write_hard(struct raft *r, struct raft_out *out)
     r->hard_ticket = e->ticket;
 }
 
-size_t raft_size(void)
-{
-    return sizeof(struct raft);
-}
-
-static bool conf_good(const struct raft_conf *c)
-{
-    return c->index == 0 ||
-           (c->voter_count > 0 && c->voter_count <= RAFT_VOTERS_MAX &&
-            c->outgoing_count <= RAFT_VOTERS_MAX && c->learner_count <= RAFT_LEARNERS_MAX);
-}
-
-static bool boot_good(const struct raft_config *c, const struct raft_boot *b)
-{
-    uint64_t before = b->snap_index;
-    uint64_t term = b->snap_term;
-    if (c->id == 0 || c->election_ns_max <= c->election_ns_min || b->last < b->snap_index ||
-        b->applied > b->last || b->applied < b->snap_index || b->run_count > RAFT_TERM_RUNS_MAX ||
-        (b->run_count > 0) != (b->last > b->snap_index)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < b->run_count; i++) {
-        bool first_fits = i == 0 ? b->runs[i].first == before + 1 : b->runs[i].first > before;
-        if (!first_fits || b->runs[i].first > b->last || b->runs[i].term < term ||
-            (i > 0 && b->runs[i].term == term)) {
-            return false;
-        }
-        before = b->runs[i].first;
-        term = b->runs[i].term;
-    }
-    return term <= b->term && b->effective.index <= b->last &&
-           b->committed.index <= b->effective.index && conf_good(&b->committed) &&
-           conf_good(&b->effective) && b->size_count <= b->last - b->snap_index;
-}
-
-static void boot_log(struct raft *r, const struct raft_boot *b)
-{
-    r->snap_index = b->snap_index;
-    r->snap_term = b->snap_term;
-    r->last = b->last;
-    r->durable = b->last;
-    r->commit = b->applied;
-    r->applied = b->applied;
-    r->apply_sent = b->applied;
-    r->run_count = b->run_count;
-    for (uint32_t i = 0; i < b->run_count; i++) {
-        r->run[i] = b->runs[i];
-    }
-    uint32_t known = b->size_count < RAFT_SIZE_RING ? b->size_count : RAFT_SIZE_RING;
-    r->size_first = b->last - known + 1;
-    for (uint32_t i = 0; i < known; i++) {
-        uint64_t index = r->size_first + i;
-        r->size[index % RAFT_SIZE_RING] = b->sizes[b->size_count - known + i];
-        r->uncommitted_bytes += index > r->commit ? r->size[index % RAFT_SIZE_RING] : 0;
-    }
-}
-
-/* Field by field: padding is no state. */
-static void config_copy(struct raft_config *to, const struct raft_config *from)
-{
-    to->id = from->id;
-    to->election_ns_min = from->election_ns_min;
-    to->election_ns_max = from->election_ns_max;
-    to->heartbeat_ns = from->heartbeat_ns;
-    to->seed = from->seed;
-    to->no_pre_vote = from->no_pre_vote;
-    to->no_check_quorum = from->no_check_quorum;
-    to->inflight_max = from->inflight_max;
-    to->append_bytes_max = from->append_bytes_max;
-}
-
-enum err raft_init(void *mem, const struct raft_config *config, const struct raft_boot *boot,
-                   struct raft **out)
-{
-    struct raft *r = mem;
-    if (!boot_good(config, boot)) {
-        return ERR_CORRUPT;
-    }
-    config_copy(&r->config, config);
-    r->now_ns = boot->now_ns;
-    prng_seed(&r->prng, config->seed);
-    /* an answer to what was asked before a restart may come after it: no number twice */
-    r->round = prng_next(&r->prng) >> 16;
-    r->read_asked = prng_next(&r->prng) >> 16;
-    r->term = boot->term;
-    r->vote = boot->vote;
-    r->role = RAFT_FOLLOWER;
-    ring_init(&r->proposals, RAFT_PROPOSALS_MAX);
-    ring_init(&r->reads, RAFT_READ_BATCHES_MAX);
-    boot_log(r, boot);
-    if (boot->effective.index != 0) {
-        raft_conf_use(r, &boot->effective);
-    }
-    if (boot->committed.index != 0) {
-        raft_conf_copy(&r->committed, &boot->committed);
-    }
-    r->sticky_until_ns = boot->restarted ? r->now_ns + config->election_ns_min : 0;
-    r->quiet_until_ns = r->sticky_until_ns;
-    r->boot_term = boot->term;
-    r->boot_vote = boot->vote;
-    r->boot_last = boot->last;
-    raft_election_reset(r);
-    raft_check(r);
-    *out = r;
-    return ERR_OK;
-}
-
-static void lower_term(struct raft *r, const struct raft_msg *m, struct raft_out *out)
-{
-    if (m->type == RAFT_MSG_PREVOTE) {
-        MARK("raft: a pre-vote of an old term");
-        raft_election_msg(r, m, out); /* answers with the term here */
-    } else if (m->type == RAFT_MSG_APPEND || m->type == RAFT_MSG_HEARTBEAT) {
-        MARK("raft: a leader of an old term is told");
-        /* a leader of an older term that has come back: tell it, or it would not step down */
-        struct raft_msg *reply = raft_send(r, out, m->from, RAFT_MSG_APPEND_REPLY, r->hard_ticket);
-        reply->reject = true;
-        reply->epoch = m->epoch;
-        reply->index = m->index;
-    } else if (m->type == RAFT_MSG_VOTE) {
-        MARK("raft: a vote of an old term");
-        struct raft_msg *reply = raft_send(r, out, m->from, RAFT_MSG_VOTE_REPLY, r->hard_ticket);
-        reply->reject = true;
-        reply->id = m->id;
-    }
-}
-
-/* Messages of a higher term change ours, but for those that only ask or may be refused. Here and in
- * dispatch no default: a new type must say what it does. */
-static bool adopts(const struct raft_msg *m)
-{
-    switch (m->type) {
-    case RAFT_MSG_PREVOTE:
-    case RAFT_MSG_PREVOTE_REPLY:
-    case RAFT_MSG_VOTE:
-        return false;
-    case RAFT_MSG_VOTE_REPLY:
-    case RAFT_MSG_APPEND:
-    case RAFT_MSG_APPEND_REPLY:
-    case RAFT_MSG_HEARTBEAT:
-    case RAFT_MSG_HEARTBEAT_REPLY:
-    case RAFT_MSG_READ:
-    case RAFT_MSG_READ_REPLY:
-        return true;
-    case RAFT_MSG_REMINDER: /* step_msg has heard it */
-    case RAFT_MSG_TYPE_COUNT:
-        break;
-    }
-    PANIC("a message of no type");
-}
-
-static void dispatch(struct raft *r, const struct raft_msg *m, struct raft_out *out)
-{
-    switch (m->type) {
-    case RAFT_MSG_APPEND:
-        raft_append_msg(r, m, out);
-        break;
-    case RAFT_MSG_APPEND_REPLY:
-        raft_append_reply(r, m, out);
-        break;
-    case RAFT_MSG_HEARTBEAT:
-        raft_heartbeat_msg(r, m, out);
-        break;
-    case RAFT_MSG_HEARTBEAT_REPLY:
-        raft_heartbeat_reply(r, m, out);
-        break;
-    case RAFT_MSG_READ:
-        raft_read_msg(r, m, out);
-        break;
-    case RAFT_MSG_READ_REPLY:
-        raft_read_reply(r, m, out);
-        break;
-    case RAFT_MSG_PREVOTE:
-    case RAFT_MSG_PREVOTE_REPLY:
-    case RAFT_MSG_VOTE:
-    case RAFT_MSG_VOTE_REPLY:
-        raft_election_msg(r, m, out);
-        break;
-    case RAFT_MSG_REMINDER: /* step_msg has heard it */
-    case RAFT_MSG_TYPE_COUNT:
-        PANIC("a message of no type");
-    }
-}
-
-/* Elections do not run that far ahead: such a term, adopted and kept, would leave none to elect a
- * leader in. */
-static bool term_absurd(const struct raft *r, const struct raft_msg *m)
-{
-    return m->term > r->term && m->term - r->term > RAFT_TERM_JUMP_MAX;
-}
-
-/* For good: give up office, answer nobody. */
-static void stop(struct raft *r, struct raft_out *out, enum err why)
+void raft_stop(struct raft *r, struct raft_out *out, enum err why)
 {
     raft_follow(r, out, r->term, 0);
     raft_reads_fail(r, out, ERR_SHUTTING_DOWN);
+    if (r->snap_ticket != 0) {
+        raft_reply(r, out, r->snap_ticket, 1, ERR_SHUTTING_DOWN, 0);
+        r->snap_ticket = 0;
+    }
     r->role = RAFT_STOPPED;
     raft_emit(out, RAFT_DO_FATAL)->code = why;
-}
-
-static void step_msg(struct raft *r, const struct raft_msg *m, struct raft_out *out)
-{
-    MARK_IF(term_absurd(r, m), "raft: an absurd term of a stranger");
-    bool known = m->type >= RAFT_MSG_PREVOTE && m->type < RAFT_MSG_TYPE_COUNT;
-    if (!known || m->from == 0 || m->from == r->config.id || m->to != r->config.id ||
-        m->term == 0 || term_absurd(r, m)) {
-        return;
-    }
-    raft_promise_heard(r, m);
-    if (m->type == RAFT_MSG_REMINDER) { /* of what was, whatever the term is now */
-        if (!raft_reminded(r, m)) {
-            stop(r, out, ERR_OUTDATED);
-        }
-        return;
-    }
-    if (m->term < r->term) {
-        lower_term(r, m, out);
-        return;
-    }
-    if (m->term > r->term && adopts(m)) {
-        bool from_leader = m->type == RAFT_MSG_APPEND || m->type == RAFT_MSG_HEARTBEAT;
-        raft_follow(r, out, m->term, from_leader ? m->from : 0);
-    }
-    dispatch(r, m, out);
 }
 
 /* Term of the entry that begins a cluster: the rank of who writes it among the members. Two that
@@ -325,19 +110,7 @@ static void step_init(struct raft *r, const struct raft_event *ev, struct raft_o
         r->vote = 0;
         raft_write_hard(r, out);
     }
-    struct raft_effect *e = raft_write(r, out);
-    struct writer w = writer_of(e->payload, sizeof e->payload);
-    raft_conf_encode(&c, &w);
-    ASSERT(!w.bad);
-    e->payload_count = (uint32_t)w.offset;
-    e->source = RAFT_FROM_CORE;
-    e->kind = RAFT_ENTRY_CONF;
-    e->term = term;
-    e->first = 1;
-    e->last = 1;
-    raft_log_push(r, term, e->payload_count + ev->tail_size);
-    c.index = 1;
-    raft_conf_use(r, &c);
+    raft_conf_write(r, &c, term, ev->tail_size, out);
     raft_reply(r, out, ev->ticket, 1, ERR_OK, 1);
     r->election_deadline_ns = r->now_ns; /* stand as soon as the entry is durable */
 }
@@ -348,10 +121,10 @@ static bool hung(const struct raft *r)
     return r->now_ns >= hang_ns(r);
 }
 
-/* A voter whose first entry is durable: what is not on disk yet can promise nothing. */
-static bool may_stand(const struct raft *r)
+bool raft_may_stand(const struct raft *r) /* what is not on disk yet can promise nothing */
 {
-    return raft_is_voter(r) && r->durable > 0 && r->run_count < RAFT_TERM_RUNS_MAX && !hung(r);
+    return raft_is_voter(r) && r->durable > 0 && r->durable >= r->snap_index &&
+           r->run_count < RAFT_TERM_RUNS_MAX && !hung(r);
 }
 
 static void step_time(struct raft *r, struct raft_out *out)
@@ -364,12 +137,16 @@ static void step_time(struct raft *r, struct raft_out *out)
             MARK_IF(!alone, "raft: a leader whose disk hangs gives way");
             MARK_IF(alone, "raft: a lonely leader gives way");
             raft_follow(r, out, r->term, 0);
-        } else if (r->now_ns >= r->heartbeat_deadline_ns) {
+            return;
+        }
+        raft_transfer_expire(r, out);
+        if (r->role == RAFT_LEADER && r->now_ns >= r->heartbeat_deadline_ns) {
             raft_heartbeat(r, out);
+            r->transfer_told = false;
         }
         return;
     }
-    if (may_stand(r) && r->now_ns >= r->election_deadline_ns) {
+    if (raft_may_stand(r) && r->now_ns >= r->election_deadline_ns) {
         raft_campaign(r, out);
     }
 }
@@ -415,11 +192,20 @@ static void step_peer_up(struct raft *r, uint64_t id, struct raft_out *out)
     }
 }
 
+static void step_forget(struct raft *r, struct raft_out *out)
+{
+    if (r->role == RAFT_FOLLOWER && r->leader != 0 && !r->config.lease_reads) {
+        MARK("raft: a leader is forgotten");
+        raft_follow(r, out, r->term, 0);
+        r->sticky_until_ns = r->quiet_until_ns; /* what an earlier life may have promised stays */
+    }
+}
+
 static void step(struct raft *r, const struct raft_event *ev, struct raft_out *out)
 {
     switch (ev->type) {
     case RAFT_EV_MSG:
-        step_msg(r, ev->msg, out);
+        raft_message(r, ev->msg, out);
         break;
     case RAFT_EV_INIT:
         step_init(r, ev, out);
@@ -443,8 +229,22 @@ static void step(struct raft *r, const struct raft_event *ev, struct raft_out *o
         raft_campaign(r, out);
         break;
     case RAFT_EV_CONF:
+        raft_conf_propose(r, ev, out);
+        break;
     case RAFT_EV_TRANSFER:
-        raft_reply(r, out, ev->ticket, 1, ERR_NOT_BUILT, 0);
+        raft_transfer(r, ev, out);
+        break;
+    case RAFT_EV_FORGET:
+        step_forget(r, out);
+        break;
+    case RAFT_EV_SNAPSHOT:
+        raft_snap_ask(r, ev, out);
+        break;
+    case RAFT_EV_SNAP_MADE:
+        raft_snap_made(r, ev, out);
+        break;
+    case RAFT_EV_SNAP_FAILED:
+        raft_snap_failed(r, ev->peer, out);
         break;
     case RAFT_EV_TIME:      /* below */
     case RAFT_EV_PEER_DOWN: /* by silence */
@@ -458,8 +258,8 @@ static void step(struct raft *r, const struct raft_event *ev, struct raft_out *o
 static void step_stopped(struct raft *r, const struct raft_event *ev, struct raft_out *out)
 {
     bool asks = ev->type == RAFT_EV_PROPOSE || ev->type == RAFT_EV_READ;
-    bool asks_one =
-        ev->type == RAFT_EV_INIT || ev->type == RAFT_EV_CONF || ev->type == RAFT_EV_TRANSFER;
+    bool asks_one = ev->type == RAFT_EV_INIT || ev->type == RAFT_EV_CONF ||
+                    ev->type == RAFT_EV_TRANSFER || ev->type == RAFT_EV_SNAPSHOT;
     if ((asks && ev->count > 0) || asks_one) {
         MARK("raft: a stopped core is asked");
         raft_reply(r, out, ev->ticket, asks ? ev->count : 1, ERR_SHUTTING_DOWN, 0);
@@ -473,6 +273,7 @@ void raft_step(struct raft *r, const struct raft_event *ev, struct raft_out *out
     struct raft_before before = { r->term,    r->vote, r->commit,
                                   r->applied, r->last, r->role == RAFT_LEADER };
     out->count = 0;
+    r->lease_lost = r->lease_lost || (r->role == RAFT_LEADER && ev->now_ns < r->now_ns);
     r->now_ns = ev->now_ns > r->now_ns ? ev->now_ns : r->now_ns;
     if (r->role == RAFT_STOPPED) {
         step_stopped(r, ev, out);
@@ -480,7 +281,7 @@ void raft_step(struct raft *r, const struct raft_event *ev, struct raft_out *out
     }
     if (ev->type == RAFT_EV_DISK) {
         MARK("raft: the log has failed");
-        stop(r, out, ERR_SYNC_FAILED); /* a failed log is never trusted again */
+        raft_stop(r, out, ERR_SYNC_FAILED); /* a failed log is never trusted again */
         return;
     }
     step(r, ev, out);
@@ -488,6 +289,9 @@ void raft_step(struct raft *r, const struct raft_event *ev, struct raft_out *out
         return;
     }
     step_time(r, out);
+    raft_conf_go_on(r, out);
+    raft_transfer_go_on(r, out);
+    raft_snap_go_on(r, out);
     raft_check_step(r, &before);
     raft_check(r);
 }
@@ -504,9 +308,11 @@ uint64_t raft_deadline(const struct raft *r)
                              : raft_quorum_ack(r) + r->config.election_ns_min + 1;
         at = r->heartbeat_deadline_ns < at ? r->heartbeat_deadline_ns : at;
         at = hang_ns(r) < at ? hang_ns(r) : at;
+        bool transfer = r->transfer_to != 0 && r->transfer_deadline_ns < at;
+        at = transfer ? r->transfer_deadline_ns : at;
         return alone < at ? alone : at;
     }
-    if (may_stand(r) && r->election_deadline_ns < at) {
+    if (raft_may_stand(r) && r->election_deadline_ns < at) {
         at = r->election_deadline_ns;
     }
     return at;
@@ -538,6 +344,9 @@ void raft_status(const struct raft *r, struct raft_status *out)
     out->applied = r->applied;
     out->snap_index = r->snap_index;
     out->snap_term = r->snap_term;
+    out->made_index = r->made_index;
+    out->made_term = r->made_term;
+    out->transfer_to = r->transfer_to;
     out->uncommitted_bytes = r->uncommitted_bytes;
     out->conf = r->effective;
     out->committed_conf_index = r->committed.index;

@@ -28,9 +28,11 @@ enum {
 
 /* ---- Configurations ---- */
 
-/* Who decides. Joint while outgoing_count > 0: then both majorities are needed. */
+/* Who decides. Joint while outgoing_count > 0: then both majorities are needed. A voter that is to
+ * become a learner stands in outgoing and learner at once while joint. */
 struct raft_conf {
     uint64_t index; /* of the entry that holds it; 0: none */
+    bool manual;    /* joint, and left only when asked */
     uint8_t voter_count;
     uint8_t outgoing_count;
     uint8_t learner_count;
@@ -49,8 +51,36 @@ uint64_t raft_quorum(const struct raft_conf *c, raft_value_fn value, const void 
 /* raft_conf_is_voter -- in either half. */
 bool raft_conf_is_voter(const struct raft_conf *c, uint64_t id);
 
-/* raft_conf_is_learner -- receives the log and counts in no majority. */
+/* raft_conf_is_learner -- receives the log and counts in no majority, of either half. */
 bool raft_conf_is_learner(const struct raft_conf *c, uint64_t id);
+
+/* raft_conf_members -- how many there are of all kinds, each counted once. */
+uint32_t raft_conf_members(const struct raft_conf *c);
+
+enum raft_change_kind {
+    RAFT_CHANGE_VOTER = 1,
+    RAFT_CHANGE_LEARNER, /* a voter is demoted */
+    RAFT_CHANGE_REMOVE,
+};
+
+struct raft_change {
+    enum raft_change_kind kind;
+    uint64_t id;
+};
+
+/* raft_conf_change -- what `now`, which is not joint, becomes: joint where voters change, ids in
+ * ascending order, index 0. Changes are taken in their order; one that asks for what is there
+ * already changes nothing.
+ *   err  ERR_BAD_REQUEST  an id is 0, a kind is none, no voter is left, or too many members */
+MUST_CHECK
+enum err raft_conf_change(const struct raft_conf *now, const struct raft_change *changes,
+                          uint32_t count, struct raft_conf *out);
+
+/* raft_conf_leave -- what a joint configuration becomes: its outgoing half is gone. */
+void raft_conf_leave(const struct raft_conf *joint, struct raft_conf *out);
+
+/* raft_conf_same -- the same members in the same places, whatever their index. */
+bool raft_conf_same(const struct raft_conf *a, const struct raft_conf *b);
 
 /* ---- Messages ---- */
 
@@ -79,7 +109,9 @@ enum raft_msg_type {
     RAFT_MSG_HEARTBEAT_REPLY,
     RAFT_MSG_READ,
     RAFT_MSG_READ_REPLY,
-    RAFT_MSG_REMINDER, /* what the receiver has once promised to the sender */
+    RAFT_MSG_REMINDER,    /* what the receiver has once promised to the sender */
+    RAFT_MSG_TIMEOUT_NOW, /* the leader gives its office to the receiver: stand at once */
+    RAFT_MSG_SNAPSHOT,    /* the state machine at an index, for who lacks the entries before */
     RAFT_MSG_TYPE_COUNT,
 };
 
@@ -91,21 +123,26 @@ struct raft_msg {
     uint64_t term;
     uint64_t index;    /* votes: last durable index; append, heartbeat: prev; append reply: match,
                             or the prev that was rejected; read reply: the index; reminder:
-                            newest acknowledged index */
+                            newest acknowledged index; timeout now: leader's last; snapshot: what
+                            it contains */
     uint64_t log_term; /* votes: last durable term; append: prev term; rejection: conflict term;
-                            reminder: term of that acknowledgement */
+                            reminder: term of that acknowledgement; timeout now, snapshot: term
+                            of that index */
     uint64_t hint;     /* rejection: first index of the conflict term, or where the log ends + 1;
-                            read refused: the leader it knows of, itself when it is only busy */
+                            read refused: the leader it knows of, itself when it is only busy;
+                            snapshot: index of its configuration */
     uint64_t commit;   /* append, heartbeat */
     uint64_t epoch;    /* append, heartbeat: leader's epoch for this peer, echoed by replies */
     uint64_t read_seq; /* append, heartbeat: newest read round, echoed by replies */
+    uint64_t sent_ns;  /* append, heartbeat: the leader's clock, echoed by replies */
     uint64_t id;    /* votes: round; read: asker's number, echoed; reminder: newest vote's term */
     bool reject;    /* replies */
     bool transfer;  /* votes: asked for by the leader itself */
     uint64_t first; /* append: first..last, last < first when empty */
     uint64_t last;
-    uint32_t count;                   /* append received: entries given */
-    const struct raft_entry *entries; /* append received: borrowed */
+    uint32_t count;                   /* received: entries given */
+    const struct raft_entry *entries; /* append received: borrowed; snapshot received: one, its
+                                         configuration */
 };
 
 /* ---- Events ---- */
@@ -115,7 +152,7 @@ enum raft_event_type {
     RAFT_EV_MSG,      /* msg */
     RAFT_EV_INIT,     /* conf, tail_size: entry 1 of an empty log; ticket */
     RAFT_EV_PROPOSE,  /* ticket, count, sizes */
-    RAFT_EV_READ,     /* ticket, count */
+    RAFT_EV_READ,     /* ticket, count, lease */
     /* ticket, index, term: all WAL writes up to ticket are durable, the last entry of the newest
      * that had entries is (index, term), index 0 when none had */
     RAFT_EV_PERSISTED,
@@ -123,9 +160,17 @@ enum raft_event_type {
     RAFT_EV_PEER_UP,   /* peer: a new connection, what was in flight may be lost */
     RAFT_EV_PEER_DOWN, /* peer */
     RAFT_EV_CAMPAIGN,  /* stand for election now; a no-op where that makes no sense */
-    RAFT_EV_CONF,      /* ticket: answered ERR_NOT_BUILT for now */
-    RAFT_EV_TRANSFER,  /* ticket, peer: answered ERR_NOT_BUILT for now */
-    RAFT_EV_DISK,      /* the log failed: stop for good */
+    /* ticket, changes, count, expect, manual, tail_size: answered OK at the index of the entry that
+     * ends the change, once applied; none changes: leave a joint configuration */
+    RAFT_EV_CONF,
+    RAFT_EV_TRANSFER, /* ticket, peer, 0: whoever is best; OK when another term has begun */
+    RAFT_EV_FORGET,   /* a follower knows no leader and owes no loyalty; not with lease reads */
+    RAFT_EV_SNAPSHOT, /* ticket: make one now; OK at its index when it is made */
+    /* index, conf, keep: what RAFT_DO_SNAPSHOT asked for, or made unasked; index 0: it failed, try
+     * again. All entries but `keep` before it may go from the log */
+    RAFT_EV_SNAP_MADE,
+    RAFT_EV_SNAP_FAILED, /* peer: a RAFT_MSG_SNAPSHOT did not arrive, or was not wanted */
+    RAFT_EV_DISK,        /* the log failed: stop for good */
     RAFT_EV_TYPE_COUNT,
 };
 
@@ -138,8 +183,13 @@ struct raft_event {
     uint64_t index;
     uint64_t term;
     uint64_t peer;
-    uint32_t tail_size;           /* INIT: bytes that follow the encoded configuration */
-    const struct raft_conf *conf; /* INIT */
+    uint32_t tail_size;           /* INIT, CONF: bytes that follow the encoded configuration */
+    const struct raft_conf *conf; /* INIT, SNAP_MADE: the one at index */
+    const struct raft_change *changes;
+    uint64_t expect; /* CONF: index of the configuration that is meant to change; 0: any */
+    uint64_t keep;   /* SNAP_MADE: entries */
+    bool manual;     /* CONF: a joint configuration stays until asked to be left */
+    bool lease;      /* READ: without asking anybody, while the lease runs */
     const struct raft_msg *msg;
 };
 
@@ -150,11 +200,16 @@ enum raft_effect_type {
     /* msg, once WAL ticket `after` is durable; an append may be cut to fewer entries, at least one,
      * where it would exceed RAFT_APPEND_BYTES_MAX */
     RAFT_DO_SEND,
-    RAFT_DO_APPLY,   /* entries first..last are committed; apply, then APPLIED */
-    RAFT_DO_REPLY,   /* tickets ticket..ticket+count-1 end with code; OK: at index.. */
-    RAFT_DO_READ_OK, /* tickets may read once applied >= index */
-    RAFT_DO_ROLE,    /* role, term or leader changed: see raft_status */
-    RAFT_DO_FATAL,   /* this node must stop: code */
+    RAFT_DO_APPLY,    /* entries first..last are committed; apply, then APPLIED */
+    RAFT_DO_REPLY,    /* tickets ticket..ticket+count-1 end with code; OK: at index.. */
+    RAFT_DO_READ_OK,  /* tickets may read once applied >= index */
+    RAFT_DO_ROLE,     /* role, term or leader changed, or a transfer ended: see raft_status */
+    RAFT_DO_SNAPSHOT, /* make one of what is applied; then SNAP_MADE */
+    RAFT_DO_COMPACT,  /* entries up to index are not needed any more */
+    /* the state machine is the snapshot (index, term) that came last; a write like others, with its
+     * ticket: the log is empty and begins after index. Then APPLIED up to index */
+    RAFT_DO_INSTALL,
+    RAFT_DO_FATAL, /* this node must stop: code */
 };
 
 /* Where the bytes of a RAFT_DO_WRITE come from. */
@@ -162,19 +217,19 @@ enum raft_source {
     RAFT_FROM_NONE,    /* no entries: hard state or truncation only */
     RAFT_FROM_PROPOSE, /* the event's commands, all of them, in order */
     RAFT_FROM_MSG,     /* the message's entries from `skip` on */
-    RAFT_FROM_CORE,    /* one entry: payload, then the event's tail for INIT */
+    RAFT_FROM_CORE,    /* one entry: payload, then the event's tail where tail_count > 0 */
 };
 
 struct raft_effect {
     enum raft_effect_type type;
     enum err code;
-    uint64_t ticket; /* WRITE: WAL ticket; REPLY, READ_OK: first client ticket */
+    uint64_t ticket; /* WRITE, INSTALL: WAL ticket; REPLY, READ_OK: first client ticket */
     uint32_t count;  /* REPLY, READ_OK: tickets */
     uint64_t after;  /* SEND */
-    uint64_t index;  /* REPLY OK: index of the first ticket; READ_OK */
+    uint64_t index;  /* REPLY OK: index of the first ticket; READ_OK, COMPACT, INSTALL */
     uint64_t first;  /* WRITE, APPLY: first..last; last < first when none */
     uint64_t last;
-    uint64_t term;        /* WRITE: of the entries; hard state's when hard */
+    uint64_t term;        /* WRITE: of the entries; INSTALL: of index */
     bool truncate;        /* WRITE: entries after truncate_to go first */
     uint64_t truncate_to; /* WRITE */
     bool hard;            /* WRITE: hard_term and hard_vote change */
@@ -183,9 +238,11 @@ struct raft_effect {
     enum raft_source source;
     uint32_t skip;
     uint8_t kind; /* WRITE from core: entry kind */
+    uint32_t tail_count;
     uint32_t payload_count;
-    uint8_t payload[RAFT_PAYLOAD_BYTES_MAX];
-    uint64_t hint; /* REPLY: leader, 0 unknown */
+    uint8_t payload[RAFT_PAYLOAD_BYTES_MAX]; /* WRITE from core; SEND of a snapshot: its encoded
+                                                configuration */
+    uint64_t hint;                           /* REPLY: leader, 0 unknown */
     struct raft_msg msg;
 };
 
@@ -214,6 +271,10 @@ struct raft_config {
     bool no_check_quorum;      /* for tests only */
     uint32_t inflight_max;     /* messages a peer, 0: RAFT_INFLIGHT_MSGS_MAX */
     uint32_t append_bytes_max; /* 0: RAFT_APPEND_BYTES_MAX; 1: one entry a message */
+    uint64_t snap_entries;     /* applied since the last snapshot until the next; 0: never */
+    uint64_t snap_bytes;       /* the same in bytes of entries */
+    bool lease_reads;          /* RAFT_EV_READ may ask for them */
+    uint32_t drift_ppm;        /* how much two clocks may differ while a lease runs */
 };
 
 struct raft_run {
@@ -229,14 +290,17 @@ struct raft_boot {
     uint64_t vote;
     uint64_t snap_index; /* the log begins after it; 0: from the start */
     uint64_t snap_term;
-    uint64_t last;    /* last index of the log; snap_index when it is empty */
-    uint64_t applied; /* of the state machine */
+    uint64_t last;       /* last index of the log; snap_index when it is empty */
+    uint64_t applied;    /* of the state machine */
+    uint64_t made_index; /* of the newest snapshot that can be sent, 0: none */
+    uint64_t made_term;
+    struct raft_conf made_conf;
     uint32_t run_count;
     const struct raft_run *runs; /* terms of snap_index+1..last */
     uint32_t size_count;
     const uint32_t *sizes;      /* of the last size_count entries */
-    struct raft_conf committed; /* newest configuration at or below applied, or the first */
-    struct raft_conf effective; /* newest configuration in the log */
+    struct raft_conf committed; /* the configuration before the newest one, or the newest */
+    struct raft_conf effective; /* newest configuration in the log, or before it */
 };
 
 struct raft;
@@ -294,8 +358,11 @@ struct raft_status {
     uint64_t durable;
     uint64_t commit;
     uint64_t applied;
-    uint64_t snap_index;
+    uint64_t snap_index; /* the log begins after it */
     uint64_t snap_term;
+    uint64_t made_index; /* newest snapshot; 0: none */
+    uint64_t made_term;
+    uint64_t transfer_to; /* leader: to whom it gives its office; 0: nobody */
     uint64_t uncommitted_bytes;
     uint64_t quorum_ack_ns; /* leader: when a quorum had last answered */
     struct raft_conf conf;  /* the effective one */

@@ -5,6 +5,7 @@
 
 enum {
     CODEC_CONF_FORMAT = 1,
+    CODEC_CONF_MANUAL = 1, /* flag */
     FLAG_REJECT = 1,
     FLAG_TRANSFER = 2,
     FLAG_ALL = 3,
@@ -14,6 +15,7 @@ void raft_msg_encode(const struct raft_msg *m, struct writer *w)
 {
     uint32_t count =
         m->type == RAFT_MSG_APPEND && m->last >= m->first ? (uint32_t)(m->last - m->first + 1) : 0;
+    count = m->type == RAFT_MSG_SNAPSHOT ? 1 : count;
     writer_u8(w, (uint8_t)m->type);
     writer_u8(w, (uint8_t)((m->reject ? FLAG_REJECT : 0) | (m->transfer ? FLAG_TRANSFER : 0)));
     writer_varint(w, m->from);
@@ -25,6 +27,7 @@ void raft_msg_encode(const struct raft_msg *m, struct writer *w)
     writer_varint(w, m->commit);
     writer_varint(w, m->epoch);
     writer_varint(w, m->read_seq);
+    writer_varint(w, m->sent_ns);
     writer_varint(w, m->id);
     writer_varint(w, count);
 }
@@ -57,6 +60,7 @@ static void fields_decode(struct reader *r, struct raft_msg *m)
     m->commit = reader_varint(r);
     m->epoch = reader_varint(r);
     m->read_seq = reader_varint(r);
+    m->sent_ns = reader_varint(r);
     m->id = reader_varint(r);
 }
 
@@ -70,7 +74,8 @@ enum err raft_msg_decode(struct bytes b, struct raft_msg *out, struct raft_entry
     fields_decode(&r, &m);
     uint64_t count = reader_varint(&r);
     if (r.bad || type < RAFT_MSG_PREVOTE || type >= RAFT_MSG_TYPE_COUNT ||
-        (flags & ~(unsigned)FLAG_ALL) != 0 || (count > 0 && type != RAFT_MSG_APPEND)) {
+        (flags & ~(unsigned)FLAG_ALL) != 0 ||
+        (count > 0 && type != RAFT_MSG_APPEND && type != RAFT_MSG_SNAPSHOT)) {
         return ERR_MALFORMED;
     }
     if (count > max) {
@@ -106,6 +111,7 @@ static void ids_encode(const uint64_t *ids, uint8_t count, struct writer *w)
 void raft_conf_encode(const struct raft_conf *c, struct writer *w)
 {
     writer_u8(w, CODEC_CONF_FORMAT);
+    writer_u8(w, c->manual ? CODEC_CONF_MANUAL : 0);
     ids_encode(c->voter, c->voter_count, w);
     ids_encode(c->outgoing, c->outgoing_count, w);
     ids_encode(c->learner, c->learner_count, w);
@@ -133,30 +139,33 @@ static bool ids_decode(struct reader *r, uint64_t *ids, uint8_t max, uint8_t *ou
     return true;
 }
 
+/* No learner votes but in the half that goes, and there are not too many of all. */
+static bool members_good(const struct raft_conf *c)
+{
+    for (uint8_t i = 0; i < c->learner_count; i++) {
+        for (uint8_t k = 0; k < c->voter_count; k++) {
+            if (c->learner[i] == c->voter[k]) {
+                return false;
+            }
+        }
+    }
+    return raft_conf_members(c) <= RAFT_PEERS_MAX;
+}
+
 enum err raft_conf_decode(struct bytes b, struct raft_conf *out, struct bytes *tail)
 {
     struct reader r = reader_of(b);
     struct raft_conf c = { 0 };
-    if (reader_u8(&r) != CODEC_CONF_FORMAT ||
+    uint8_t format = reader_u8(&r);
+    uint8_t flags = reader_u8(&r);
+    if (format != CODEC_CONF_FORMAT || flags > CODEC_CONF_MANUAL ||
         !ids_decode(&r, c.voter, RAFT_VOTERS_MAX, &c.voter_count) ||
         !ids_decode(&r, c.outgoing, RAFT_VOTERS_MAX, &c.outgoing_count) ||
         !ids_decode(&r, c.learner, RAFT_LEARNERS_MAX, &c.learner_count) || c.voter_count == 0) {
         return ERR_MALFORMED;
     }
-    uint32_t members = (uint32_t)c.learner_count + c.voter_count;
-    for (uint8_t i = 0; i < c.learner_count; i++) {
-        if (raft_conf_is_voter(&c, c.learner[i])) {
-            return ERR_MALFORMED;
-        }
-    }
-    for (uint8_t i = 0; i < c.outgoing_count; i++) {
-        bool both = false;
-        for (uint8_t k = 0; k < c.voter_count; k++) {
-            both = both || c.voter[k] == c.outgoing[i];
-        }
-        members += both ? 0 : 1;
-    }
-    if (members > RAFT_PEERS_MAX) {
+    c.manual = flags == CODEC_CONF_MANUAL;
+    if ((c.manual && c.outgoing_count == 0) || !members_good(&c)) {
         return ERR_MALFORMED;
     }
     *out = c;

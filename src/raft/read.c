@@ -56,6 +56,30 @@ void raft_read_confirm(struct raft *r, struct raft_out *out)
     }
 }
 
+static uint64_t lease_of(const void *arg, uint64_t id)
+{
+    const struct raft *r = arg;
+    if (id == r->config.id) {
+        return r->now_ns;
+    }
+    for (uint32_t i = 0; i < r->peer_count; i++) {
+        if (r->peer[i].id == id) {
+            return r->peer[i].lease_ns;
+        }
+    }
+    return 0;
+}
+
+/* Until when nobody else can lead; 0: no lease. */
+static uint64_t lease_end(const struct raft *r)
+{
+    bool may = r->role == RAFT_LEADER && r->config.lease_reads && !r->config.no_check_quorum &&
+               !r->lease_lost && r->transfer_to == 0 && r->commit >= r->noop_index;
+    uint64_t from = may ? raft_quorum(&r->effective, lease_of, r) : 0;
+    uint64_t loyal = r->config.election_ns_min / 1000000 * (1000000 - r->config.drift_ppm);
+    return from == 0 ? 0 : from + loyal;
+}
+
 static struct raft_read *enqueue(struct raft *r)
 {
     struct raft_read *q = &r->read[ring_push(&r->reads)];
@@ -78,7 +102,7 @@ void raft_read(struct raft *r, const struct raft_event *ev, struct raft_out *out
     enum err e = ERR_OK;
     if (r->last == 0) {
         e = ERR_NOT_INITIALIZED;
-    } else if (r->leader == 0) {
+    } else if (r->leader == 0 || r->transfer_to != 0) {
         e = ERR_NO_LEADER;
     } else if (ring_full(&r->reads)) {
         MARK("raft: too many reads wait");
@@ -89,6 +113,12 @@ void raft_read(struct raft *r, const struct raft_event *ev, struct raft_out *out
         return;
     }
     bool lead = r->role == RAFT_LEADER;
+    if (ev->lease && r->now_ns < lease_end(r)) {
+        MARK("raft: a read by lease");
+        struct raft_read q = { .ticket = ev->ticket, .count = ev->count, .index = r->commit };
+        finish(r, &q, out);
+        return;
+    }
     struct raft_read *q = lead ? enqueue_leader(r) : enqueue(r);
     q->ticket = ev->ticket;
     q->count = ev->count;

@@ -16,11 +16,12 @@ void raft_peer_reset(struct raft *r, struct raft_peer *p)
     p->inflight_bytes = 0;
     p->judged_match = UINT64_MAX;
     p->sent_commit = 0;
+    p->snap = 0;
     ring_init(&p->inflight, RAFT_INFLIGHT_MSGS_MAX);
     ASSERT(p->next <= r->last + 1);
 }
 
-static void replicate_all(struct raft *r, struct raft_out *out)
+void raft_replicate_all(struct raft *r, struct raft_out *out)
 {
     for (uint32_t i = 0; i < r->peer_count; i++) {
         raft_replicate(r, &r->peer[i], out);
@@ -38,6 +39,7 @@ void raft_lead(struct raft *r, struct raft_out *out)
         struct raft_peer *p = &r->peer[i];
         p->match = 0;
         p->read_seq = 0;
+        p->lease_ns = 0;
         p->ack_ns = r->now_ns; /* it has just been chosen: quorum contact counts from here */
         raft_peer_reset(r, p);
         p->next = r->last + 1;
@@ -51,7 +53,7 @@ void raft_lead(struct raft *r, struct raft_out *out)
     e->first = r->last;
     e->last = r->last;
     e->term = r->term;
-    replicate_all(r, out);
+    raft_replicate_all(r, out);
 }
 
 static uint32_t window_msgs(const struct raft *r)
@@ -65,6 +67,7 @@ static bool window_full(const struct raft *r, const struct raft_peer *p)
     if (p->state == RAFT_PEER_PROBE) {
         return p->probing;
     }
+    ASSERT(p->state == RAFT_PEER_REPLICATE);
     return p->inflight.count >= window_msgs(r) || p->inflight_bytes >= RAFT_INFLIGHT_BYTES_MAX;
 }
 
@@ -105,6 +108,7 @@ static void send_append(struct raft *r, struct raft_peer *p, struct raft_out *ou
     m->commit = r->commit;
     m->epoch = p->epoch;
     m->read_seq = r->read_seq;
+    m->sent_ns = r->now_ns;
     m->first = p->next;
     m->last = last;
     p->sent_commit = r->commit < last ? r->commit : last;
@@ -135,10 +139,25 @@ static void send_commit(struct raft *r, struct raft_peer *p, struct raft_out *ou
     m->commit = commit;
     m->epoch = p->epoch;
     m->read_seq = r->read_seq;
+    m->sent_ns = r->now_ns;
+}
+
+/* Something for a peer that may lack entries which the log has no more. */
+static void send_or_snap(struct raft *r, struct raft_peer *p, struct raft_out *out, bool empty)
+{
+    if (p->next <= r->snap_index) {
+        raft_snap_send(r, p, out);
+    } else {
+        send_append(r, p, out, empty);
+    }
 }
 
 void raft_replicate(struct raft *r, struct raft_peer *p, struct raft_out *out)
 {
+    if (p->next <= r->snap_index || p->state == RAFT_PEER_SNAPSHOT) {
+        raft_snap_send(r, p, out);
+        return;
+    }
     for (int i = 0; i < RAFT_SENDS_PER_PEER_MAX && p->next <= r->last; i++) {
         bool sized = raft_log_size(r, p->next) != UINT32_MAX;
         if (window_full(r, p) || (!sized && p->inflight.count > 0)) {
@@ -167,6 +186,7 @@ void raft_heartbeat(struct raft *r, struct raft_out *out)
         m->commit = r->commit < p->match ? r->commit : p->match;
         m->epoch = p->epoch;
         m->read_seq = r->read_seq;
+        m->sent_ns = r->now_ns;
         p->sent_commit = m->commit > p->sent_commit ? m->commit : p->sent_commit;
     }
 }
@@ -201,7 +221,7 @@ static uint64_t next_after_reject(const struct raft *r, const struct raft_msg *m
 static void rejected(struct raft *r, struct raft_peer *p, const struct raft_msg *m,
                      struct raft_out *out)
 {
-    bool stale = m->index <= p->match || m->index > r->last ||
+    bool stale = p->state == RAFT_PEER_SNAPSHOT || m->index <= p->match || m->index > r->last ||
                  (p->state == RAFT_PEER_PROBE && m->index != p->next - 1);
     if (m->index <= p->match) {
         raft_remind(r, p->id, out); /* an old message, or it denies what it has acknowledged */
@@ -213,10 +233,33 @@ static void rejected(struct raft *r, struct raft_peer *p, const struct raft_msg 
     uint64_t next = next_after_reject(r, m);
     raft_peer_reset(r, p);
     p->next = next > p->match ? next : p->match + 1;
-    if (p->next <= r->snap_index) {
-        p->next = r->snap_index + 1; /* what is before it only a snapshot can bring */
+    send_or_snap(r, p, out, false);
+}
+
+static void heard_of(const struct raft *r, struct raft_peer *p, const struct raft_msg *m)
+{
+    p->ack_ns = r->now_ns;
+    if (m->read_seq <= r->read_seq && m->read_seq > p->read_seq) {
+        p->read_seq = m->read_seq;
     }
-    send_append(r, p, out, false);
+    if (m->sent_ns <= r->now_ns && m->sent_ns > p->lease_ns) {
+        p->lease_ns = m->sent_ns;
+    }
+}
+
+static void acknowledged(struct raft *r, struct raft_peer *p, uint64_t match, struct raft_out *out)
+{
+    p->match = match > p->match ? match : p->match;
+    p->next = p->next > p->match ? p->next : p->match + 1;
+    if (p->state != RAFT_PEER_SNAPSHOT || p->match >= (p->snap != 0 ? p->snap : r->snap_index)) {
+        MARK_IF(p->state == RAFT_PEER_SNAPSHOT, "raft: a peer goes on from its snapshot");
+        p->probing = false;
+        p->snap = 0;
+        p->state = RAFT_PEER_REPLICATE;
+    }
+    inflight_free(p, p->match);
+    raft_commit_advance(r, out);
+    raft_replicate(r, p, out);
 }
 
 void raft_append_reply(struct raft *r, const struct raft_msg *m, struct raft_out *out)
@@ -226,20 +269,11 @@ void raft_append_reply(struct raft *r, const struct raft_msg *m, struct raft_out
     if (r->role != RAFT_LEADER || p == NULL || m->epoch != p->epoch) {
         return;
     }
-    p->ack_ns = r->now_ns;
-    if (m->read_seq <= r->read_seq && m->read_seq > p->read_seq) {
-        p->read_seq = m->read_seq;
-    }
+    heard_of(r, p, m);
     if (m->reject) {
         rejected(r, p, m, out);
     } else if (m->index <= r->last) {
-        p->match = m->index > p->match ? m->index : p->match;
-        p->next = p->next > p->match ? p->next : p->match + 1;
-        p->probing = false;
-        p->state = RAFT_PEER_REPLICATE;
-        inflight_free(p, p->match);
-        raft_commit_advance(r, out);
-        raft_replicate(r, p, out);
+        acknowledged(r, p, m->index, out);
     }
     raft_read_confirm(r, out);
 }
@@ -254,9 +288,9 @@ static void judge(struct raft *r, struct raft_peer *p, struct raft_out *out)
         MARK("raft: a probe is repeated");
         p->probing = false;
         raft_replicate(r, p, out);
-    } else if (p->match + 1 < p->next && stuck) {
+    } else if (p->state == RAFT_PEER_REPLICATE && p->match + 1 < p->next && stuck) {
         MARK("raft: a gap is found by a probe");
-        send_append(r, p, out, true); /* a gap is rejected, and then filled */
+        send_or_snap(r, p, out, true); /* a gap is rejected, and then filled */
     }
 }
 
@@ -266,10 +300,7 @@ void raft_heartbeat_reply(struct raft *r, const struct raft_msg *m, struct raft_
     if (r->role != RAFT_LEADER || p == NULL || m->epoch != p->epoch) {
         return;
     }
-    p->ack_ns = r->now_ns;
-    if (m->read_seq <= r->read_seq && m->read_seq > p->read_seq) {
-        p->read_seq = m->read_seq;
-    }
+    heard_of(r, p, m);
     /* heartbeats also carry the rounds of reads, by the thousand: once a beat is enough */
     if (r->now_ns - p->judged_ns >= r->config.heartbeat_ns / 2) {
         judge(r, p, out);
@@ -297,7 +328,7 @@ void raft_commit_to(struct raft *r, uint64_t index)
     raft_log_settle(r, r->commit + 1, index);
     r->commit = index > r->commit ? index : r->commit;
     if (r->commit >= r->effective.index && r->committed.index != r->effective.index) {
-        raft_conf_copy(&r->committed, &r->effective);
+        raft_conf_settled(r);
     }
 }
 
@@ -339,21 +370,24 @@ uint64_t raft_quorum_ack(const struct raft *r)
     return raft_quorum(&r->effective, ack_of, r);
 }
 
-/* Why a proposal cannot be taken now; ERR_OK when it can. */
-static enum err admit(const struct raft *r, const struct raft_event *ev)
+enum err raft_admit(const struct raft *r, uint32_t count)
 {
     if (r->role != RAFT_LEADER) {
         return r->last == 0 ? ERR_NOT_INITIALIZED : ERR_NOT_LEADER;
     }
+    if (r->transfer_to != 0) {
+        MARK("raft: nothing new while the office is given away");
+        return ERR_NO_LEADER;
+    }
     bool full = ring_full(&r->proposals) || r->uncommitted_bytes >= RAFT_UNCOMMITTED_BYTES_MAX ||
-                r->last - r->commit + ev->count >= RAFT_SIZE_RING;
+                r->last - r->commit + count >= RAFT_SIZE_RING;
     MARK_IF(full, "raft: too many proposals wait");
     return full ? ERR_BUSY : ERR_OK;
 }
 
 void raft_propose(struct raft *r, const struct raft_event *ev, struct raft_out *out)
 {
-    enum err e = ev->count == 0 ? ERR_OK : admit(r, ev);
+    enum err e = ev->count == 0 ? ERR_OK : raft_admit(r, ev->count);
     if (ev->count == 0 || e != ERR_OK) {
         if (e != ERR_OK) {
             raft_reply(r, out, ev->ticket, ev->count, e, 0);
@@ -373,5 +407,5 @@ void raft_propose(struct raft *r, const struct raft_event *ev, struct raft_out *
         raft_log_push(r, r->term, ev->sizes[i]);
     }
     w->last = r->last;
-    replicate_all(r, out);
+    raft_replicate_all(r, out);
 }

@@ -91,6 +91,40 @@ void raft_log_truncate(struct raft *r, uint64_t to)
     }
 }
 
+void raft_log_compact(struct raft *r, uint64_t to)
+{
+    ASSERT(to > r->snap_index && to <= r->applied);
+    uint64_t term = raft_term_at(r, to);
+    uint32_t gone = 0;
+    while (gone < r->run_count &&
+           (gone + 1 < r->run_count ? r->run[gone + 1].first <= to + 1 : r->last <= to)) {
+        gone++;
+    }
+    r->run_count -= gone;
+    memmove(&r->run[0], &r->run[gone], r->run_count * sizeof r->run[0]);
+    if (r->run_count > 0 && r->run[0].first <= to) {
+        r->run[0].first = to + 1;
+    }
+    r->snap_index = to;
+    r->snap_term = term;
+    r->size_first = r->size_first > to ? r->size_first : to + 1;
+}
+
+void raft_log_restart(struct raft *r, uint64_t index, uint64_t term)
+{
+    ASSERT(index > r->commit);
+    r->snap_index = index;
+    r->snap_term = term;
+    r->last = index;
+    r->durable = r->durable < index ? r->durable : index - 1; /* the install is yet to be */
+    r->commit = index;
+    r->apply_sent = index;
+    r->apply_bytes = 0;
+    r->uncommitted_bytes = 0;
+    r->run_count = 0;
+    r->size_first = index + 1;
+}
+
 uint32_t raft_log_size(const struct raft *r, uint64_t index)
 {
     bool known = index >= r->size_first && index <= r->last && index > r->snap_index;

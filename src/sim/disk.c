@@ -270,8 +270,8 @@ static bool doomed(struct sim_disk *d, int file)
     return now;
 }
 
-/* A batch that is synced tells that all before it were. Zeroes are none: they fill a segment, or cut
- * off a torn tail, and with it perhaps the one that told. */
+/* A batch that is synced tells that all before it were. Zeroes are none: they fill a segment, or
+ * cut off a torn tail, and with it perhaps the one that told. */
 static void note_batch(struct sim_file *f)
 {
     static const uint8_t zeroes[SIM_SECTOR_BYTES];

@@ -277,6 +277,8 @@ static enum script_result do_disk(struct script *s)
         n->disk_lose = true; /* a torn write is found torn and cut off: lost as well */
     } else if (strcmp(how, "slow") == 0 && s->count == 4 && script_u64(s->word[3], &ticks)) {
         n->disk_slow_ns = ticks * WORLD_TICK_NS;
+    } else if (strcmp(how, "corrupt") == 0 && s->count == 4 && script_u64(s->word[3], &ticks)) {
+        n->corrupt = ticks;
     } else {
         return unknown(s, how);
     }
@@ -321,26 +323,101 @@ static enum script_result do_read(struct script *s)
 {
     uint64_t id = 0;
     enum script_result r = SCRIPT_OK;
-    if (s->count != 3 || !script_id(s, s->word[1], &id) || strlen(s->word[2]) > 31) {
-        return unknown(s, s->count == 4 ? "lease reads" : "read");
+    bool lease = s->count == 4 && strcmp(s->word[3], "lease") == 0;
+    if ((s->count != 3 && !lease) || !script_id(s, s->word[1], &id) || strlen(s->word[2]) > 31) {
+        return unknown(s, "read");
     }
     if (live(s, id, &r)) {
-        world_read(&s->world, id, s->word[2]);
+        world_read(&s->world, id, s->word[2], lease);
     }
     return r;
 }
 
-/* conf and transfer reach the core, which answers that they are not built. */
-static enum script_result do_later(struct script *s)
+/* v4, l5, r1. */
+static bool change_of(const char *word, struct raft_change *out)
+{
+    switch (word[0]) {
+    case 'v':
+        out->kind = RAFT_CHANGE_VOTER;
+        break;
+    case 'l':
+        out->kind = RAFT_CHANGE_LEARNER;
+        break;
+    case 'r':
+        out->kind = RAFT_CHANGE_REMOVE;
+        break;
+    default:
+        return false;
+    }
+    return script_u64(word + 1, &out->id) && out->id > 0 && out->id <= WORLD_NODES_MAX;
+}
+
+/* conf ID v4 l5 r1 [joint=auto|implicit|explicit]; the first two are the same to this core. */
+static enum script_result do_conf(struct script *s)
+{
+    struct raft_change changes[SCRIPT_WORDS_MAX];
+    uint32_t count = 0;
+    bool manual = false;
+    uint64_t id = 0;
+    enum script_result r = SCRIPT_OK;
+    if (s->count < 2 || !script_id(s, s->word[1], &id)) {
+        return unknown(s, "conf");
+    }
+    for (uint32_t i = 2; i < s->count; i++) {
+        const char *joint = script_option(s->word[i], "joint");
+        manual = manual || (joint != NULL && strcmp(joint, "explicit") == 0);
+        bool mode = joint != NULL &&
+                    (manual || strcmp(joint, "auto") == 0 || strcmp(joint, "implicit") == 0);
+        if (!mode && !change_of(s->word[i], &changes[count++])) {
+            return unknown(s, s->word[i]);
+        }
+    }
+    if (live(s, id, &r)) {
+        world_change(&s->world, id, changes, count, manual);
+    }
+    return r;
+}
+
+static enum script_result do_transfer(struct script *s)
+{
+    uint64_t id = 0;
+    uint64_t to = 0;
+    enum script_result r = SCRIPT_OK;
+    if (s->count != 3 || !script_id(s, s->word[1], &id) || !script_id(s, s->word[2], &to)) {
+        return unknown(s, "transfer");
+    }
+    if (live(s, id, &r)) {
+        world_ask(&s->world, id, RAFT_EV_TRANSFER, to);
+    }
+    return r;
+}
+
+static enum script_result do_forget(struct script *s)
 {
     uint64_t id = 0;
     enum script_result r = SCRIPT_OK;
-    bool conf = strcmp(s->word[0], "conf") == 0;
-    if (s->count < 2 || !script_id(s, s->word[1], &id) || (!conf && s->count != 3)) {
-        return unknown(s, s->word[0]);
+    if (s->count != 2 || !script_id(s, s->word[1], &id)) {
+        return unknown(s, "forget");
     }
     if (live(s, id, &r)) {
-        world_ask(&s->world, id, conf ? RAFT_EV_CONF : RAFT_EV_TRANSFER, 0);
+        world_ask(&s->world, id, RAFT_EV_FORGET, 0);
+    }
+    return r;
+}
+
+/* snapshot ID keep=N: of all that is applied, at once. */
+static enum script_result do_snapshot(struct script *s)
+{
+    uint64_t id = 0;
+    uint64_t keep = 0;
+    enum script_result r = SCRIPT_OK;
+    const char *v = s->count == 3 ? script_option(s->word[2], "keep") : NULL;
+    if (s->count < 2 || !script_id(s, s->word[1], &id) ||
+        (s->count != 2 && (v == NULL || !script_u64(v, &keep)))) {
+        return unknown(s, "snapshot");
+    }
+    if (live(s, id, &r)) {
+        world_snapshot(&s->world, id, keep);
     }
     return r;
 }
@@ -442,15 +519,20 @@ static const struct {
     const char *name;
     enum script_result (*run)(struct script *s);
 } table[] = {
-    { "cluster", do_cluster },  { "node", do_node },         { "tick", do_tick },
-    { "run", do_run },          { "campaign", do_campaign }, { "pump", do_pump },
-    { "deliver", do_messages }, { "drop", do_messages },     { "dup", do_messages },
-    { "reorder", do_messages }, { "cut", do_cut },           { "heal", do_cut },
-    { "disk", do_disk },        { "apply", do_apply },       { "propose", do_propose },
-    { "read", do_read },        { "conf", do_later },        { "transfer", do_later },
-    { "crash", do_crash },      { "restart", do_restart },   { "clock", do_clock },
-    { "settle", do_settle },    { "expect", script_expect }, { "invariants", do_invariants },
-    { "copy", do_copy },        { "connect", do_connect },
+    { "cluster", do_cluster },   { "node", do_node },
+    { "tick", do_tick },         { "run", do_run },
+    { "campaign", do_campaign }, { "pump", do_pump },
+    { "deliver", do_messages },  { "drop", do_messages },
+    { "dup", do_messages },      { "reorder", do_messages },
+    { "cut", do_cut },           { "heal", do_cut },
+    { "disk", do_disk },         { "apply", do_apply },
+    { "propose", do_propose },   { "read", do_read },
+    { "conf", do_conf },         { "transfer", do_transfer },
+    { "forget", do_forget },     { "snapshot", do_snapshot },
+    { "crash", do_crash },       { "restart", do_restart },
+    { "clock", do_clock },       { "settle", do_settle },
+    { "expect", script_expect }, { "invariants", do_invariants },
+    { "copy", do_copy },         { "connect", do_connect },
 };
 
 static enum script_result run_words(struct script *s)

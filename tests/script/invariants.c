@@ -29,6 +29,16 @@ static bool broken(struct world *w, const char *what, uint64_t a, uint64_t b)
     return false;
 }
 
+/* Of an entry that the log has, or that went into the snapshot before it. */
+static uint64_t term_of(const struct world *w, uint64_t id, uint64_t index)
+{
+    const struct world_node *n = &w->node[id];
+    struct raft_status st;
+    raft_status(n->core, &st);
+    return index < st.snap_index && index <= n->snap_index ? n->log[index].term
+                                                           : raft_term_at(n->core, index);
+}
+
 static bool check_node(struct world *w, struct seen *s, uint64_t id)
 {
     struct raft_status st;
@@ -53,7 +63,7 @@ static bool check_node(struct world *w, struct seen *s, uint64_t id)
     }
     s->term[id] = w->node[id].durable_term;
     for (uint64_t i = 1; i <= st.commit; i++) {
-        uint64_t term = raft_term_at(w->node[id].core, i);
+        uint64_t term = term_of(w, id, i);
         if (i > s->commit_max) {
             s->committed[i] = term;
             s->commit_max = i;
@@ -75,7 +85,7 @@ static bool check_leader(struct world *w, const struct seen *s, uint64_t id, uin
         return true;
     }
     for (uint64_t i = 1; i <= s->commit_max; i++) {
-        if (raft_term_at(w->node[id].core, i) != s->committed[i]) {
+        if (term_of(w, id, i) != s->committed[i]) {
             return broken(w, "the leader lacks a committed entry", id, i);
         }
     }
@@ -104,6 +114,10 @@ static bool check_quorum(struct world *w, uint64_t id)
     struct raft_status st;
     raft_status(w->node[id].core, &st);
     struct holder h = { w, &st.conf, st.commit, raft_term_at(w->node[id].core, st.commit) };
+    if (st.conf.index > st.commit && st.conf.outgoing_count > 0) { /* not needed before */
+        memcpy(st.conf.voter, st.conf.outgoing, sizeof st.conf.voter);
+        st.conf.voter_count = st.conf.outgoing_count;
+    }
     if (st.role == RAFT_LEADER && h.term == st.term && raft_quorum(&st.conf, holds, &h) == 0) {
         return broken(w, "a committed entry is not on a quorum of disks", id, st.commit);
     }
@@ -119,7 +133,8 @@ static bool check_pair(struct world *w, uint64_t a, uint64_t b)
     raft_status(x, &sx);
     raft_status(y, &sy);
     bool same = false; /* from here down, both must agree */
-    for (uint64_t i = sx.last < sy.last ? sx.last : sy.last; i > 0; i--) {
+    uint64_t start = sx.snap_index > sy.snap_index ? sx.snap_index : sy.snap_index;
+    for (uint64_t i = sx.last < sy.last ? sx.last : sy.last; i > start; i--) {
         bool equal = raft_term_at(x, i) == raft_term_at(y, i);
         if (same && !equal) {
             return broken(w, "logs that agree at an entry differ before it", a, b);

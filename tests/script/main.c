@@ -25,6 +25,24 @@ static bool vouches(const struct marks *marks, char *line)
     return false;
 }
 
+/* Leases are a choice of the whole cluster: made for scripts that read by them. */
+static bool reads_by_lease(FILE *f)
+{
+    char line[SCRIPT_LINE_BYTES_MAX];
+    bool found = false;
+    while (fgets(line, sizeof line, f) != NULL) {
+        line[strcspn(line, "#\r\n")] = '\0';
+        size_t n = strlen(line);
+        while (n > 0 && line[n - 1] == ' ') {
+            line[--n] = '\0';
+        }
+        found = found ||
+                (strncmp(line, "read ", 5) == 0 && n > 6 && strcmp(line + n - 6, " lease") == 0);
+    }
+    rewind(f);
+    return found;
+}
+
 static int run_file(const char *path)
 {
     FILE *f = fopen(path, "r");
@@ -42,6 +60,8 @@ static int run_file(const char *path)
         }
         return 2;
     }
+    s->world.config.lease_reads = reads_by_lease(f);
+    s->world.config.drift_ppm = SCRIPT_DRIFT_PPM;
     while (rc != 2 && fgets(line, sizeof line, f) != NULL) {
         number++;
         if (strlen(line) == sizeof line - 1 && line[sizeof line - 2] != '\n') {

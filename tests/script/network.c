@@ -89,15 +89,15 @@ void world_dup(struct world *w, uint64_t a, uint64_t b)
             return;
         }
         *m = *w->net[i];
-        if (m->msg.count > 0) {
-            m->entries = malloc(m->msg.count * sizeof *m->entries);
+        if (m->entry_count > 0) {
+            m->entries = malloc(m->entry_count * sizeof *m->entries);
             if (m->entries == NULL) {
                 free(m);
                 return;
             }
-            memcpy(m->entries, w->net[i]->entries, m->msg.count * sizeof *m->entries);
+            memcpy(m->entries, w->net[i]->entries, m->entry_count * sizeof *m->entries);
             for (uint32_t k = 0; k < m->msg.count; k++) {
-                m->metas[k].data = m->entries[k].data;
+                m->metas[k].data = m->entries[m->entry_count - m->msg.count + k].data;
             }
         }
         w->net[w->net_count++] = m;

@@ -6,7 +6,8 @@
 
 enum {
     SCRIPT_WORDS_MAX = 64,
-    SCRIPT_LINE_BYTES_MAX = 2048
+    SCRIPT_LINE_BYTES_MAX = 2048,
+    SCRIPT_DRIFT_PPM = 100000 /* clocks of scripts differ by a tenth */
 };
 
 /* What running one line came to. */

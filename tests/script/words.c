@@ -97,6 +97,10 @@ int script_type(const char *text)
         { "read_reply", RAFT_MSG_READ_REPLY },
         { "readresp", RAFT_MSG_READ_REPLY },
         { "reminder", RAFT_MSG_REMINDER },
+        { "timeout_now", RAFT_MSG_TIMEOUT_NOW },
+        { "timeoutnow", RAFT_MSG_TIMEOUT_NOW },
+        { "snapshot", RAFT_MSG_SNAPSHOT },
+        { "snap", RAFT_MSG_SNAPSHOT },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (strcmp(text, rows[i].name) == 0) {

@@ -22,6 +22,19 @@ struct boot_room {
     uint32_t sizes[WORLD_LOG_MAX];
 };
 
+struct raft_conf world_conf(const struct world_node *n, uint64_t index)
+{
+    struct raft_conf found = { 0 };
+    for (uint64_t i = index; i > 0 && found.index == 0; i--) {
+        const struct world_entry *e = &n->log[i];
+        if (e->kind == RAFT_ENTRY_CONF &&
+            raft_conf_decode(bytes_of(e->data, e->size), &found, NULL) == ERR_OK) {
+            found.index = i;
+        }
+    }
+    return found;
+}
+
 static void boot(struct world *w, uint64_t id, bool restarted, uint64_t applied)
 {
     struct world_node *n = &w->node[id];
@@ -31,19 +44,19 @@ static void boot(struct world *w, uint64_t id, bool restarted, uint64_t applied)
     b.term = n->term;
     b.vote = n->vote;
     b.last = n->last;
-    for (uint64_t i = 1; i <= n->last; i++) {
+    b.snap_index = n->snap_index;
+    b.snap_term = n->snap_term;
+    b.made_index = n->made_index;
+    b.made_term = n->log[n->made_index].term;
+    b.made_conf = world_conf(n, n->made_index);
+    b.effective = world_conf(n, n->last);
+    b.committed = b.effective.index > 1 ? world_conf(n, b.effective.index - 1) : b.effective;
+    for (uint64_t i = n->snap_index + 1; i <= n->last; i++) {
         const struct world_entry *e = &n->log[i];
         if (b.run_count == 0 || room->runs[b.run_count - 1].term != e->term) {
             room->runs[b.run_count++] = (struct raft_run){ i, e->term };
         }
         room->sizes[b.size_count++] = e->size;
-        struct raft_conf c;
-        if (e->kind == RAFT_ENTRY_CONF &&
-            raft_conf_decode(bytes_of(e->data, e->size), &c, NULL) == ERR_OK) {
-            c.index = i;
-            b.committed = b.effective;
-            b.effective = c;
-        }
     }
     b.runs = room->runs;
     b.sizes = room->sizes;
@@ -61,6 +74,7 @@ static void boot(struct world *w, uint64_t id, bool restarted, uint64_t applied)
     n->up = true;
     n->applied = applied;
     n->apply_target = applied;
+    n->apply_after = 0;
     n->wal_done = 0;
     n->write_count = 0;
 }
@@ -145,6 +159,9 @@ static void keep_durable(struct world_node *n)
     }
     memcpy(n->old_log, n->log, WORLD_LOG_MAX * sizeof *n->log);
     n->old_last = n->last;
+    n->old_snap_index = n->snap_index;
+    n->old_snap_term = n->snap_term;
+    n->old_made_index = n->made_index;
     n->has_unsynced = true;
 }
 
@@ -173,6 +190,9 @@ void world_crash(struct world *w, uint64_t id)
     if (n->disk_lose && n->has_unsynced) {
         memcpy(n->log, n->old_log, WORLD_LOG_MAX * sizeof *n->log);
         n->last = n->old_last;
+        n->snap_index = n->old_snap_index;
+        n->snap_term = n->old_snap_term;
+        n->made_index = n->old_made_index;
         n->term = n->durable_term;
         n->vote = n->durable_vote;
     }
@@ -187,10 +207,20 @@ void world_restart(struct world *w, uint64_t id, bool wipe)
     if (wipe) {
         memset(n->log, 0, WORLD_LOG_MAX * sizeof *n->log);
         n->last = 0;
+        n->snap_index = 0;
+        n->snap_term = 0;
+        n->made_index = 0;
+        n->corrupt = 0;
         n->term = 0;
         n->vote = 0;
         n->applied = 0;
         all_durable(n);
+    }
+    if (n->corrupt > n->snap_index && n->corrupt <= n->last) {
+        return; /* what was acknowledged cannot be read: it refuses to start */
+    }
+    if (n->applied < n->snap_index) {
+        n->applied = n->snap_index; /* an install that a crash interrupted is finished first */
     }
     n->disk_hold = false;
     n->disk_fail = false;
@@ -210,6 +240,8 @@ void world_copy(struct world *w, uint64_t id)
     n->copy_term = unsynced ? n->durable_term : n->term;
     n->copy_vote = unsynced ? n->durable_vote : n->vote;
     n->copy_applied = n->applied;
+    n->copy_snap_index = unsynced ? n->old_snap_index : n->snap_index;
+    n->copy_snap_term = unsynced ? n->old_snap_term : n->snap_term;
 }
 
 bool world_restore(struct world *w, uint64_t id)
@@ -223,6 +255,9 @@ bool world_restore(struct world *w, uint64_t id)
     n->term = n->copy_term;
     n->vote = n->copy_vote;
     n->applied = n->copy_applied;
+    n->snap_index = n->copy_snap_index;
+    n->snap_term = n->copy_snap_term;
+    n->made_index = n->copy_snap_index;
     all_durable(n);
     return true;
 }
@@ -233,6 +268,12 @@ bool world_restore(struct world *w, uint64_t id)
 static void entries_keep(struct world_effect *to, const struct world_msg *m, const char *command)
 {
     const struct raft_effect *e = &to->effect;
+    if (e->type == RAFT_DO_INSTALL) {
+        to->entry_count = (uint32_t)e->index;
+        to->entries = need(calloc(to->entry_count, sizeof *to->entries));
+        memcpy(to->entries, m->entries, to->entry_count * sizeof *to->entries);
+        return;
+    }
     if (e->type != RAFT_DO_WRITE || e->source == RAFT_FROM_NONE || e->last < e->first) {
         return;
     }
@@ -333,9 +374,31 @@ void world_ask(struct world *w, uint64_t id, enum raft_event_type type, uint64_t
     world_step(w, id, &ev, NULL, NULL);
 }
 
-void world_read(struct world *w, uint64_t id, const char *tag)
+void world_change(struct world *w, uint64_t id, const struct raft_change *changes, uint32_t count,
+                  bool manual)
 {
-    struct raft_event ev = { .type = RAFT_EV_READ, .count = 1, .ticket = w->next_ticket++ };
+    struct raft_event ev = { .type = RAFT_EV_CONF,
+                             .ticket = w->next_ticket++,
+                             .changes = changes,
+                             .count = count,
+                             .manual = manual };
+    w->asked_ticket = ev.ticket;
+    w->asked_err = ERR_OK;
+    world_step(w, id, &ev, NULL, NULL);
+}
+
+void world_snapshot(struct world *w, uint64_t id, uint64_t keep)
+{
+    w->node[id].snap_keep = keep;
+    world_ask(w, id, RAFT_EV_SNAPSHOT, 0);
+    world_pump(w, id);
+}
+
+void world_read(struct world *w, uint64_t id, const char *tag, bool lease)
+{
+    struct raft_event ev = {
+        .type = RAFT_EV_READ, .count = 1, .ticket = w->next_ticket++, .lease = lease
+    };
     struct world_read *r = NULL;
     for (uint32_t i = 0; i < w->read_count; i++) {
         if (strcmp(w->read[i].tag, tag) == 0) {
@@ -429,6 +492,63 @@ static void do_write(struct world *w, uint64_t id, const struct world_effect *x)
     disk_complete(w, id);
 }
 
+/* A write like others: the rows are what the snapshot was made of, the log begins after them. */
+static void do_install(struct world *w, uint64_t id, const struct world_effect *x)
+{
+    struct world_node *n = &w->node[id];
+    const struct raft_effect *e = &x->effect;
+    keep_durable(n);
+    memcpy(&n->log[1], x->entries, x->entry_count * sizeof *x->entries);
+    n->last = e->index;
+    n->snap_index = e->index;
+    n->snap_term = e->term;
+    n->made_index = e->index;
+    n->apply_target = e->index;
+    n->apply_after = e->ticket;
+    struct world_effect none = { .effect = { .ticket = e->ticket } };
+    do_write(w, id, &none);
+}
+
+/* Of all that is applied, at once. */
+static void do_snapshot(struct world *w, uint64_t id)
+{
+    struct world_node *n = &w->node[id];
+    struct raft_conf conf = world_conf(n, n->applied);
+    struct raft_event ev = {
+        .type = RAFT_EV_SNAP_MADE, .index = n->applied, .conf = &conf, .keep = n->snap_keep
+    };
+    n->made_index = n->applied;
+    n->snap_keep = 0;
+    world_step(w, id, &ev, NULL, NULL);
+}
+
+static void do_compact(struct world_node *n, uint64_t to)
+{
+    n->snap_index = to;
+    n->snap_term = n->log[to].term;
+    if (n->has_unsynced) {
+        n->old_snap_index = to;
+        n->old_snap_term = n->log[to].term;
+    }
+}
+
+/* A snapshot is all that it was made of; its message has the configuration for the core. */
+static void snapshot_pack(const struct world_node *n, const struct raft_effect *e,
+                          struct world_msg *x)
+{
+    uint32_t count = (uint32_t)e->msg.index;
+    x->entries = need(calloc(count + 1, sizeof *x->entries));
+    memcpy(x->entries, &n->log[1], count * sizeof *x->entries);
+    x->entries[count].kind = RAFT_ENTRY_CONF;
+    x->entries[count].size = e->payload_count;
+    memcpy(x->entries[count].data, e->payload, e->payload_count);
+    x->metas[0] =
+        (struct raft_entry){ 0, e->payload_count, RAFT_ENTRY_CONF, x->entries[count].data };
+    x->entry_count = count + 1;
+    x->msg.count = 1;
+    x->msg.entries = x->metas;
+}
+
 static void do_send(struct world *w, uint64_t id, const struct raft_effect *e)
 {
     struct world_node *n = &w->node[id];
@@ -447,7 +567,9 @@ static void do_send(struct world *w, uint64_t id, const struct raft_effect *e)
     x->msg = *m;
     x->after = e->after;
     x->gated = e->after > n->wal_done;
-    if (m->type == RAFT_MSG_APPEND && m->last >= m->first) {
+    if (m->type == RAFT_MSG_SNAPSHOT) {
+        snapshot_pack(n, e, x);
+    } else if (m->type == RAFT_MSG_APPEND && m->last >= m->first) {
         uint32_t count = (uint32_t)(m->last - m->first + 1);
         if (count > WORLD_MSG_ENTRIES_MAX) {
             fprintf(stderr, "raft-script: an append is too long\n");
@@ -461,6 +583,7 @@ static void do_send(struct world *w, uint64_t id, const struct raft_effect *e)
             x->metas[i].size = x->entries[i].size;
             x->metas[i].data = x->entries[i].data;
         }
+        x->entry_count = count;
         x->msg.count = count;
         x->msg.entries = x->metas;
     }
@@ -468,10 +591,15 @@ static void do_send(struct world *w, uint64_t id, const struct raft_effect *e)
     w->net[w->net_count++] = x;
 }
 
+static bool may_apply(const struct world_node *n)
+{
+    return !n->apply_hold && n->applied < n->apply_target && n->wal_done >= n->apply_after;
+}
+
 static bool do_apply(struct world *w, uint64_t id)
 {
     struct world_node *n = &w->node[id];
-    if (n->apply_hold || n->applied >= n->apply_target) {
+    if (!may_apply(n)) {
         return false;
     }
     n->applied = n->apply_target;
@@ -502,7 +630,7 @@ bool world_pump(struct world *w, uint64_t id)
 {
     struct world_node *n = &w->node[id];
     bool any = false;
-    while (n->up && (n->pending_count > 0 || (!n->apply_hold && n->applied < n->apply_target))) {
+    while (n->up && (n->pending_count > 0 || may_apply(n))) {
         any = true;
         if (n->pending_count == 0) {
             do_apply(w, id);
@@ -516,6 +644,12 @@ bool world_pump(struct world *w, uint64_t id)
             do_send(w, id, &x.effect);
         } else if (x.effect.type == RAFT_DO_APPLY) {
             n->apply_target = x.effect.last;
+        } else if (x.effect.type == RAFT_DO_INSTALL) {
+            do_install(w, id, &x);
+        } else if (x.effect.type == RAFT_DO_SNAPSHOT) {
+            do_snapshot(w, id);
+        } else if (x.effect.type == RAFT_DO_COMPACT) {
+            do_compact(n, x.effect.index);
         }
         free(x.entries);
     }

@@ -62,24 +62,30 @@ struct world_node {
     uint64_t now_ns;
     uint64_t rate_percent; /* of its clock */
     /* disk */
-    struct world_entry *log; /* by index */
-    uint64_t last;           /* written */
-    uint64_t durable;        /* survives a crash that loses unsynced writes */
+    struct world_entry *log;        /* by index */
+    uint64_t last;                  /* written */
+    uint64_t durable;               /* survives a crash that loses unsynced writes */
+    uint64_t snap_index, snap_term; /* the log begins after it; the rows before are what the state
+                                       machine was made of */
+    uint64_t made_index;            /* newest snapshot */
     uint64_t term, vote, durable_term, durable_vote;
     bool has_unsynced;
     struct world_entry *old_log; /* what is durable, while writes are held */
-    uint64_t old_last;
+    uint64_t old_last, old_snap_index, old_snap_term, old_made_index;
     struct world_entry *copy_log; /* what was durable when it was copied */
-    uint64_t copy_last, copy_term, copy_vote, copy_applied;
+    uint64_t copy_last, copy_term, copy_vote, copy_applied, copy_snap_index, copy_snap_term;
     struct world_write write[1024];
     uint32_t write_count;
     uint64_t wal_done;
     bool disk_hold, disk_fail, disk_lose;
+    uint64_t corrupt; /* an entry that cannot be read at the next start, 0: none */
     uint64_t disk_slow_ns;
     /* state machine */
     bool apply_hold;
     uint64_t apply_target;
+    uint64_t apply_after; /* not before this write is durable: it brings a snapshot */
     uint64_t applied;
+    uint64_t snap_keep; /* of the snapshot that was asked for */
     /* effects */
     struct world_effect pending[WORLD_EFFECTS_MAX];
     uint32_t pending_count;
@@ -88,8 +94,9 @@ struct world_node {
 struct world_msg {
     struct raft_msg msg;
     struct raft_entry metas[WORLD_MSG_ENTRIES_MAX];
-    struct world_entry *entries;
-    uint64_t after; /* leaves when its sender's disk is so far */
+    uint32_t entry_count;
+    struct world_entry *entries; /* of a snapshot: all that it contains, then its configuration */
+    uint64_t after;              /* leaves when its sender's disk is so far */
     bool gated;
 };
 
@@ -133,6 +140,9 @@ void world_step(struct world *w, uint64_t id, struct raft_event *ev, const struc
 
 void world_tick(struct world *w, uint64_t id);
 
+/* world_conf -- the newest configuration at or below index, of what a node has. */
+struct raft_conf world_conf(const struct world_node *n, uint64_t index);
+
 /* world_pump -- carry out all effects of a node, and those that follow; true: there were any. */
 bool world_pump(struct world *w, uint64_t id);
 
@@ -148,7 +158,12 @@ bool world_settle(struct world *w);
 
 void world_propose(struct world *w, uint64_t id, const char *data);
 void world_ask(struct world *w, uint64_t id, enum raft_event_type type, uint64_t peer);
-void world_read(struct world *w, uint64_t id, const char *tag);
+void world_change(struct world *w, uint64_t id, const struct raft_change *changes, uint32_t count,
+                  bool manual);
+void world_read(struct world *w, uint64_t id, const char *tag, bool lease);
+
+/* world_snapshot -- of all that is applied; the log keeps so many entries before it. */
+void world_snapshot(struct world *w, uint64_t id, uint64_t keep);
 void world_disk_release(struct world *w, uint64_t id);
 
 /* world_check -- the invariants over all nodes; false and a text when one is broken. */

@@ -106,8 +106,16 @@ static void configurations(void)
             CHECK(conf_again(&twice, &out) == ERR_MALFORMED);
         }
     }
+    struct raft_conf demoted = c; /* a voter that is to be a learner stands in both */
+    demoted.learner[0] = 4;
+    CHECK(conf_again(&demoted, &out) == ERR_OK);
+    CHECK(raft_conf_is_voter(&out, 4) && !raft_conf_is_learner(&out, 4));
+    demoted.manual = true;
+    CHECK(conf_again(&demoted, &out) == ERR_OK && out.manual);
+    demoted.outgoing_count = 0; /* nothing to leave */
+    CHECK(conf_again(&demoted, &out) == ERR_MALFORMED);
     struct raft_conf bad = c;
-    bad.learner[0] = 4;
+    bad.learner[0] = 2;
     CHECK(conf_again(&bad, &out) == ERR_MALFORMED);
     bad = c;
     bad.voter[1] = 0;

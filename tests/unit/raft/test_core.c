@@ -621,6 +621,11 @@ static uint64_t hash_of_a_life(int filler, uint64_t *out_hash)
     c.no_check_quorum = false;
     c.inflight_max = 0;
     c.append_bytes_max = 0;
+    c.snap_entries = 0;
+    c.snap_bytes = 0;
+    c.lease_reads = false;
+    c.drift_ppm = 0;
+    conf.manual = false;
     conf.index = 1;
     conf.voter_count = 1;
     conf.voter[0] = 1;
@@ -634,6 +639,9 @@ static uint64_t hash_of_a_life(int filler, uint64_t *out_hash)
     b.snap_term = 0;
     b.last = 1;
     b.applied = 1;
+    b.made_index = 0;
+    b.made_term = 0;
+    b.made_conf = conf;
     b.run_count = 1;
     b.runs = &run;
     b.size_count = 1;

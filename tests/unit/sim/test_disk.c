@@ -1,5 +1,5 @@
-/* tests/unit/sim/test_disk.c -- Subject: rot on a simulated disk. Method: batches written and synced
- * as a log does it, then one bit flipped: never where nothing later tells that it was there.
+/* tests/unit/sim/test_disk.c -- Subject: rot on a simulated disk. Method: batches written and
+ * synced as a log does it, then one bit flipped: never where nothing later tells that it was there.
  */
 #include "tap.h"
 
