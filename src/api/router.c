@@ -17,6 +17,8 @@ static const struct route routes[] = {
     { "/init", HTTP_POST, route_init },
     { "/add-learner", HTTP_POST, route_add_learner },
     { "/change-membership", HTTP_POST, route_change_membership },
+    { "/remove-member", HTTP_POST, route_remove_member },
+    { "/transfer-leadership", HTTP_POST, route_transfer },
     { "/add-peer", HTTP_POST, route_add_peer },
     { "/trigger-snapshot", HTTP_POST, route_trigger_snapshot },
     { "/health", HTTP_GET, route_health },

@@ -23,6 +23,8 @@ void route_read(struct http_conn *c);
 void route_init(struct http_conn *c);
 void route_add_learner(struct http_conn *c);
 void route_change_membership(struct http_conn *c);
+void route_remove_member(struct http_conn *c);
+void route_transfer(struct http_conn *c);
 void route_add_peer(struct http_conn *c);
 void route_trigger_snapshot(struct http_conn *c);
 void route_health(struct http_conn *c);

@@ -1,4 +1,4 @@
-/* api/routes_cluster.c -- /init, membership, /add-peer, /trigger-snapshot. */
+/* api/routes_cluster.c -- /init, membership, office, /add-peer, /trigger-snapshot. */
 #include "api/json_in.h"
 #include "api/router.h"
 #include "api/server.h"
@@ -25,7 +25,8 @@ static json_t *members_json(const struct service_members *m)
             json_array_append(learners, node);
         }
     }
-    return json_pack("{s:o,s:o,s:o}", "nodes", nodes, "members", voters, "learners", learners);
+    return json_pack("{s:o,s:o,s:o,s:I}", "nodes", nodes, "members", voters, "learners", learners,
+                     "config_index", (json_int_t)m->index);
 }
 
 static void cluster_done(struct service_call *call, const struct service_reply *r)
@@ -36,7 +37,11 @@ static void cluster_done(struct service_call *call, const struct service_reply *
         router_error(c, r->code, r->detail, r->leader_hint);
         return;
     }
-    json_in_answer(c, r->members != NULL ? members_json(r->members) : json_object());
+    json_t *tree = r->members != NULL ? members_json(r->members) : json_object();
+    if (r->leader_hint != 0) {
+        json_object_set_new(tree, "leader", json_integer((json_int_t)r->leader_hint));
+    }
+    json_in_answer(c, tree);
 }
 
 static bool addr_fits(struct bytes text)
@@ -74,6 +79,12 @@ static void call_result(struct http_conn *c, enum err e, const char *detail)
     }
 }
 
+/* "expect": the index of the configuration that is meant to change. False: no such thing. */
+static bool expect_of(const json_t *body, struct service_call *call)
+{
+    return json_object_get(body, "expect") == NULL || json_in_u64(body, "expect", &call->expect);
+}
+
 void route_init(struct http_conn *c)
 {
     struct service_member members[SERVICE_MEMBERS_MAX];
@@ -105,14 +116,13 @@ void route_add_learner(struct http_conn *c)
     if (body == NULL) {
         return;
     }
-    if (!member_of(json_object_get(body, "learner"), &member)) {
-        router_error(c, ERR_BAD_REQUEST, "expected {\"learner\":{\"id\":4,\"addr\":\"host:port\"}}",
-                     0);
+    begin_call(c);
+    if (!member_of(json_object_get(body, "learner"), &member) || !expect_of(body, &c->call)) {
+        call_result(c, ERR_BAD_REQUEST, "expected {\"learner\":{\"id\":4,\"addr\":\"host:port\"}}");
         return;
     }
-    begin_call(c);
     struct service *s = c->api->service;
-    call_result(c, s->table->add_learner(s, &member, &c->call), NULL);
+    call_result(c, s->table->add_learner(s, &member, &c->call), "a node id is above 0");
 }
 
 void route_change_membership(struct http_conn *c)
@@ -130,13 +140,47 @@ void route_change_membership(struct http_conn *c)
         good = json_is_integer(id) && json_integer_value(id) > 0;
         ids[i] = good ? (uint64_t)json_integer_value(id) : 0;
     }
-    if (!good) {
-        router_error(c, ERR_BAD_REQUEST, "expected {\"members\":[1,2,3]}", 0);
+    begin_call(c);
+    if (!good || !expect_of(body, &c->call)) {
+        call_result(c, ERR_BAD_REQUEST, "expected {\"members\":[1,2,3]}");
+        return;
+    }
+    struct service *s = c->api->service;
+    call_result(c, s->table->change_membership(s, ids, (uint32_t)count, &c->call),
+                "a cluster has 1 to 16 voters, each named once");
+}
+
+void route_remove_member(struct http_conn *c)
+{
+    uint64_t id = 0;
+    json_t *body = json_in_body(c, false);
+    if (body == NULL) {
         return;
     }
     begin_call(c);
+    if (!json_in_u64(body, "id", &id) || id == 0 || !expect_of(body, &c->call)) {
+        call_result(c, ERR_BAD_REQUEST, "expected {\"id\":4}");
+        return;
+    }
     struct service *s = c->api->service;
-    call_result(c, s->table->change_membership(s, ids, (uint32_t)count, &c->call), NULL);
+    call_result(c, s->table->remove_member(s, id, &c->call), NULL);
+}
+
+void route_transfer(struct http_conn *c)
+{
+    uint64_t to = 0;
+    json_t *body = json_in_body(c, true);
+    if (body == NULL) {
+        return;
+    }
+    const json_t *named = json_object_get(body, "to");
+    begin_call(c);
+    if (named != NULL && !json_is_null(named) && (!json_in_u64(body, "to", &to) || to == 0)) {
+        call_result(c, ERR_BAD_REQUEST, "expected {\"to\":2}, or nothing: whoever is best");
+        return;
+    }
+    struct service *s = c->api->service;
+    call_result(c, s->table->transfer(s, to, &c->call), NULL);
 }
 
 /* Addresses of an endpoint: {"Ip":"1.2.3.4:5"}; relays are taken note of by others. */

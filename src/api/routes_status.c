@@ -104,6 +104,9 @@ void route_raft_metrics(struct http_conn *c)
     json_object_set_new(tree, "snapshot", log_id(st->snapshot_term, st->snapshot_index));
     json_object_set_new(tree, "purged", log_id(st->purged_term, st->purged_index));
     json_object_set_new(tree, "replication", replication(st));
+    json_object_set_new(tree, "config_index", json_integer((json_int_t)st->conf_index));
+    json_object_set_new(tree, "joint", json_boolean(st->conf_joint));
+    json_object_set_new(tree, "transfer_to", id_or_null(st->transfer_to));
     json_object_set_new(tree, "millis_since_quorum_ack",
                         st->quorum_ack_ms >= 0 ? json_integer(st->quorum_ack_ms) : json_null());
     json_object_set_new(tree, "members", ids(st->voter, st->voter_count));

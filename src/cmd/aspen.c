@@ -19,6 +19,7 @@ static const struct command commands[] = {
     { "status", cli_status, "status", "every endpoint: role, leader, term, indexes" },
     { "init", cli_init, "init [ID=ADDR ...]",
       "start a cluster: introduce the endpoints to each other, or the members named" },
+    { "cluster", cli_cluster, "cluster COMMAND ...", "members: see aspen cluster" },
     { "put", cli_put, "put KEY VALUE", "write one key" },
     { "get", cli_get, "get KEY [--serializable]", "read one key" },
     { "leader", cli_leader, "leader", "who leads" },
@@ -83,6 +84,7 @@ static const char *take_option(struct cli *cli, int argc, char **argv, int *i)
     }
     v = option(argc, argv, i, "--timeout");
     if (v != NULL) {
+        cli->timeout_given = true;
         return seconds_of(v, &cli->timeout_ms) ? NULL : "takes seconds, up to 3600";
     }
     v = option(argc, argv, i, "-o");

@@ -30,7 +30,8 @@ enum cli_output {
 struct cli {
     uint32_t endpoint_count;
     char endpoint[CLI_ENDPOINTS_MAX][CLI_URL_BYTES_MAX];
-    uint64_t timeout_ms;
+    uint64_t timeout_ms; /* of each request */
+    bool timeout_given;
     enum cli_output output;
     bool serializable;
     bool elsewhere; /* the last request was certainly not carried out: ask another endpoint */
@@ -50,9 +51,13 @@ json_t *cli_ask(struct cli *cli, uint32_t endpoint, const char *path, const json
  * not sent to the next one. Prints what went wrong. */
 json_t *cli_ask_any(struct cli *cli, const char *path, const json_t *body, int *out_exit);
 
+/* cli_number -- a node id of an argument; 0 with a message when it is none. */
+unsigned long long cli_number(const char *text);
+
 /* The commands; each returns the exit code of the process. */
 int cli_status(struct cli *cli);
 int cli_init(struct cli *cli);
+int cli_cluster(struct cli *cli);
 int cli_put(struct cli *cli);
 int cli_get(struct cli *cli);
 int cli_leader(struct cli *cli);

@@ -345,6 +345,41 @@ static enum err local_change_membership(struct service *s, const uint64_t *ids, 
     return membership_answer(b, call, outcome, &next);
 }
 
+static enum err local_remove_member(struct service *s, uint64_t id, struct service_call *call)
+{
+    struct backend_local *b = local_of(s);
+    struct service_members next;
+    struct outcome outcome = { ERR_OK, NULL };
+    memset(&next, 0, sizeof next);
+    for (uint32_t i = 0; i < b->members.count; i++) {
+        if (b->members.member[i].id != id) {
+            next.member[next.count++] = b->members.member[i];
+        }
+    }
+    if (!b->initialized) {
+        outcome.code = ERR_NOT_INITIALIZED;
+    } else if (next.count == b->members.count) {
+        outcome = refuse(ERR_UNKNOWN_NODE, "a node id is neither voter nor learner");
+    } else if (member_count(&next, true) == 0) {
+        outcome = refuse(ERR_BAD_REQUEST, "no voter would be left");
+    }
+    return membership_answer(b, call, outcome, &next);
+}
+
+/* It is always this node that leads. */
+static enum err local_transfer(struct service *s, uint64_t to, struct service_call *call)
+{
+    struct backend_local *b = local_of(s);
+    struct service_members same = b->members;
+    struct outcome outcome = { ERR_OK, NULL };
+    if (!b->initialized) {
+        outcome.code = ERR_NOT_INITIALIZED;
+    } else if (to != 0 && to != b->options.node_id) {
+        outcome = refuse(ERR_UNKNOWN_NODE, "nobody but this node can lead");
+    }
+    return membership_answer(b, call, outcome, &same);
+}
+
 static enum err local_trigger_snapshot(struct service *s, struct service_call *call)
 {
     struct backend_local *b = local_of(s);
@@ -478,6 +513,8 @@ enum err backend_local_open(struct os *os, struct mem *mem,
         .init = local_init,
         .add_learner = local_add_learner,
         .change_membership = local_change_membership,
+        .remove_member = local_remove_member,
+        .transfer = local_transfer,
         .trigger_snapshot = local_trigger_snapshot,
         .add_peer = local_add_peer,
         .status = local_status,

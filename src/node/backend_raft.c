@@ -2,6 +2,16 @@
 #include "base/panic.h"
 #include "node/impl.h"
 
+void backend_answer_members(struct node *n, struct op *op)
+{
+    struct service_reply reply = { .code = ERR_OK, .members = &n->members };
+    backend_members(&n->service, &n->members);
+    reply.term = n->told_term;
+    reply.node = n->config->node_id;
+    reply.leader_hint = n->told_leader;
+    op_answer(n->ops, op, &reply);
+}
+
 void backend_answer(struct node *n, struct op *op, enum err code, int64_t revision)
 {
     struct service_reply reply = { .code = code, .revision = revision };
@@ -28,7 +38,7 @@ void backend_answered(void *arg, const struct op *op, const struct service_reply
         return; /* the node that has the client counts it */
     }
     count(n, op->kind, reply->code);
-    if (op->kind != OP_INIT) {
+    if (op->kind == OP_WRITE || op->kind == OP_READ) {
         metrics_observe(&n->metrics,
                         op->kind == OP_WRITE ? METRICS_WRITE_LATENCY : METRICS_READ_LATENCY,
                         os_now(n->os) - op->began_ns);
@@ -158,25 +168,6 @@ static enum err backend_read(struct service *s, struct bytes key, enum service_c
     return refused(n, OP_READ, read_begin(n, key, how, call));
 }
 
-static enum err backend_add_learner(struct service *s, const struct service_member *member,
-                                    struct service_call *call)
-{
-    (void)s;
-    (void)member;
-    (void)call;
-    return ERR_NOT_BUILT;
-}
-
-static enum err backend_change_membership(struct service *s, const uint64_t *ids, uint32_t count,
-                                          struct service_call *call)
-{
-    (void)s;
-    (void)ids;
-    (void)count;
-    (void)call;
-    return ERR_NOT_BUILT;
-}
-
 static enum err backend_trigger_snapshot(struct service *s, struct service_call *call)
 {
     (void)s;
@@ -213,6 +204,7 @@ uint32_t backend_members(struct service *s, struct service_members *out)
     struct raft_status st;
     memset(out, 0, sizeof *out);
     raft_status(n->core, &st);
+    out->index = st.conf.index;
     for (uint8_t i = 0; i < st.conf.voter_count; i++) {
         member_add(n, st.conf.voter[i], true, out);
     }
@@ -231,8 +223,10 @@ const struct service_table backend_raft_table = {
     .write = backend_write,
     .read = backend_read,
     .init = init_begin,
-    .add_learner = backend_add_learner,
-    .change_membership = backend_change_membership,
+    .add_learner = control_add_learner,
+    .change_membership = control_change_membership,
+    .remove_member = control_remove,
+    .transfer = control_transfer,
     .trigger_snapshot = backend_trigger_snapshot,
     .add_peer = backend_add_peer,
     .status = node_status,

@@ -2,6 +2,7 @@
 #include "node/call_codec.h"
 
 #include "base/limits.h"
+#include "node/control_codec.h"
 
 enum {
     CALL_NAME_BYTES_MAX = 32
@@ -9,7 +10,7 @@ enum {
 
 void call_write_encode(const struct call_write *c, struct writer *w)
 {
-    writer_u8(w, FRAME_WRITE);
+    writer_u8(w, (uint8_t)c->kind);
     writer_varint(w, c->ticket);
     writer_varint(w, c->timeout_ms);
     writer_varint(w, c->command.count);
@@ -18,10 +19,10 @@ void call_write_encode(const struct call_write *c, struct writer *w)
 enum err call_write_decode(struct bytes frame, struct call_write *out)
 {
     struct reader r = reader_of(frame);
-    if (reader_u8(&r) != FRAME_WRITE) {
+    struct call_write c = { .kind = (enum frame_kind)reader_u8(&r) };
+    if (c.kind != FRAME_WRITE && c.kind != FRAME_CONTROL) {
         return ERR_MALFORMED;
     }
-    struct call_write c = { 0 };
     c.ticket = reader_varint(&r);
     c.timeout_ms = reader_varint(&r);
     c.command = reader_blob(&r, ENTRY_BYTES_MAX);
@@ -41,6 +42,8 @@ void call_answer_encode(const struct call_answer *a, struct writer *w)
     writer_varint(w, a->term);
     writer_varint(w, a->node);
     writer_varint(w, a->leader_hint);
+    writer_blob(w, a->detail);
+    writer_varint(w, a->members.count);
 }
 
 static enum err code_of_name(struct bytes name)
@@ -66,6 +69,8 @@ enum err call_answer_decode(struct bytes frame, struct call_answer *out)
     a.term = reader_varint(&r);
     a.node = reader_varint(&r);
     a.leader_hint = reader_varint(&r);
+    a.detail = reader_blob(&r, CALL_DETAIL_BYTES_MAX);
+    a.members = reader_blob(&r, CONTROL_MEMBERS_BYTES_MAX);
     if (!reader_done(&r)) {
         return ERR_MALFORMED;
     }

@@ -9,6 +9,7 @@
 #define NODE_CALL_CODEC_H
 
 #include "base/bytes.h"
+#include "base/limits.h"
 
 #include <stdint.h>
 
@@ -17,9 +18,11 @@ enum frame_kind {
     FRAME_RAFT = 1,   /* a Raft message follows, as raft/raft_codec.h says */
     FRAME_WRITE = 2,  /* a command to propose */
     FRAME_ANSWER = 3, /* what came of it */
+    FRAME_CONTROL = 4 /* a change of the cluster, as node/control_codec.h says */
 };
 
 struct call_write {
+    enum frame_kind kind; /* FRAME_WRITE or FRAME_CONTROL */
     uint64_t ticket;
     uint64_t timeout_ms; /* how long the asker still waits */
     struct bytes command;
@@ -32,10 +35,13 @@ struct call_answer {
     uint64_t term;
     uint64_t node;        /* id of the node that answered */
     uint64_t leader_hint; /* 0: unknown */
+    struct bytes detail;  /* text, or nothing */
+    struct bytes members; /* as control_members_encode gives them, or nothing */
 };
 
 enum {
-    CALL_HEAD_BYTES_MAX = 96
+    CALL_HEAD_BYTES_MAX = 96,
+    CALL_DETAIL_BYTES_MAX = 256
 };
 
 /* call_write_encode -- everything but the command, which follows as the frame's body. */
@@ -45,7 +51,8 @@ void call_write_encode(const struct call_write *c, struct writer *w);
 MUST_CHECK
 enum err call_write_decode(struct bytes frame, struct call_write *out);
 
-/* call_answer_encode -- the error travels by name, so that versions may differ in their lists. */
+/* call_answer_encode -- everything but the members, which follow as the frame's body. The error
+ * travels by name, so that versions may differ in their lists. */
 void call_answer_encode(const struct call_answer *a, struct writer *w);
 
 /* call_answer_decode -- an error name that is not known here reads as ERR_OUTCOME_UNKNOWN. err

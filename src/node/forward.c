@@ -2,6 +2,7 @@
 #include "base/mark.h"
 #include "base/panic.h"
 #include "kv/command.h"
+#include "node/control_codec.h"
 #include "node/impl.h"
 
 enum {
@@ -21,7 +22,9 @@ bool forward_out(struct node *n, struct op *op, uint64_t leader)
         MARK("node: the leader cannot be reached");
         return false;
     }
-    struct call_write c = { .ticket = op->ticket, .command = { op->data, op->data_bytes } };
+    struct call_write c = { .kind = op->kind == OP_CONTROL ? FRAME_CONTROL : FRAME_WRITE,
+                            .ticket = op->ticket,
+                            .command = { op->data, op->data_bytes } };
     c.timeout_ms = op->deadline_ns > now ? (op->deadline_ns - now) / NS_PER_MS : 0;
     call_write_encode(&c, &w);
     ASSERT(!w.bad);
@@ -45,17 +48,26 @@ bool forward_out(struct node *n, struct op *op, uint64_t leader)
 static void answer(struct node *n, const struct node_key *peer, uint64_t ticket,
                    const struct service_reply *reply)
 {
-    uint8_t frame[CALL_HEAD_BYTES_MAX];
+    uint8_t frame[CALL_HEAD_BYTES_MAX + CALL_DETAIL_BYTES_MAX];
+    uint8_t room[CONTROL_MEMBERS_BYTES_MAX];
     struct writer w = writer_of(frame, sizeof frame);
+    struct writer members = writer_of(room, sizeof room);
+    if (reply->members != NULL) {
+        control_members_encode(reply->members, &members);
+    }
     struct call_answer a = { .ticket = ticket,
                              .code = reply->code,
                              .revision = reply->revision,
                              .term = reply->term,
                              .node = reply->node,
-                             .leader_hint = reply->leader_hint };
+                             .leader_hint = reply->leader_hint,
+                             .members = writer_bytes(&members) };
+    if (reply->detail != NULL && strlen(reply->detail) <= CALL_DETAIL_BYTES_MAX) {
+        a.detail = bytes_text(reply->detail);
+    }
     call_answer_encode(&a, &w);
-    ASSERT(!w.bad);
-    if (link_send(n->link, peer, LINK_CALL, writer_bytes(&w), bytes_of(NULL, 0)) != ERR_OK) {
+    ASSERT(!w.bad && !members.bad);
+    if (link_send(n->link, peer, LINK_CALL, writer_bytes(&w), a.members) != ERR_OK) {
         metrics_add(&n->metrics, METRICS_RPC_ERRORS, 1); /* the asker's deadline takes care */
     }
 }
@@ -70,11 +82,29 @@ void forward_remote(void *arg, const struct op *op, const struct service_reply *
 }
 
 /* What every node would refuse once it is committed need not go into the log. */
-static enum err command_good(struct bytes command)
+static enum err command_good(const struct call_write *w)
 {
     struct command_op ops[KV_TXN_OPS_MAX];
     struct command c;
-    return command_decode(command, &c, ops);
+    struct control control;
+    return w->kind == FRAME_CONTROL ? control_decode(w->command, &control)
+                                    : command_decode(w->command, &c, ops);
+}
+
+/* A peer's operation, to be answered to it. */
+static enum err take(struct node *n, const struct call_write *c, struct op **out)
+{
+    uint64_t now = os_now(n->os);
+    uint64_t wait_ms = c->timeout_ms < FORWARD_MS_MAX ? c->timeout_ms : FORWARD_MS_MAX;
+    enum op_kind kind = c->kind == FRAME_CONTROL ? OP_CONTROL : OP_WRITE;
+    if (n->stopping) {
+        return ERR_SHUTTING_DOWN;
+    }
+    TRY(command_good(c));
+    if (kind == OP_WRITE) {
+        TRY(state_room(n)); /* members may change on a full disk */
+    }
+    return op_take(n->ops, kind, c->command, now, now + wait_ms * NS_PER_MS, out);
 }
 
 void forward_in(struct node *n, const struct node_key *peer, uint64_t epoch, struct bytes frame)
@@ -87,11 +117,7 @@ void forward_in(struct node *n, const struct node_key *peer, uint64_t epoch, str
         return;
     }
     metrics_add(&n->metrics, METRICS_FORWARDS_IN, 1);
-    uint64_t now = os_now(n->os);
-    uint64_t wait_ms = c.timeout_ms < FORWARD_MS_MAX ? c.timeout_ms : FORWARD_MS_MAX;
-    enum err e = n->stopping ? ERR_SHUTTING_DOWN : command_good(c.command);
-    e = e == ERR_OK ? state_room(n) : e;
-    e = e == ERR_OK ? op_take(n->ops, OP_WRITE, c.command, now, now + wait_ms * NS_PER_MS, &op) : e;
+    enum err e = take(n, &c, &op);
     if (e == ERR_OK) {
         op->remote = true;
         op->remote_key = *peer;
@@ -125,5 +151,13 @@ void forward_answer_in(struct node *n, const struct node_key *peer, struct bytes
                                    .term = a.term,
                                    .node = a.node,
                                    .leader_hint = a.leader_hint };
+    char detail[CALL_DETAIL_BYTES_MAX + 1] = { 0 };
+    if (a.detail.count > 0) {
+        memcpy(detail, a.detail.data, a.detail.count);
+        reply.detail = detail;
+    }
+    if (a.members.count > 0 && control_members_decode(a.members, &n->members) == ERR_OK) {
+        reply.members = &n->members;
+    }
     op_answer(n->ops, op, &reply);
 }

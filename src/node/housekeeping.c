@@ -21,6 +21,7 @@ void housekeeping_expire(void *arg, uint64_t now_ns)
 {
     struct node *n = arg;
     init_expire(n, now_ns);
+    control_expire(n, now_ns);
     op_expire(n->ops, now_ns);
     housekeeping_arm(n);
 }

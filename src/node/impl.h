@@ -114,10 +114,11 @@ struct node {
     struct raft *core;
     struct raft_out *out;
     struct os_timer raft_timer;
-    struct list writes;  /* op.wait: to be proposed at the end of the turn */
-    struct list reads;   /* op.wait: to be confirmed at the end of the turn */
-    struct list waiting; /* op.wait: no leader is known */
-    struct list inits;   /* op.wait: init in its steps */
+    struct list writes;   /* op.wait: to be proposed at the end of the turn */
+    struct list reads;    /* op.wait: to be confirmed at the end of the turn */
+    struct list waiting;  /* op.wait: no leader is known */
+    struct list inits;    /* op.wait: init in its steps */
+    struct list controls; /* op.wait: changes of the cluster that cannot begin yet */
     struct op **batch;
     uint32_t *batch_sizes;
     struct log_entry *entries;
@@ -245,7 +246,7 @@ void state_close(struct node *n, bool whole);
 
 /* ---- forward.c ---- */
 
-/* forward_out -- hand a local write to the leader; false: unknown or not connected, op is as it
+/* forward_out -- hand a local write or control to the leader; false: unknown or not connected, op is as it
  * was. True: op is with the leader, or was answered ERR_BUSY because the way is full. */
 bool forward_out(struct node *n, struct op *op, uint64_t leader);
 
@@ -297,6 +298,34 @@ void init_advance(struct node *n);
 /* init_expire -- answer those whose time is over, and say which endpoints are missing. */
 void init_expire(struct node *n, uint64_t now_ns);
 
+/* ---- control_op.c ---- */
+
+/* control_add_learner, control_change_membership, control_remove, control_transfer -- as struct
+ * service_table says.
+ * err ERR_NOT_INITIALIZED, ERR_BAD_REQUEST, and what backend_begin says. */
+MUST_CHECK
+enum err control_add_learner(struct service *s, const struct service_member *member,
+                             struct service_call *call);
+MUST_CHECK
+enum err control_change_membership(struct service *s, const uint64_t *ids, uint32_t count,
+                                   struct service_call *call);
+MUST_CHECK
+enum err control_remove(struct service *s, uint64_t id, struct service_call *call);
+MUST_CHECK
+enum err control_transfer(struct service *s, uint64_t to, struct service_call *call);
+
+/* control_advance -- at the end of a turn: begin what can begin, here or with the leader. */
+void control_advance(struct node *n);
+
+/* control_expire -- answer those whose time is over with what they waited for. */
+void control_expire(struct node *n, uint64_t now_ns);
+
+/* control_reply -- the core has answered: done, refused, or not yet. */
+void control_reply(struct node *n, struct op *op, const struct raft_effect *e);
+
+/* control_refuse -- answer with the reason, and what to do about it. */
+void control_refuse(struct node *n, struct op *op, enum err why);
+
 /* ---- backend_raft.c ---- */
 
 extern const struct service_table backend_raft_table;
@@ -312,6 +341,9 @@ enum err backend_submit(struct node *n, struct op *op);
 
 /* backend_answer -- op_answer with term, node and leader as this node knows them. */
 void backend_answer(struct node *n, struct op *op, enum err code, int64_t revision);
+
+/* backend_answer_members -- done; these are the members now. */
+void backend_answer_members(struct node *n, struct op *op);
 
 /* backend_answered -- op_reply_fn: count what own clients are told, in one place for all ways. */
 void backend_answered(void *arg, const struct op *op, const struct service_reply *reply);

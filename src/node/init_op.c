@@ -127,16 +127,6 @@ static void write_entry(struct node *n, struct op *op, const struct service_memb
     raft_actor_step(n, &ev, &step);
 }
 
-static void answer_members(struct node *n, struct op *op)
-{
-    struct service_reply reply = { .code = ERR_OK, .members = &n->members };
-    backend_members(&n->service, &n->members);
-    reply.term = n->told_term;
-    reply.node = n->config->node_id;
-    reply.leader_hint = n->told_leader;
-    op_answer(n->ops, op, &reply);
-}
-
 static void advance_one(struct node *n, struct op *op)
 {
     struct service_member members[RAFT_VOTERS_MAX];
@@ -144,7 +134,7 @@ static void advance_one(struct node *n, struct op *op)
     raft_status(n->core, &st);
     if (op->state == OP_PROPOSED) {
         if (st.leader != 0 && st.commit > 1) {
-            answer_members(n, op);
+            backend_answer_members(n, op);
         }
         return;
     }

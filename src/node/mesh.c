@@ -99,6 +99,7 @@ static void frame_in(void *arg, const struct node_key *peer, uint64_t epoch, enu
         raft_frame(n, peer, bytes_of(frame.data + 1, frame.count - 1));
         break;
     case FRAME_WRITE:
+    case FRAME_CONTROL:
         forward_in(n, peer, epoch, frame);
         break;
     case FRAME_ANSWER:

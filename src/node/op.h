@@ -17,7 +17,8 @@
 enum op_kind {
     OP_WRITE,
     OP_READ,
-    OP_INIT
+    OP_INIT,
+    OP_CONTROL /* a change of the cluster, see node/control_op.c */
 };
 
 enum op_state {
@@ -44,6 +45,8 @@ struct op {
     struct node_key forwarded_to; /* forwarded: to whom */
     enum service_consistency how; /* read */
     uint64_t read_index;          /* read: applied must reach this */
+    enum err waits_for;           /* control: why it could not begin yet */
+    bool settled;                 /* control: done, but for a leader to name */
     uint8_t *data;                /* write: command; read: key; counted in the pool's account */
     size_t data_bytes;
 };

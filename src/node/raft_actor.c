@@ -60,7 +60,10 @@ void raft_actor_message(struct node *n, const struct raft_msg *msg)
 static void take_op(struct node *n, struct op *op)
 {
     list_remove(&op->wait);
-    list_push_back(op->kind == OP_WRITE ? &n->writes : &n->reads, &op->wait);
+    list_push_back(op->kind == OP_WRITE     ? &n->writes
+                   : op->kind == OP_CONTROL ? &n->controls
+                                            : &n->reads,
+                   &op->wait);
 }
 
 void raft_actor_receive(void *self, const struct actor_msg *msg)
@@ -120,6 +123,21 @@ static void read_batch(struct node *n)
     }
     if (ev.count > 0) {
         raft_actor_step(n, &ev, &step);
+    }
+}
+
+/* Not a member, and nobody has said yet who leads: it may never hear of one. */
+static bool outsider(const struct node *n, const struct raft_status *s)
+{
+    return s->leader == 0 && !raft_conf_is_voter(&s->conf, n->config->node_id) &&
+           !raft_conf_is_learner(&s->conf, n->config->node_id);
+}
+
+static void refuse_all(struct node *n, struct list *from)
+{
+    while (!list_empty(from)) {
+        MARK("node: no member, no leader, no waiting");
+        backend_answer(n, CONTAINER_OF(from->next, struct op, wait), ERR_NO_LEADER, 0);
     }
 }
 
@@ -201,6 +219,10 @@ void raft_actor_turn(void *self)
     if (!list_empty(&n->writes) || !list_empty(&n->reads)) {
         raft_status(n->core, &s);
         if (s.role != RAFT_LEADER && s.last > 0) {
+            if (outsider(n, &s)) {
+                refuse_all(n, &n->writes);
+                refuse_all(n, &n->reads);
+            }
             route_away(n, s.leader);
         }
         propose_batch(n);
@@ -211,6 +233,9 @@ void raft_actor_turn(void *self)
     }
     if (!list_empty(&n->inits)) {
         init_advance(n);
+    }
+    if (!list_empty(&n->controls)) {
+        control_advance(n);
     }
     arm(n);
 }

@@ -102,6 +102,10 @@ static struct op *op_of(struct node *n, uint64_t ticket)
 
 static void reply_one(struct node *n, struct op *op, const struct raft_effect *e, uint64_t index)
 {
+    if (op->kind == OP_CONTROL) {
+        control_reply(n, op, e);
+        return;
+    }
     if (e->code == ERR_OK && op->kind == OP_INIT) {
         return; /* written; it is done when a leader has committed, see init_advance */
     }

@@ -46,6 +46,7 @@ enum {
 };
 
 struct service_members {
+    uint64_t index; /* of the configuration that names them; 0: none */
     uint32_t count;
     struct {
         uint64_t id;
@@ -66,7 +67,7 @@ struct service_reply {
     uint64_t node;                /* id of the node that answered (the leader for a write) */
     uint64_t leader_hint;         /* 0: unknown */
     struct service_record record; /* read */
-    const struct service_members *members; /* init, add-learner, change-membership */
+    const struct service_members *members; /* init and every change of the cluster */
     uint64_t snapshot_term;                /* trigger-snapshot; 0: none */
     uint64_t snapshot_index;
 };
@@ -81,6 +82,8 @@ struct service_call {
      * routes set none yet: over HTTP a write that is sent again may be done again. */
     uint64_t client;
     uint64_t sequence;
+    /* change-membership, add-learner: only if this is still the index of the configuration; 0: any */
+    uint64_t expect;
     uint64_t ticket;      /* the service's */
     uint64_t deadline_ns; /* absolute; 0: the default */
 };
@@ -119,6 +122,9 @@ struct service_status {
     uint32_t voter_count, learner_count;
     uint64_t voter[SERVICE_MEMBERS_MAX];
     uint64_t learner[SERVICE_MEMBERS_MAX];
+    uint64_t conf_index;  /* of the configuration in force */
+    bool conf_joint;      /* a change of voters is under way */
+    uint64_t transfer_to; /* leader: to whom it gives its office; 0: nobody */
     int64_t revision;
     uint64_t state_hash; /* of the data, equal on all nodes at equal applied index */
     uint16_t node_port;  /* as configured, for /health; nothing listens there yet */
@@ -146,6 +152,9 @@ struct service_table {
                             struct service_call *call);
     enum err (*change_membership)(struct service *s, const uint64_t *ids, uint32_t count,
                                   struct service_call *call);
+    enum err (*remove_member)(struct service *s, uint64_t id, struct service_call *call);
+    /* to another voter; 0: whoever is best. Answered when somebody leads the next term */
+    enum err (*transfer)(struct service *s, uint64_t to, struct service_call *call);
     enum err (*trigger_snapshot)(struct service *s, struct service_call *call);
     enum err (*add_peer)(struct service *s, uint64_t id, const struct node_key *key,
                          const struct os_addr *addrs, uint32_t count);

@@ -31,6 +31,9 @@ static void peers_of(struct node *n, const struct raft_status *r, struct service
     for (uint8_t i = 0; i < r->conf.learner_count; i++) {
         out->learner[out->learner_count++] = r->conf.learner[i];
     }
+    out->conf_index = r->conf.index;
+    out->conf_joint = r->conf.outgoing_count > 0;
+    out->transfer_to = r->transfer_to;
 }
 
 void node_status(struct service *s, struct service_status *out)

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """tests/system/writer.py -- clients that write and remember what was acknowledged.
 
-usage: writer.py SECONDS CLIENTS FILE URL...    appends "key value" lines of acknowledged writes to FILE
+usage: writer.py SECONDS CLIENTS FILE URL...    appends "key value revision" lines of acknowledged writes to FILE;
+                                                prints the longest time without any of them
 
 Each client has keys of its own and goes round the nodes when one does not answer. A write whose
 outcome is unknown is tried again with the same value, so the last acknowledged value of a key is what
@@ -14,7 +15,21 @@ import threading
 import time
 
 
-def client(number, end, urls, out, lock, run):
+class Pause:
+    """The longest time between two acknowledgements, whoever got them."""
+
+    def __init__(self):
+        self.last = None
+        self.longest = 0.0
+
+    def note(self):
+        now = time.monotonic()
+        if self.last is not None:
+            self.longest = max(self.longest, now - self.last)
+        self.last = now
+
+
+def client(number, end, urls, out, lock, run, pause):
     at = number % len(urls)
     conn = None
     sequence = 0
@@ -32,6 +47,7 @@ def client(number, end, urls, out, lock, run):
                 revision = json.loads(text)["revision"]
                 with lock:
                     out.write(f"{key} {value} {revision}\n")
+                    pause.note()
                 sequence += 1
             else:
                 time.sleep(0.02)
@@ -58,12 +74,14 @@ def main():
     lock = threading.Lock()
     end = time.monotonic() + seconds
     run = time.time_ns()
+    pause = Pause()
     with open(path, "a") as out:
-        threads = [threading.Thread(target=client, args=(i, end, urls, out, lock, run)) for i in range(clients)]
+        threads = [threading.Thread(target=client, args=(i, end, urls, out, lock, run, pause)) for i in range(clients)]
         for t in threads:
             t.start()
         for t in threads:
             t.join()
+    print(f"pause {round(pause.longest * 1000)} ms")
 
 
 main()

@@ -6,7 +6,9 @@
 
 static struct bytes write_frame(uint8_t *room, size_t bytes)
 {
-    struct call_write c = { .ticket = 300, .timeout_ms = 70000, .command = bytes_text("command") };
+    struct call_write c = {
+        .kind = FRAME_WRITE, .ticket = 300, .timeout_ms = 70000, .command = bytes_text("command")
+    };
     struct writer w = writer_of(room, bytes);
     call_write_encode(&c, &w);
     writer_put(&w, c.command);
@@ -21,9 +23,12 @@ static struct bytes answer_frame(uint8_t *room, size_t bytes)
                              .revision = 1ll << 40,
                              .term = 500,
                              .node = 3,
-                             .leader_hint = 4 };
+                             .leader_hint = 4,
+                             .detail = bytes_text("why"),
+                             .members = bytes_text("who") };
     struct writer w = writer_of(room, bytes);
     call_answer_encode(&a, &w);
+    writer_put(&w, a.members);
     CHECK(!w.bad);
     return writer_bytes(&w);
 }
@@ -53,6 +58,7 @@ static void answers(void)
     CHECK(call_answer_decode(b, &a) == ERR_OK);
     CHECK(a.ticket == 300 && a.code == ERR_NOT_LEADER && a.revision == 1ll << 40);
     CHECK(a.term == 500 && a.node == 3 && a.leader_hint == 4);
+    CHECK(bytes_equal(a.detail, bytes_text("why")) && bytes_equal(a.members, bytes_text("who")));
     for (size_t n = 0; n < b.count; n++) {
         CHECK(call_answer_decode(bytes_of(b.data, n), &a) == ERR_MALFORMED);
     }
@@ -66,7 +72,7 @@ static void answers(void)
 static void layout(void)
 {
     static const uint8_t expected[] = {
-        FRAME_ANSWER, 5, 4, 'n', 'o', 'p', 'e', 1, 2, 0, 0, 0, 0, 0, 0, 7, 8, 9
+        FRAME_ANSWER, 5, 4, 'n', 'o', 'p', 'e', 1, 2, 0, 0, 0, 0, 0, 0, 7, 8, 9, 0, 0
     };
     uint8_t known[128];
     struct call_answer a;

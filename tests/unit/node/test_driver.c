@@ -60,7 +60,8 @@ static void actors(struct node *n)
 {
     struct actor_spec raft = { "raft", raft_actor_receive, raft_actor_turn, n, 64, 64 };
     struct actor_spec kv = { "kv", kv_actor_receive, kv_actor_turn, n, 64, 64 };
-    struct list *lists[] = { &n->writes, &n->reads, &n->waiting, &n->inits, &n->read_waits };
+    struct list *lists[] = { &n->writes, &n->reads,    &n->waiting,
+                             &n->inits,  &n->controls, &n->read_waits };
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         list_init(lists[i]);
     }
@@ -241,7 +242,9 @@ static void forwarded_to_a_full_disk(void)
     struct command_op op = { COMMAND_PUT, bytes_text("k"), bytes_text("v"), 0 };
     struct command command = { 0, 0, 1, &op };
     command_encode(&command, &cw);
-    struct call_write c = { .ticket = 9, .timeout_ms = 1000, .command = writer_bytes(&cw) };
+    struct call_write c = {
+        .kind = FRAME_WRITE, .ticket = 9, .timeout_ms = 1000, .command = writer_bytes(&cw)
+    };
     begin(1);
     t.n.told_role = RAFT_LEADER;
     t.n.disk_full = true;

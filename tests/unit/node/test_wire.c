@@ -98,7 +98,7 @@ static void test_raft(void)
     static struct raft_entry entries[4];
     for (uint32_t round = 0; round < ROUNDS; round++) {
         struct raft_msg back;
-        struct raft_msg m = { .type = (enum raft_msg_type)(1 + round % 11),
+        struct raft_msg m = { .type = (enum raft_msg_type)(1 + round % 13),
                               .reject = prng_below(&prng, 2) == 0,
                               .transfer = prng_below(&prng, 2) == 0,
                               .from = number(),
@@ -110,8 +110,10 @@ static void test_raft(void)
                               .commit = number(),
                               .epoch = number(),
                               .read_seq = number(),
+                              .sent_ns = number(),
                               .id = number() };
         uint64_t count = m.type == RAFT_MSG_APPEND ? prng_below(&prng, 5) : 0;
+        count = m.type == RAFT_MSG_SNAPSHOT ? 1 : count;
         uint8_t data[40];
         prng_fill(&prng, data, sizeof data);
         m.first = m.index + 1;
@@ -128,7 +130,7 @@ static void test_raft(void)
         CHECK(varint(&e) == m.from && varint(&e) == m.to && varint(&e) == m.term);
         CHECK(varint(&e) == m.index && varint(&e) == m.log_term && varint(&e) == m.hint);
         CHECK(varint(&e) == m.commit && varint(&e) == m.epoch && varint(&e) == m.read_seq);
-        CHECK(varint(&e) == m.id && varint(&e) == count);
+        CHECK(varint(&e) == m.sent_ns && varint(&e) == m.id && varint(&e) == count);
         for (uint64_t i = 0; i < count; i++) {
             CHECK(varint(&e) == i + 3 && fixed(&e, 1) == 1 + i % 3);
             blob_is(&e, bytes_of(data, i * 10));
@@ -139,7 +141,7 @@ static void test_raft(void)
               back.reject == m.reject && back.transfer == m.transfer);
         writer_u8(&w, 0); /* bytes left over: dropped */
         CHECK(raft_msg_decode(writer_bytes(&w), &back, entries, 4) != ERR_OK);
-        frame[round % 2] = round % 2 == 0 ? 12 : 4; /* an unknown type, an unknown flag: dropped */
+        frame[round % 2] = round % 2 == 0 ? 14 : 4; /* an unknown type, an unknown flag: dropped */
         w.offset--;
         CHECK(raft_msg_decode(writer_bytes(&w), &back, entries, 4) != ERR_OK);
     }
@@ -167,7 +169,7 @@ static void test_configuration(void)
     raft_conf_encode(&c, &w);
     writer_text(&w, "tail");
     struct eye e = eye_of(&w);
-    CHECK_U64(fixed(&e, 1), 1);
+    CHECK(fixed(&e, 1) == 1 && fixed(&e, 1) == 0);
     ids_are(&e, c.voter, 3);
     ids_are(&e, c.outgoing, 2);
     ids_are(&e, c.learner, 1);
@@ -240,12 +242,14 @@ static void test_write(void)
 {
     for (uint32_t round = 0; round < ROUNDS; round++) {
         struct call_write back;
-        struct call_write c = { number(), number(), bytes_text("the command") };
+        enum frame_kind kind = round % 2 == 0 ? FRAME_WRITE : FRAME_CONTROL;
+        struct call_write c = { kind, number(), number(), bytes_text("the command") };
         struct writer w = paper();
         call_write_encode(&c, &w);
         writer_put(&w, c.command);
         struct eye e = eye_of(&w);
-        CHECK(fixed(&e, 1) == 2 && varint(&e) == c.ticket && varint(&e) == c.timeout_ms);
+        CHECK(fixed(&e, 1) == (round % 2 == 0 ? 2 : 4) && varint(&e) == c.ticket &&
+              varint(&e) == c.timeout_ms);
         blob_is(&e, c.command);
         ends(&e);
         CHECK(call_write_decode(writer_bytes(&w), &back) == ERR_OK && back.ticket == c.ticket &&
@@ -262,14 +266,19 @@ static void test_answer(void)
                                  .revision = (int64_t)number(),
                                  .term = number(),
                                  .node = number(),
-                                 .leader_hint = number() };
+                                 .leader_hint = number(),
+                                 .detail = bytes_text("why"),
+                                 .members = bytes_text("who") };
         struct writer w = paper();
         call_answer_encode(&a, &w);
+        writer_put(&w, a.members);
         struct eye e = eye_of(&w);
         CHECK(fixed(&e, 1) == 3 && varint(&e) == a.ticket);
         blob_is(&e, bytes_text(err_name((enum err)code)));
         CHECK(fixed(&e, 8) == (uint64_t)a.revision && varint(&e) == a.term);
         CHECK(varint(&e) == a.node && varint(&e) == a.leader_hint);
+        blob_is(&e, a.detail);
+        blob_is(&e, a.members);
         ends(&e);
         CHECK(call_answer_decode(writer_bytes(&w), &back) == ERR_OK && back.code == a.code);
     }
@@ -279,8 +288,8 @@ static void test_answer(void)
 static void test_answer_novel(void)
 {
     struct call_answer a;
-    static const uint8_t good[] = { 3, 5, 7, 'N', 'O', 'V', 'E', 'L', 'T', 'Y', 0,
-                                    0, 0, 0, 0,   0,   0,   0,   2,   1,   1 };
+    static const uint8_t good[] = { 3, 5, 7, 'N', 'O', 'V', 'E', 'L', 'T', 'Y', 0, 0,
+                                    0, 0, 0, 0,   0,   0,   2,   1,   1,   0,   0 };
     CHECK(call_answer_decode(bytes_of(good, sizeof good - 1), &a) == ERR_MALFORMED);
     CHECK(call_answer_decode(bytes_of(good, sizeof good), &a) == ERR_OK);
     CHECK(a.code == ERR_OUTCOME_UNKNOWN);

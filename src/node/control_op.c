@@ -1,0 +1,340 @@
+/* node/control_op.c -- changes of the cluster: learners, voters, who leads. Asked on any node, done by
+ * the leader.
+ *
+ * Shape:      an operation waits in n->controls until it can begin: here when this node leads, else
+ *             with whoever does. What only needs time (a change under way, a learner that lags)
+ *             waits too, until the deadline, and then says for what.
+ * Thread:     the loop's
+ */
+#include "base/mark.h"
+#include "base/panic.h"
+#include "node/control_codec.h"
+#include "node/impl.h"
+#include "raft/raft_codec.h"
+
+enum {
+    CONTROL_MS_DEFAULT = 10000,
+    CONTROL_TEXT_BYTES_MAX = CALL_DETAIL_BYTES_MAX,
+};
+
+static void answer_text(struct node *n, struct op *op, enum err code, const char *text)
+{
+    struct service_reply reply = { .code = code, .detail = text };
+    reply.term = n->told_term;
+    reply.node = n->config->node_id;
+    reply.leader_hint = n->told_leader;
+    op_answer(n->ops, op, &reply);
+}
+
+/* ---- the door ---- */
+
+static enum err begin(struct node *n, const struct control *c, struct service_call *call)
+{
+    uint8_t room[CONTROL_BYTES_MAX];
+    struct writer w = writer_of(room, sizeof room);
+    struct op *op = NULL;
+    if (log_last(n->log) == 0) {
+        return ERR_NOT_INITIALIZED;
+    }
+    control_encode(c, &w);
+    ASSERT(!w.bad);
+    if (call->deadline_ns == 0) {
+        call->deadline_ns = os_now(n->os) + CONTROL_MS_DEFAULT * NS_PER_MS;
+    }
+    TRY(backend_begin(n, OP_CONTROL, writer_bytes(&w), call, &op));
+    list_push_back(&n->controls, &op->wait);
+    housekeeping_arm(n);
+    actor_poke(&n->raft_actor);
+    return ERR_OK;
+}
+
+enum err control_add_learner(struct service *s, const struct service_member *member,
+                             struct service_call *call)
+{
+    struct node *n = (struct node *)s;
+    uint8_t room[CONTROL_TAIL_BYTES_MAX];
+    struct writer tail = writer_of(room, sizeof room);
+    struct control c = { .kind = CONTROL_ADD_LEARNER, .expect = call->expect, .id_count = 1 };
+    if (member->id == 0 || member->addr.count >= NODE_ADDR_BYTES_MAX ||
+        member->raft_addr.count >= NODE_ADDR_BYTES_MAX) {
+        return ERR_BAD_REQUEST;
+    }
+    c.id[0] = member->id;
+    c.addr = member->addr;
+    c.raft_addr = member->raft_addr;
+    if (book_tail_encode(&n->book, c.id, 1, &tail) == ERR_OK && !tail.bad) {
+        c.tail = writer_bytes(&tail); /* else the leader may know where it is */
+    }
+    return begin(n, &c, call);
+}
+
+enum err control_change_membership(struct service *s, const uint64_t *ids, uint32_t count,
+                                   struct service_call *call)
+{
+    struct control c = { .kind = CONTROL_CHANGE_MEMBERSHIP, .expect = call->expect };
+    if (count == 0 || count > RAFT_VOTERS_MAX) {
+        return ERR_BAD_REQUEST;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            if (ids[k] == ids[i]) {
+                return ERR_BAD_REQUEST;
+            }
+        }
+        if (ids[i] == 0) {
+            return ERR_BAD_REQUEST;
+        }
+        c.id[c.id_count++] = ids[i];
+    }
+    return begin((struct node *)s, &c, call);
+}
+
+enum err control_remove(struct service *s, uint64_t id, struct service_call *call)
+{
+    struct control c = { .kind = CONTROL_REMOVE, .expect = call->expect, .id_count = 1 };
+    c.id[0] = id;
+    return id == 0 ? ERR_BAD_REQUEST : begin((struct node *)s, &c, call);
+}
+
+enum err control_transfer(struct service *s, uint64_t to, struct service_call *call)
+{
+    struct control c = { .kind = CONTROL_TRANSFER, .id_count = to != 0 ? 1 : 0 };
+    c.id[0] = to;
+    return begin((struct node *)s, &c, call);
+}
+
+/* ---- on the leader ---- */
+
+/* The voters become exactly those named; learners that are not named stay. */
+static uint32_t voters_named(const struct control *c, const struct raft_conf *now,
+                             struct raft_change *out)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < c->id_count; i++) {
+        out[count++] = (struct raft_change){ RAFT_CHANGE_VOTER, c->id[i] };
+    }
+    for (uint8_t i = 0; i < now->voter_count; i++) {
+        bool named = false;
+        for (uint32_t k = 0; k < c->id_count; k++) {
+            named = named || c->id[k] == now->voter[i];
+        }
+        if (!named) {
+            out[count++] = (struct raft_change){ RAFT_CHANGE_REMOVE, now->voter[i] };
+        }
+    }
+    return count;
+}
+
+/* What is asked, as changes of the configuration in force. err ERR_UNKNOWN_NODE, ERR_BAD_REQUEST. */
+static enum err changes_of(const struct control *c, const struct raft_conf *now,
+                           struct raft_change *out, uint32_t *out_count)
+{
+    bool adds = c->kind == CONTROL_ADD_LEARNER;
+    for (uint32_t i = 0; i < c->id_count; i++) {
+        bool voter = raft_conf_is_voter(now, c->id[i]);
+        if (adds && voter) {
+            return ERR_BAD_REQUEST; /* it would lose its vote */
+        }
+        if (!adds && !voter && !raft_conf_is_learner(now, c->id[i])) {
+            return ERR_UNKNOWN_NODE;
+        }
+    }
+    if (c->kind == CONTROL_CHANGE_MEMBERSHIP) {
+        *out_count = voters_named(c, now, out);
+        return ERR_OK;
+    }
+    out[0] = (struct raft_change){ adds ? RAFT_CHANGE_LEARNER : RAFT_CHANGE_REMOVE, c->id[0] };
+    *out_count = 1;
+    return ERR_OK;
+}
+
+/* The learner's endpoint, if the request brings it, and the texts of its operator. */
+static enum err endpoint_learn(struct node *n, const struct control *c)
+{
+    struct book *scratch = mem_alloc(&n->mem, sizeof *scratch);
+    if (scratch == NULL) {
+        return ERR_BUSY;
+    }
+    book_init(scratch);
+    enum err e = book_tail_learn(scratch, c->tail, os_wall(n->os));
+    const struct book_entry *told = e == ERR_OK ? book_by_id(scratch, c->id[0]) : NULL;
+    if (told != NULL) {
+        e = mesh_peer(n, told->id, &told->key, told->addrs, told->addr_count);
+    }
+    mem_free(&n->mem, scratch);
+    TRY(e);
+    struct book_entry *known = book_by_id(&n->book, c->id[0]);
+    if (known == NULL) {
+        return ERR_UNKNOWN_ENDPOINT;
+    }
+    book_texts_set(&n->book, known, c->addr, c->raft_addr);
+    return ERR_OK;
+}
+
+/* The endpoints of all who are members now or may be next. */
+static enum err tail_of(struct node *n, const struct raft_conf *now, const struct control *c,
+                        struct writer *tail)
+{
+    uint64_t ids[RAFT_PEERS_MAX + SERVICE_MEMBERS_MAX];
+    uint32_t count = 0;
+    for (uint8_t i = 0; i < now->voter_count; i++) {
+        ids[count++] = now->voter[i];
+    }
+    for (uint8_t i = 0; i < now->learner_count; i++) {
+        ids[count++] = now->learner[i];
+    }
+    for (uint32_t i = 0; i < c->id_count; i++) {
+        bool there = raft_conf_is_voter(now, c->id[i]) || raft_conf_is_learner(now, c->id[i]);
+        if (!there) {
+            ids[count++] = c->id[i];
+        }
+    }
+    return book_tail_encode(&n->book, ids, count, tail);
+}
+
+static void step(struct node *n, struct op *op, struct raft_event *ev, struct bytes tail)
+{
+    struct node_step s = { .tail = tail };
+    if (map_put(&n->by_ticket, n->next_ticket, op->ticket) != ERR_OK) {
+        backend_answer(n, op, ERR_BUSY, 0);
+        return;
+    }
+    ev->ticket = n->next_ticket++;
+    op->state = OP_PROPOSED;
+    raft_actor_step(n, ev, &s);
+}
+
+static void change(struct node *n, struct op *op, const struct control *c,
+                   const struct raft_conf *now)
+{
+    struct raft_change changes[SERVICE_MEMBERS_MAX + RAFT_VOTERS_MAX];
+    struct raft_event ev = { .type = RAFT_EV_CONF, .changes = changes, .expect = c->expect };
+    struct writer tail =
+        writer_of(n->frame + RAFT_CONF_BYTES_MAX, n->frame_capacity - RAFT_CONF_BYTES_MAX);
+    enum err e = changes_of(c, now, changes, &ev.count);
+    e = e == ERR_OK && c->kind == CONTROL_ADD_LEARNER ? endpoint_learn(n, c) : e;
+    e = e == ERR_OK ? tail_of(n, now, c, &tail) : e;
+    if (e != ERR_OK) {
+        control_refuse(n, op, e);
+        return;
+    }
+    ev.tail_size = (uint32_t)tail.offset;
+    step(n, op, &ev, writer_bytes(&tail));
+}
+
+static void lead_one(struct node *n, struct op *op, const struct raft_status *st)
+{
+    struct control c;
+    enum err e = control_decode(bytes_of(op->data, op->data_bytes), &c);
+    ASSERT(e == ERR_OK); /* it was encoded here, or decoded at the door */
+    if (c.kind == CONTROL_TRANSFER) {
+        struct raft_event ev = { .type = RAFT_EV_TRANSFER, .peer = c.id_count > 0 ? c.id[0] : 0 };
+        step(n, op, &ev, bytes_of(NULL, 0));
+    } else if (st->conf.outgoing_count > 0) {
+        op->waits_for = ERR_CONF_PENDING;
+        list_push_back(&n->controls, &op->wait);
+    } else {
+        change(n, op, &c, &st->conf);
+    }
+}
+
+/* ---- what became of it ---- */
+
+/* Why not, and what to do about it. */
+static const char *advice(enum err e)
+{
+    switch (e) {
+    case ERR_UNKNOWN_NODE:
+        return "no such member: add it first, as in: aspen cluster add ID=ADDR";
+    case ERR_UNKNOWN_ENDPOINT:
+        return "the endpoint of the new node is not known: name it with --peers or POST /add-peer";
+    case ERR_NOT_CAUGHT_UP:
+        return "the learner has not caught up yet: see aspen cluster status, then ask again";
+    case ERR_CONF_PENDING:
+        return "another change is under way: see aspen cluster status, then ask again";
+    case ERR_CONF_CHANGED:
+        return "the configuration is not the one that was meant: see aspen cluster status";
+    case ERR_BAD_REQUEST:
+        return "no voter would be left, too many members, a voter as learner, or a key or number "
+               "of another member";
+    case ERR_TIMEOUT:
+        return "it could not be done in time; nothing was changed";
+    default:
+        return NULL;
+    }
+}
+
+void control_refuse(struct node *n, struct op *op, enum err why)
+{
+    answer_text(n, op, why, advice(why));
+}
+
+void control_reply(struct node *n, struct op *op, const struct raft_effect *e)
+{
+    struct control c;
+    bool later = e->code == ERR_CONF_PENDING || e->code == ERR_NOT_CAUGHT_UP ||
+                 e->code == ERR_BUSY || e->code == ERR_NO_LEADER || e->code == ERR_NOT_LEADER;
+    enum err err = control_decode(bytes_of(op->data, op->data_bytes), &c);
+    ASSERT(err == ERR_OK);
+    if (e->code == ERR_OK && c.kind == CONTROL_TRANSFER) {
+        op->settled = true; /* until somebody leads */
+        list_push_back(&n->controls, &op->wait);
+    } else if (e->code == ERR_OK) {
+        backend_answer_members(n, op);
+    } else if (later) {
+        MARK("node: a change of the cluster waits");
+        op->state = OP_QUEUED;
+        op->waits_for = e->code;
+        list_push_back(&n->controls, &op->wait);
+    } else {
+        control_refuse(n, op, e->code);
+    }
+}
+
+static void advance_one(struct node *n, struct op *op)
+{
+    struct raft_status st;
+    raft_status(n->core, &st);
+    list_remove(&op->wait);
+    if (op->settled && st.leader != 0) {
+        backend_answer_members(n, op);
+    } else if (op->settled) {
+        list_push_back(&n->controls, &op->wait);
+    } else if (st.role == RAFT_LEADER && st.transfer_to == 0) {
+        lead_one(n, op, &st);
+    } else if (op->remote && st.role != RAFT_LEADER) {
+        backend_answer(n, op, ERR_NOT_LEADER, 0);
+    } else if (st.role == RAFT_LEADER || st.leader == 0 || !forward_out(n, op, st.leader)) {
+        op->waits_for = st.role == RAFT_LEADER ? ERR_CONF_PENDING : ERR_NO_LEADER;
+        list_push_back(&n->controls, &op->wait);
+    }
+}
+
+void control_advance(struct node *n)
+{
+    struct list now;
+    list_init(&now);
+    while (!list_empty(&n->controls)) { /* what waits on is for the next turn */
+        struct op *op = CONTAINER_OF(n->controls.next, struct op, wait);
+        list_remove(&op->wait);
+        list_push_back(&now, &op->wait);
+    }
+    while (!list_empty(&now)) {
+        advance_one(n, CONTAINER_OF(now.next, struct op, wait));
+    }
+}
+
+void control_expire(struct node *n, uint64_t now_ns)
+{
+    struct list *node = n->controls.next;
+    while (node != &n->controls) {
+        struct op *op = CONTAINER_OF(node, struct op, wait);
+        node = node->next;
+        if (op->deadline_ns <= now_ns && op->state == OP_QUEUED) {
+            control_refuse(n, op, op->waits_for != ERR_OK ? op->waits_for : ERR_TIMEOUT);
+        }
+    }
+    if (!list_empty(&n->controls)) {
+        actor_poke(&n->raft_actor); /* a learner may have caught up meanwhile */
+    }
+}
