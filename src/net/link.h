@@ -20,9 +20,10 @@
 
 /* Stream classes: one long-lived stream each, so that a heartbeat never waits behind an append. */
 enum link_class {
-    LINK_CONTROL, /* votes, heartbeats, acknowledgements, reads */
-    LINK_LOG,     /* appends with entries */
-    LINK_CALL,    /* requests of clients forwarded between nodes, and their answers */
+    LINK_CONTROL,  /* votes, heartbeats, acknowledgements, reads */
+    LINK_LOG,      /* appends with entries */
+    LINK_CALL,     /* requests of clients forwarded between nodes, and their answers */
+    LINK_SNAPSHOT, /* the state machine for who lacks the log: gives way to everything else */
     LINK_CLASS_COUNT,
 };
 

@@ -142,7 +142,8 @@ static enum err link_push(struct link *l, const struct node_key *key, enum link_
 {
     static const uint8_t kinds[LINK_CLASS_COUNT] = { QUIC_STREAM_CLASS + LINK_CONTROL,
                                                      QUIC_STREAM_CLASS + LINK_LOG,
-                                                     QUIC_STREAM_CLASS + LINK_CALL };
+                                                     QUIC_STREAM_CLASS + LINK_CALL,
+                                                     QUIC_STREAM_CLASS + LINK_SNAPSHOT };
     struct quic *q = quic_of(l);
     struct quic_peer *p = quic_peer_find(q, key);
     uint8_t size[FRAMES_HEAD_BYTES];

@@ -133,7 +133,8 @@ static bool pick(struct quic_conn *c, struct pick *p)
     }
     uint32_t first = c->turn_class % 2 == 0 ? LINK_LOG : LINK_CALL;
     uint32_t second = first == LINK_LOG ? LINK_CALL : LINK_LOG;
-    return pick_class(c, LINK_CONTROL, p) || pick_class(c, first, p) || pick_class(c, second, p);
+    return pick_class(c, LINK_CONTROL, p) || pick_class(c, first, p) || pick_class(c, second, p) ||
+           pick_class(c, LINK_SNAPSHOT, p);
 }
 
 static void picked(struct quic_conn *c, const struct pick *p, uint64_t taken, uint64_t now)
@@ -194,7 +195,7 @@ static void open_streams(struct quic_conn *c)
         struct quic_out *out = &c->out[i];
         if (out->id < 0 && sendq_unsent(&out->queue) > 0 &&
             ngtcp2_conn_open_uni_stream(c->conn, &out->id, NULL) != 0) {
-            quic_conn_fault(c, QUIC_FAULT_CODE, QUIC_CODE_FRAME); /* it must allow four streams */
+            quic_conn_fault(c, QUIC_FAULT_CODE, QUIC_CODE_FRAME); /* it must allow five streams */
         }
     }
 }
