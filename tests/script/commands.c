@@ -8,36 +8,41 @@ static enum script_result unknown(struct script *s, const char *what)
     return script_say(s, SCRIPT_UNKNOWN, "not understood: %s", what);
 }
 
-static bool ids_list(const char *text, uint64_t *ids, uint8_t *count)
+/* Ids of nodes to be, none twice: *seen has a bit for each. */
+static bool ids_list(const char *text, uint64_t *ids, uint8_t *count, uint32_t *seen)
 {
-    *count = 0;
-    while (*text != '\0') {
+    bool more = true;
+    while (more) {
         char word[24];
+        uint64_t id = 0;
         size_t n = strcspn(text, ",");
-        if (n == 0 || n >= sizeof word || *count == WORLD_NODES_MAX) {
+        if (n == 0 || n >= sizeof word) {
             return false;
         }
         memcpy(word, text, n);
         word[n] = '\0';
-        if (!script_u64(word, &ids[*count]) || ids[*count] == 0 || ids[*count] > WORLD_NODES_MAX) {
+        if (!script_u64(word, &id) || id == 0 || id > WORLD_NODES_MAX || (*seen & 1u << id) != 0) {
             return false;
         }
-        (*count)++;
-        text += n + (text[n] == ',' ? 1 : 0);
+        *seen |= 1u << id;
+        ids[(*count)++] = id;
+        more = text[n] == ',';
+        text += n + 1;
     }
-    return *count > 0;
+    return true;
 }
 
-static bool cluster_option(struct script *s, const char *word, struct raft_conf *conf)
+static bool cluster_option(struct script *s, const char *word, struct raft_conf *conf,
+                           uint32_t *seen)
 {
     struct raft_config *c = &s->world.config;
     const char *v = script_option(word, "voters");
     uint64_t n = 0;
     if (v != NULL) {
-        return ids_list(v, conf->voter, &conf->voter_count);
+        return ids_list(v, conf->voter, &conf->voter_count, seen);
     }
     if ((v = script_option(word, "learners")) != NULL) {
-        return ids_list(v, conf->learner, &conf->learner_count);
+        return ids_list(v, conf->learner, &conf->learner_count, seen);
     }
     if ((v = script_option(word, "prevote")) != NULL) {
         c->no_pre_vote = strcmp(v, "0") == 0;
@@ -48,11 +53,12 @@ static bool cluster_option(struct script *s, const char *word, struct raft_conf 
         return strcmp(v, "0") == 0 || strcmp(v, "1") == 0;
     }
     if ((v = script_option(word, "inflight")) != NULL) {
-        c->inflight_max = script_u64(v, &n) ? (uint32_t)n : 0;
-        return n > 0;
+        bool good = script_count(v, &n) && n > 0;
+        c->inflight_max = (uint32_t)n;
+        return good;
     }
     if ((v = script_option(word, "maxmsg")) != NULL) {
-        bool good = script_u64(v, &n);
+        bool good = script_u64(v, &n) && n <= UINT32_MAX;
         c->append_bytes_max = n == 0 ? 1 : (uint32_t)n; /* 0: one entry a message */
         return good;
     }
@@ -69,6 +75,7 @@ static enum script_result do_cluster(struct script *s)
 {
     struct raft_conf conf = { 0 };
     struct raft_config *c = &s->world.config;
+    uint32_t seen = 0;
     if (s->world.started) {
         return unknown(s, "a second cluster");
     }
@@ -77,7 +84,7 @@ static enum script_result do_cluster(struct script *s)
     c->election_ns_max = 20ull * WORLD_TICK_NS;
     c->seed = 1;
     for (uint32_t i = 1; i < s->count; i++) {
-        if (!cluster_option(s, s->word[i], &conf)) {
+        if (!cluster_option(s, s->word[i], &conf, &seen)) {
             return unknown(s, s->word[i]);
         }
     }
@@ -111,7 +118,7 @@ static enum script_result do_tick(struct script *s)
     uint64_t times = 1;
     bool all = s->count >= 2 && strcmp(s->word[1], "*") == 0;
     if (s->count < 2 || s->count > 3 || (!all && !script_id(s, s->word[1], &id)) ||
-        (s->count == 3 && !script_u64(s->word[2], &times))) {
+        (s->count == 3 && !script_count(s->word[2], &times))) {
         return unknown(s, "tick");
     }
     for (uint64_t i = 0; i < times; i++) {
@@ -133,7 +140,7 @@ static enum script_result settle(struct script *s)
 static enum script_result do_run(struct script *s)
 {
     uint64_t times = 0;
-    if (s->count != 2 || !script_u64(s->word[1], &times)) {
+    if (s->count != 2 || !script_count(s->word[1], &times)) {
         return unknown(s, "run");
     }
     for (uint64_t i = 0; i < times; i++) {
@@ -275,7 +282,7 @@ static enum script_result do_disk(struct script *s)
         n->disk_fail = true;
     } else if ((strcmp(how, "lose") == 0 || strcmp(how, "torn") == 0) && s->count == 3) {
         n->disk_lose = true; /* a torn write is found torn and cut off: lost as well */
-    } else if (strcmp(how, "slow") == 0 && s->count == 4 && script_u64(s->word[3], &ticks)) {
+    } else if (strcmp(how, "slow") == 0 && s->count == 4 && script_count(s->word[3], &ticks)) {
         n->disk_slow_ns = ticks * WORLD_TICK_NS;
     } else if (strcmp(how, "corrupt") == 0 && s->count == 4 && script_u64(s->word[3], &ticks)) {
         n->corrupt = ticks;
@@ -365,9 +372,10 @@ static enum script_result do_conf(struct script *s)
     }
     for (uint32_t i = 2; i < s->count; i++) {
         const char *joint = script_option(s->word[i], "joint");
-        manual = manual || (joint != NULL && strcmp(joint, "explicit") == 0);
+        bool by_hand = joint != NULL && strcmp(joint, "explicit") == 0;
         bool mode = joint != NULL &&
-                    (manual || strcmp(joint, "auto") == 0 || strcmp(joint, "implicit") == 0);
+                    (by_hand || strcmp(joint, "auto") == 0 || strcmp(joint, "implicit") == 0);
+        manual = manual || by_hand;
         if (!mode && !change_of(s->word[i], &changes[count++])) {
             return unknown(s, s->word[i]);
         }
@@ -477,25 +485,45 @@ static enum script_result do_connect(struct script *s)
     return SCRIPT_OK;
 }
 
+/* R of rate=R, as ticks of a clock in a hundred: 0.9 is 90, below 100 whole ones. */
+static bool rate(const char *text, uint64_t *out_percent)
+{
+    static const char digits[] = "0123456789";
+    size_t whole = strspn(text, digits);
+    size_t part = text[whole] == '.' ? strspn(text + whole + 1, digits) : 0;
+    uint64_t percent = 0;
+    if (whole == 0 || whole > 2 || part > 2 || (text[whole] == '.') != (part > 0) ||
+        text[whole + (part > 0 ? part + 1 : 0)] != '\0') {
+        return false;
+    }
+    for (size_t i = 0; i < whole; i++) {
+        percent = 10 * percent + (uint64_t)(text[i] - '0');
+    }
+    for (size_t i = 0; i < 2; i++) {
+        percent = 10 * percent + (uint64_t)(i < part ? text[whole + 1 + i] - '0' : 0);
+    }
+    *out_percent = percent;
+    return percent > 0;
+}
+
 static enum script_result do_clock(struct script *s)
 {
     uint64_t id = 0;
     uint64_t ticks = 0;
-    double rate = 0;
+    uint64_t percent = 0;
     if (s->count != 3 || !script_id(s, s->word[1], &id)) {
         return unknown(s, "clock");
     }
     struct world_node *n = &s->world.node[id];
     const char *how = s->word[2];
-    if (how[0] == '+' && script_u64(how + 1, &ticks)) {
+    if (how[0] == '+' && script_count(how + 1, &ticks)) {
         n->now_ns += ticks * WORLD_TICK_NS;
-    } else if (how[0] == '-' && script_u64(how + 1, &ticks)) {
+    } else if (how[0] == '-' && script_count(how + 1, &ticks)) {
         uint64_t back = ticks * WORLD_TICK_NS;
         n->now_ns =
             n->now_ns > back ? n->now_ns - back : 0; /* the core takes it as standing still */
-    } else if (script_option(how, "rate") != NULL && sscanf(how, "rate=%lf", &rate) == 1 &&
-               rate > 0 && rate < 100) {
-        n->rate_percent = (uint64_t)(rate * 100);
+    } else if (script_option(how, "rate") != NULL && rate(how + strlen("rate="), &percent)) {
+        n->rate_percent = percent;
     } else {
         return unknown(s, how);
     }
@@ -537,8 +565,8 @@ static const struct {
 
 static enum script_result run_words(struct script *s)
 {
-    bool needs_cluster = strcmp(s->word[0], "cluster") != 0 && strcmp(s->word[0], "node") != 0 &&
-                         strcmp(s->word[0], "invariants") != 0;
+    bool needs_cluster =
+        strcmp(s->word[0], "cluster") != 0 && strcmp(s->word[0], "invariants") != 0;
     if (needs_cluster && !s->world.started) {
         return unknown(s, "a command before `cluster`");
     }

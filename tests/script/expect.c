@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 enum {
-    VALUE_BYTES_MAX = 4096
+    VALUE_BYTES_MAX = 4096 /* longer than any line: what does not fit is equal to nothing */
 };
 
 /* A value as the script writes it; number for ordering comparisons. */
@@ -47,7 +47,7 @@ static void append_ids(struct value *v, const char *prefix, const uint64_t *ids,
 static void app_of(const struct world_node *n, struct value *v)
 {
     size_t used = 0;
-    for (uint64_t i = 1; i <= n->applied; i++) {
+    for (uint64_t i = 1; i <= n->applied && used < sizeof v->text; i++) {
         const struct world_entry *e = &n->log[i];
         if (e->kind == RAFT_ENTRY_COMMAND) {
             used += (size_t)snprintf(v->text + used, sizeof v->text - used, "%s%.*s",

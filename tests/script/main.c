@@ -64,8 +64,8 @@ static int run_file(const char *path)
     s->world.config.drift_ppm = SCRIPT_DRIFT_PPM;
     while (rc != 2 && fgets(line, sizeof line, f) != NULL) {
         number++;
-        if (strlen(line) == sizeof line - 1 && line[sizeof line - 2] != '\n') {
-            fprintf(stderr, "raft-script: %s: line %u is too long\n", path, number);
+        if (strchr(line, '\n') == NULL && !feof(f)) {
+            fprintf(stderr, "raft-script: %s: line %u is too long, or no text\n", path, number);
             rc = 2;
             break;
         }
@@ -83,6 +83,10 @@ static int run_file(const char *path)
             fprintf(stderr, "raft-script: %s: line %u: %s\n", path, number, s->message);
             rc = 2;
         }
+    }
+    if (ferror(f)) {
+        fprintf(stderr, "raft-script: %s cannot be read\n", path);
+        rc = 2;
     }
     fclose(f);
     marks_print(&marks);

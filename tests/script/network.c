@@ -27,13 +27,40 @@ static void discard(struct world_msg *m)
     free(m);
 }
 
+void world_lose(struct world *w, uint32_t i)
+{
+    struct world_msg *m = take(w, i);
+    if (m->msg.type == RAFT_MSG_SNAPSHOT) {
+        world_snap_failed(w, m->msg.from, m->msg.to);
+    }
+    discard(m);
+}
+
+/* Whether the step that was just made answers an append or a snapshot of `to`. */
+static bool answered(const struct world *w, uint64_t to)
+{
+    for (uint32_t i = 0; i < w->out.count; i++) {
+        const struct raft_effect *e = &w->out.effect[i];
+        if (e->type == RAFT_DO_SEND && e->msg.type == RAFT_MSG_APPEND_REPLY && e->msg.to == to) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A snapshot that nobody takes has failed: its stream tells the sender. */
 static void arrive(struct world *w, struct world_msg *m)
 {
     uint64_t to = m->msg.to;
+    bool taken = false;
     if (w->node[to].exists && w->node[to].up && !w->cut[m->msg.from][to]) {
         struct raft_event ev = { .type = RAFT_EV_MSG, .msg = &m->msg };
         m->msg.entries = m->metas;
         world_step(w, to, &ev, m, NULL);
+        taken = answered(w, m->msg.from);
+    }
+    if (m->msg.type == RAFT_MSG_SNAPSHOT && !taken) {
+        world_snap_failed(w, m->msg.from, to);
     }
     discard(m);
 }
@@ -59,7 +86,7 @@ uint32_t world_drop(struct world *w, uint64_t a, uint64_t b, int type)
     for (uint32_t i = 0; i < w->net_count;) {
         bool all = a == 0 && b == 0 && type == 0; /* drop *>*: whatever is on its way */
         if (all || matches(w->net[i], a, b, type)) {
-            discard(take(w, i));
+            world_lose(w, i);
             count++;
         } else {
             i++;

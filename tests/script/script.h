@@ -7,7 +7,8 @@
 enum {
     SCRIPT_WORDS_MAX = 64,
     SCRIPT_LINE_BYTES_MAX = 2048,
-    SCRIPT_DRIFT_PPM = 100000 /* clocks of scripts differ by a tenth */
+    SCRIPT_TIMES_MAX = 100000, /* ticks of one line, all in all */
+    SCRIPT_DRIFT_PPM = 100000  /* clocks of scripts differ by a tenth */
 };
 
 /* What running one line came to. */
@@ -38,6 +39,9 @@ enum script_result script_say(struct script *s, enum script_result result, const
 
 /* script_u64 -- a whole number, nothing behind it. */
 bool script_u64(const char *text, uint64_t *out);
+
+/* script_count -- how often, or how many ticks: not more than SCRIPT_TIMES_MAX. */
+bool script_count(const char *text, uint64_t *out);
 
 /* script_id -- the id of a node that exists. */
 bool script_id(const struct script *s, const char *text, uint64_t *out);

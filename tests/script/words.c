@@ -1,6 +1,7 @@
 /* tests/script/words.c -- the parts that lines are made of. */
 #include "script.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +21,14 @@ bool script_u64(const char *text, uint64_t *out)
     if (*text < '0' || *text > '9') {
         return false;
     }
+    errno = 0;
     *out = strtoull(text, &end, 10);
-    return *end == '\0';
+    return *end == '\0' && errno == 0;
+}
+
+bool script_count(const char *text, uint64_t *out)
+{
+    return script_u64(text, out) && *out <= SCRIPT_TIMES_MAX;
 }
 
 bool script_id(const struct script *s, const char *text, uint64_t *out)
@@ -32,8 +39,9 @@ bool script_id(const struct script *s, const char *text, uint64_t *out)
 
 bool script_ids(const struct script *s, const char *text, uint32_t *out_mask)
 {
+    bool more = true;
     *out_mask = 0;
-    while (*text != '\0') {
+    while (more) {
         char word[24];
         uint64_t id = 0;
         size_t n = strcspn(text, ",");
@@ -46,9 +54,10 @@ bool script_ids(const struct script *s, const char *text, uint32_t *out_mask)
             return false;
         }
         *out_mask |= 1u << id;
-        text += n + (text[n] == ',' ? 1 : 0);
+        more = text[n] == ',';
+        text += n + 1;
     }
-    return *out_mask != 0;
+    return true;
 }
 
 static bool end_of_link(const struct script *s, const char *text, size_t n, uint64_t *out)

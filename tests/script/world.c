@@ -135,6 +135,7 @@ static void pending_clear(struct world_node *n)
 
 void world_done(struct world *w)
 {
+    world_drop(w, 0, 0, 0);
     for (uint64_t id = 1; id <= WORLD_NODES_MAX; id++) {
         struct world_node *n = &w->node[id];
         pending_clear(n);
@@ -143,7 +144,6 @@ void world_done(struct world *w)
         free(n->old_log);
         free(n->copy_log);
     }
-    world_drop(w, 0, 0, 0);
 }
 
 /* ---- crash and restart ---- */
@@ -199,6 +199,9 @@ void world_crash(struct world *w, uint64_t id)
     all_durable(n);
     n->write_count = 0;
     n->disk_lose = false;
+    for (uint64_t k = 1; k <= WORLD_NODES_MAX; k++) {
+        world_snap_failed(w, k, id); /* whatever it was being sent */
+    }
 }
 
 void world_restart(struct world *w, uint64_t id, bool wipe)
@@ -342,6 +345,14 @@ void world_step(struct world *w, uint64_t id, struct raft_event *ev, const struc
     }
 }
 
+void world_snap_failed(struct world *w, uint64_t from, uint64_t to)
+{
+    if (w->node[from].up) {
+        struct raft_event ev = { .type = RAFT_EV_SNAP_FAILED, .peer = to };
+        world_step(w, from, &ev, NULL, NULL);
+    }
+}
+
 void world_tick(struct world *w, uint64_t id)
 {
     struct world_node *n = &w->node[id];
@@ -360,7 +371,6 @@ void world_propose(struct world *w, uint64_t id, const char *data)
     ev.ticket = w->next_ticket++;
     w->asked_ticket = ev.ticket;
     w->asked_err = ERR_OK;
-    w->asked_read = 0;
     world_step(w, id, &ev, NULL, data);
 }
 
@@ -368,9 +378,10 @@ void world_ask(struct world *w, uint64_t id, enum raft_event_type type, uint64_t
 {
     struct raft_event ev = { .type = type, .peer = peer };
     ev.ticket = w->next_ticket++;
-    w->asked_ticket = ev.ticket;
-    w->asked_err = ERR_OK;
-    w->asked_read = 0;
+    if (type == RAFT_EV_CAMPAIGN || type == RAFT_EV_TRANSFER) { /* what `expect err` looks at */
+        w->asked_ticket = ev.ticket;
+        w->asked_err = ERR_OK;
+    }
     world_step(w, id, &ev, NULL, NULL);
 }
 
@@ -418,7 +429,6 @@ void world_read(struct world *w, uint64_t id, const char *tag, bool lease)
     r->ticket = ev.ticket;
     w->asked_ticket = ev.ticket;
     w->asked_err = ERR_OK;
-    w->asked_read = (uint64_t)(r - w->read) + 1;
     world_step(w, id, &ev, NULL, NULL);
 }
 
@@ -617,9 +627,7 @@ static void release(struct world *w, uint64_t id)
             m->gated = false;
         }
         if (!m->gated && w->cut[m->msg.from][m->msg.to]) {
-            free(m->entries);
-            free(m);
-            memmove(&w->net[i], &w->net[i + 1], (--w->net_count - i) * sizeof w->net[0]);
+            world_lose(w, i);
         } else {
             i++;
         }

@@ -110,12 +110,11 @@ struct world {
     bool cut[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1];
     uint64_t sent[WORLD_NODES_MAX + 1][WORLD_NODES_MAX + 1];
     uint64_t next_ticket;
-    uint64_t asked_ticket; /* of the last propose, conf, transfer, init; 0: none */
+    uint64_t asked_ticket; /* of the last propose, conf, read, transfer, campaign; 0: none */
     enum err asked_err;
     struct world_read read[WORLD_READS_MAX];
     uint32_t read_count;
-    uint64_t asked_read; /* the last asked thing was this read + 1 */
-    char failure[512];   /* an invariant that broke */
+    char failure[512]; /* an invariant that broke */
     struct raft_out out;
 };
 
@@ -138,6 +137,9 @@ bool world_restore(struct world *w, uint64_t id);
 void world_step(struct world *w, uint64_t id, struct raft_event *ev, const struct world_msg *m,
                 const char *command);
 
+/* world_snap_failed -- tell a sender that a snapshot did not reach its peer, or was not wanted. */
+void world_snap_failed(struct world *w, uint64_t from, uint64_t to);
+
 void world_tick(struct world *w, uint64_t id);
 
 /* world_conf -- the newest configuration at or below index, of what a node has. */
@@ -150,6 +152,9 @@ bool world_pump(struct world *w, uint64_t id);
 uint32_t world_deliver(struct world *w, uint64_t a, uint64_t b, int type);
 uint32_t world_drop(struct world *w, uint64_t a, uint64_t b, int type);
 uint32_t world_count(const struct world *w, uint64_t a, uint64_t b, int type);
+
+/* world_lose -- the message at a place in the queue is gone. */
+void world_lose(struct world *w, uint32_t i);
 void world_dup(struct world *w, uint64_t a, uint64_t b);
 void world_reorder(struct world *w, uint64_t a, uint64_t b);
 
