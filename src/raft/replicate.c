@@ -249,6 +249,7 @@ static void heard_of(const struct raft *r, struct raft_peer *p, const struct raf
 
 static void acknowledged(struct raft *r, struct raft_peer *p, uint64_t match, struct raft_out *out)
 {
+    uint64_t id = p->id;
     p->match = match > p->match ? match : p->match;
     p->next = p->next > p->match ? p->next : p->match + 1;
     if (p->state != RAFT_PEER_SNAPSHOT || p->match >= (p->snap != 0 ? p->snap : r->snap_index)) {
@@ -259,7 +260,10 @@ static void acknowledged(struct raft *r, struct raft_peer *p, uint64_t match, st
     }
     inflight_free(p, p->match);
     raft_commit_advance(r, out);
-    raft_replicate(r, p, out);
+    p = raft_peer_find(r, id); /* peers that were to go may be gone now: the others have moved */
+    if (p != NULL) {
+        raft_replicate(r, p, out);
+    }
 }
 
 void raft_append_reply(struct raft *r, const struct raft_msg *m, struct raft_out *out)
