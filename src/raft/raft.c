@@ -169,6 +169,10 @@ static void step_persisted(struct raft *r, const struct raft_event *ev, struct r
         raft_term_at(r, ev->index) == ev->term) {
         r->durable = ev->index;
     }
+    if (ev->ticket >= r->cut_ticket && r->durable < r->snap_index) {
+        MARK("raft: a snapshot is installed for good");
+        r->durable = r->snap_index; /* it came with a ticket, but without entries */
+    }
     raft_election_tally(r, out);
     raft_commit_advance(r, out);
     raft_apply_more(r, out);
