@@ -27,6 +27,8 @@
 #define WAL_SEGMENT_BYTES_FIRST (2u * MIB)
 #define WAL_SEGMENT_BYTES_MAX (64u * MIB)
 #define WAL_BLOCK_BYTES (4u * KIB)
+#define WAL_SPARES_MAX 2u                  /* segments given back that are kept to be used again */
+#define WAL_GIVE_MAX 64u                   /* segments given back by one job */
 #define LOG_UNSYNCED_BYTES_MAX (32u * MIB) /* queued for the disk; then writes are refused */
 #define LOG_CACHE_BYTES_IDLE (256u * KIB)  /* what of them a node keeps that has nothing to do */
 #define LOG_CACHE_BYTES_MAX (8u * MIB)     /* newest entries kept in memory for peers and apply */

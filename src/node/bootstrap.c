@@ -99,7 +99,7 @@ static enum err open_log(struct node *n, struct log_recovered *rec, struct diag 
                              .votes = n->dir,
                              .cache_bytes = n->bounds.log_cache_bytes,
                              .segment_bytes = n->bounds.segment_bytes };
-    struct log_handler h = { on_durable, on_failed, on_found, on_truncated, n, on_synced };
+    struct log_handler h = { on_durable, on_failed, on_found, on_truncated, n, on_synced, NULL };
     memcpy(&o.salt, n->home.incarnation.b, sizeof o.salt);
     if (!in_memory) {
         TRY(node_dir_open(n, n->config->log_path, "wal", &n->log_dir, diag));

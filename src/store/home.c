@@ -66,8 +66,8 @@ static enum err record_make(struct os *os, struct slot_file *s, struct home *id)
 /* What a node that has lived leaves in its directory, all of it younger than its identity. */
 static enum err traces(struct os_dir *dir, const char **out, struct diag *diag)
 {
-    static const char *const names[] = { "vote", "wal/0000000000000001.seg", "state/data.mdb",
-                                         "nodes" };
+    static const char *const names[] = { "vote", "wal/0000000000000001.seg", "wal/start",
+                                         "state/data.mdb", "nodes" };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct os_stat st;
         enum err e = os_dir_stat(dir, names[i], &st);

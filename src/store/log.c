@@ -8,26 +8,12 @@
 #include "base/mark.h"
 #include "base/panic.h"
 #include "store/log_cache.h"
-#include "store/vote.h"
-#include "store/wal.h"
+#include "store/log_queue.h"
+#include "store/log_terms.h"
+#include "store/wal_keep.h"
 
-enum {
-    LOG_BUFFER_BYTES_FIRST = 16 * 1024,
-    LOG_BUFFER_BYTES_KEPT = 256 * 1024, /* larger buffers are given back after use */
-};
 #define LOG_SEAL_NS (50 * NS_PER_MS) /* of silence before the seal */
 #define LOG_FILL_RETRY_NS NS_PER_S   /* between attempts on a full disk */
-
-struct batch {
-    struct list link;
-    uint64_t ticket; /* newest write that ends in it; 0: none does */
-    struct wal_head head;
-    bool hard;
-    struct vote vote;
-    uint8_t *block; /* as allocated */
-    uint8_t *data;  /* aligned for unbuffered writes */
-    size_t capacity;
-};
 
 struct log {
     struct os *os;
@@ -39,22 +25,19 @@ struct log {
     bool closing; /* no new segment is begun */
     struct log_cache cache;
     uint64_t cache_bytes_max;
-    uint64_t batch_bytes_max;
-    struct log_run *run;
-    uint32_t run_count;
-    uint32_t run_capacity;
+    struct log_terms terms;
+    uint64_t base;    /* the log begins behind this entry */
     uint64_t durable; /* index */
-    uint32_t cuts; /* truncations that are not on disk yet: durable may speak of what they drop */
+    uint32_t cuts; /* truncations and installs that are not on disk yet: durable may speak of what
+                    * they drop */
 
-    struct list queue;
-    size_t queue_bytes;
-    struct batch *spare;
+    struct log_queue queue;
     uint64_t told_ticket; /* in memory: newest queued ticket */
     struct os_job turn;   /* in memory: grants durability */
 
     struct os_worker *worker;
     struct os_worker *filler;
-    struct batch *flying;
+    struct log_batch *flying;
     struct os_job write_job;
     enum err write_err;
     struct wal_place place;
@@ -70,143 +53,25 @@ struct log {
     bool sealed;
 
     struct wal wal;
+    uint64_t disk_base; /* what the disk may begin behind: base, but for an install under way */
+    uint64_t disk_base_term;
+    uint64_t disk_last; /* newest entry in the segments */
+    struct os_job give_job;
+    bool giving;
+    enum err give_err;
+    struct wal_give give;
     struct slot_file vote_file;
     struct log_stats stats;
 };
 
 static void submit(struct log *l);
 
-/* ---- terms ---- */
-
-static enum err runs_push(struct log *l, uint64_t index, uint64_t term)
-{
-    if (l->run_count > 0 && l->run[l->run_count - 1].term == term) {
-        return ERR_OK;
-    }
-    if (l->run_count == l->run_capacity) {
-        uint32_t capacity = l->run_capacity == 0 ? 16 : l->run_capacity * 2;
-        struct log_run *moved = mem_resize(l->mem, l->run, capacity * sizeof *moved);
-        if (moved == NULL) {
-            return ERR_NO_MEMORY;
-        }
-        l->run = moved;
-        l->run_capacity = capacity;
-    }
-    l->run[l->run_count].first = index;
-    l->run[l->run_count++].term = term;
-    return ERR_OK;
-}
-
-static void runs_truncate(struct log *l, uint64_t to)
-{
-    while (l->run_count > 0 && l->run[l->run_count - 1].first > to) {
-        l->run_count--;
-    }
-}
-
-/* ---- batches ---- */
-
-static enum err batch_grow(struct log *l, struct batch *b, size_t capacity)
-{
-    uint8_t *block = mem_alloc(l->mem, capacity + WAL_BLOCK_BYTES);
-    if (block == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    uintptr_t at = ((uintptr_t)block + WAL_BLOCK_BYTES - 1) & ~(uintptr_t)(WAL_BLOCK_BYTES - 1);
-    uint8_t *data = (uint8_t *)at;
-    if (b->data != NULL) {
-        memcpy(data, b->data, WAL_HEAD_BYTES + (size_t)b->head.body_bytes);
-    }
-    mem_free(l->mem, b->block);
-    b->block = block;
-    b->data = data;
-    b->capacity = capacity;
-    return ERR_OK;
-}
-
-static void batch_free(struct log *l, struct batch *b)
-{
-    if (l->spare == NULL && b->capacity <= LOG_BUFFER_BYTES_KEPT) {
-        l->spare = b;
-        return;
-    }
-    mem_free(l->mem, b->block);
-    mem_free(l->mem, b);
-}
-
-static struct batch *batch_new(struct log *l)
-{
-    struct batch *b = l->spare;
-    l->spare = NULL;
-    if (b == NULL) {
-        b = mem_alloc(l->mem, sizeof *b);
-        if (b == NULL) {
-            return NULL;
-        }
-        memset(b, 0, sizeof *b);
-        if (batch_grow(l, b, LOG_BUFFER_BYTES_FIRST) != ERR_OK) {
-            mem_free(l->mem, b);
-            return NULL;
-        }
-    }
-    memset(&b->head, 0, sizeof b->head);
-    b->head.first = 1; /* first > last: no entries */
-    b->ticket = 0;
-    b->hard = false;
-    list_push_back(&l->queue, &b->link);
-    return b;
-}
-
-/* The batch that still gathers, when it can take bytes more and, if asked for, a truncation. */
-static struct batch *batch_open(struct log *l, size_t bytes, bool truncates)
-{
-    if (!list_empty(&l->queue)) {
-        struct batch *b = CONTAINER_OF(l->queue.prev, struct batch, link);
-        bool fits = b->head.entries == 0 || b->head.body_bytes + bytes <= l->batch_bytes_max;
-        bool virgin = b->head.entries == 0 && b->head.flags == 0;
-        MARK_IF(!fits, "store: a batch is full");
-        MARK_IF(truncates && !virgin, "store: a truncation needs a batch of its own");
-        if (fits && (!truncates || virgin)) {
-            return b;
-        }
-    }
-    return batch_new(l);
-}
-
-static enum err batch_add(struct log *l, struct batch *b, const struct log_entry *e)
-{
-    size_t need = WAL_HEAD_BYTES + (size_t)b->head.body_bytes + WAL_RECORD_HEAD_BYTES +
-                  e->data.count + WAL_BLOCK_BYTES;
-    size_t capacity = b->capacity;
-    while (capacity < need) {
-        capacity *= 2;
-    }
-    if (capacity != b->capacity) {
-        TRY(batch_grow(l, b, capacity));
-    }
-    struct wal_record rec = { e->term, e->kind, e->data };
-    struct writer w = writer_of(b->data + WAL_HEAD_BYTES + b->head.body_bytes,
-                                WAL_RECORD_HEAD_BYTES + e->data.count);
-    wal_record_encode(&rec, &w);
-    ASSERT(!w.bad);
-    if (b->head.entries == 0) {
-        b->head.first = e->index;
-    }
-    b->head.flags &= (uint16_t)~WAL_FLAG_SEAL; /* one that waited: it says nothing of these */
-    b->head.last = e->index;
-    b->head.last_term = e->term;
-    b->head.entries++;
-    b->head.body_bytes += (uint32_t)w.offset;
-    l->queue_bytes += w.offset;
-    return ERR_OK;
-}
-
 /* ---- the log thread's job ---- */
 
 static void write_run(void *arg)
 {
     struct log *l = arg;
-    struct batch *b = l->flying;
+    struct log_batch *b = l->flying;
     uint64_t began = os_now(l->os);
     l->write_err = b->hard ? vote_write(&l->vote_file, &b->vote) : ERR_OK;
     if (l->write_err == ERR_OK && l->rotate) {
@@ -230,7 +95,15 @@ static void fail(struct log *l, enum err e)
     }
 }
 
-static enum err written(struct log *l, const struct batch *b)
+/* The first batch of a segment says what a log needs to begin with it. */
+static enum err rotated(struct log *l, const struct wal_head *h)
+{
+    struct wal_segment s = { h->segment, l->wal.segment_bytes, h->batch, l->disk_last,
+                             h->prev_crc };
+    return l->rotate ? wal_keep_push(&l->wal, &s) : ERR_OK;
+}
+
+static enum err written(struct log *l, const struct log_batch *b)
 {
     const struct wal_head *h = &b->head;
     l->stats.syncs++;
@@ -245,18 +118,65 @@ static enum err written(struct log *l, const struct batch *b)
     l->stats.batches++;
     l->stats.entries += h->entries;
     l->stats.bytes_written += wal_batch_bytes(h);
+    TRY(rotated(l, h));
+    l->wal.batch_durable = h->batch;
     if ((h->flags & WAL_FLAG_TRUNCATE) != 0) {
         wal_index_truncate(&l->wal.index, h->truncate_to);
         MARK_IF(l->durable > h->truncate_to, "store: a durable entry is truncated");
         l->cuts--;
         l->durable = l->durable < h->truncate_to ? l->durable : h->truncate_to;
+        l->disk_last = h->truncate_to;
+    }
+    if ((h->flags & WAL_FLAG_INSTALL) != 0) {
+        wal_index_truncate(&l->wal.index, 0);
+        l->cuts--;
+        l->durable = h->truncate_to;
+        l->disk_last = h->truncate_to;
+        l->disk_base = h->truncate_to;
+        l->disk_base_term = h->last_term;
     }
     if (h->entries == 0) {
         return ERR_OK;
     }
     l->durable = h->last;
+    l->disk_last = h->last;
     return wal_index_add(&l->wal.index, h->first, h->last, l->place, wal_batch_bytes(h));
 }
+
+/* ---- segments that are not needed any more ---- */
+
+static void give_start(struct log *l)
+{
+    if (!l->giving && !l->failed && !l->closing &&
+        wal_keep_plan(&l->wal, l->disk_base, l->disk_base_term, &l->give)) {
+        l->giving = true;
+        os_worker_submit(l->filler, &l->give_job);
+    }
+}
+
+static void give_run(void *arg)
+{
+    struct log *l = arg;
+    l->give_err = wal_keep_give(&l->wal, &l->give);
+}
+
+static void give_done(void *arg)
+{
+    struct log *l = arg;
+    l->giving = false;
+    if (l->give_err == ERR_NO_SPACE) {
+        MARK("store: no space to compact");
+        return; /* nothing is lost but space: the next compaction tries again */
+    }
+    if (l->give_err != ERR_OK) {
+        fail(l, l->give_err);
+        return;
+    }
+    wal_keep_done(&l->wal, &l->give);
+    give_start(l);
+}
+
+/* ---- the next segment ---- */
 
 static void fill_run(void *arg)
 {
@@ -303,15 +223,15 @@ static void fill_again(void *arg, uint64_t now_ns)
 static void write_done(void *arg)
 {
     struct log *l = arg;
-    struct batch *b = l->flying;
+    struct log_batch *b = l->flying;
     l->flying = NULL;
     enum err e = l->write_err == ERR_OK ? written(l, b) : l->write_err;
     uint64_t ticket = b->ticket;
     uint64_t index = b->head.entries > 0 ? b->head.last : 0;
     uint64_t term = b->head.last_term;
-    l->queue_bytes -= b->head.body_bytes;
+    bool installed = (b->head.flags & WAL_FLAG_INSTALL) != 0;
     l->sealed = (b->head.flags & WAL_FLAG_SEAL) != 0;
-    batch_free(l, b);
+    log_queue_free(&l->queue, b);
     if (e != ERR_OK) {
         fail(l, e);
         return;
@@ -327,6 +247,9 @@ static void write_done(void *arg)
     if (ticket != 0 && l->handler.durable != NULL) {
         l->handler.durable(l->handler.arg, ticket, index, term);
     }
+    if (installed) {
+        give_start(l);
+    }
     if (l->cuts == 0) {
         log_cache_evict(&l->cache, l->cache_bytes_max, l->durable);
     }
@@ -334,10 +257,13 @@ static void write_done(void *arg)
 
 static void submit(struct log *l)
 {
-    if (l->failed || l->flying != NULL || list_empty(&l->queue)) {
+    if (l->failed || l->flying != NULL) {
         return;
     }
-    struct batch *b = CONTAINER_OF(l->queue.next, struct batch, link);
+    struct log_batch *b = log_queue_first(&l->queue);
+    if (b == NULL) {
+        return;
+    }
     bool writes = b->head.entries > 0 || b->head.flags != 0;
     l->rotate = writes && !wal_fits(&l->wal, wal_batch_bytes(&b->head));
     if (l->rotate && l->wal.fill_bytes == 0) {
@@ -353,11 +279,11 @@ static void submit(struct log *l)
 
 static void seal(struct log *l)
 {
-    if (l->failed || l->sealed || l->flying != NULL || !list_empty(&l->queue) ||
+    if (l->failed || l->sealed || l->flying != NULL || log_queue_first(&l->queue) != NULL ||
         l->wal.next_batch == 1) {
         return;
     }
-    struct batch *b = batch_new(l);
+    struct log_batch *b = log_queue_new(&l->queue);
     if (b != NULL) {
         b->head.flags = WAL_FLAG_SEAL;
         MARK("store: a pause is sealed");
@@ -393,13 +319,14 @@ static enum err append_entries(struct log *l, const struct log_write *w)
         const struct log_entry *e = &w->entries[i];
         ASSERT(e->index == l->cache.last + 1);
         if (!l->in_memory) {
-            struct batch *b = batch_open(l, WAL_RECORD_HEAD_BYTES + e->data.count, false);
+            struct log_batch *b =
+                log_queue_open(&l->queue, WAL_RECORD_HEAD_BYTES + e->data.count, false);
             if (b == NULL) {
                 return ERR_NO_MEMORY;
             }
-            TRY(batch_add(l, b, e));
+            TRY(log_queue_add(&l->queue, b, e));
         }
-        TRY(runs_push(l, e->index, e->term));
+        TRY(log_terms_push(&l->terms, e->index, e->term));
         TRY(log_cache_push(&l->cache, e));
     }
     return ERR_OK;
@@ -408,7 +335,7 @@ static enum err append_entries(struct log *l, const struct log_write *w)
 static enum err queue_write(struct log *l, const struct log_write *w)
 {
     if (w->hard || w->truncate) {
-        struct batch *b = batch_open(l, 0, w->truncate);
+        struct log_batch *b = log_queue_open(&l->queue, 0, w->truncate);
         if (b == NULL) {
             return ERR_NO_MEMORY;
         }
@@ -424,8 +351,7 @@ static enum err queue_write(struct log *l, const struct log_write *w)
         }
     }
     TRY(append_entries(l, w));
-    ASSERT(!list_empty(&l->queue));
-    CONTAINER_OF(l->queue.prev, struct batch, link)->ticket = w->ticket;
+    log_queue_ticket(&l->queue, w->ticket);
     return ERR_OK;
 }
 
@@ -451,8 +377,9 @@ enum err log_append(struct log *l, const struct log_write *w)
     }
     l->told_ticket = w->ticket;
     if (w->truncate) {
+        ASSERT(w->truncate_to >= l->base);
         log_cache_truncate(&l->cache, w->truncate_to);
-        runs_truncate(l, w->truncate_to);
+        log_terms_truncate(&l->terms, w->truncate_to);
         l->wal.read_head.entries = 0;
     }
     if (l->in_memory) {
@@ -469,10 +396,63 @@ enum err log_append(struct log *l, const struct log_write *w)
     return ERR_OK;
 }
 
+enum err log_compact(struct log *l, uint64_t to)
+{
+    if (l->failed) {
+        return ERR_SYNC_FAILED;
+    }
+    if (to <= l->base) {
+        return ERR_OK;
+    }
+    ASSERT(to <= l->durable && to <= l->cache.last);
+    l->disk_base_term = log_terms_at(&l->terms, to);
+    l->disk_base = to;
+    l->base = to;
+    log_terms_forget(&l->terms, to, l->cache.last);
+    log_cache_forget(&l->cache, to);
+    if (!l->in_memory) {
+        wal_index_forget(&l->wal.index, to);
+        give_start(l);
+    }
+    return ERR_OK;
+}
+
+enum err log_install(struct log *l, uint64_t ticket, uint64_t index, uint64_t term)
+{
+    struct log_write w = { .ticket = ticket };
+    ASSERT(ticket > l->told_ticket && index >= l->base);
+    if (l->failed) {
+        return ERR_SYNC_FAILED;
+    }
+    struct log_batch *b = NULL;
+    if (!l->in_memory) {
+        b = memory_left(l, &w) ? log_queue_open(&l->queue, 0, true) : NULL;
+        if (b == NULL) {
+            return ERR_NO_MEMORY;
+        }
+        b->head.flags = WAL_FLAG_INSTALL;
+        b->head.truncate_to = index;
+        b->head.last_term = term;
+        b->ticket = ticket;
+        l->cuts++;
+    }
+    l->told_ticket = ticket;
+    l->base = index;
+    log_cache_reset(&l->cache, index);
+    log_terms_truncate(&l->terms, 0);
+    l->wal.read_head.entries = 0;
+    if (l->in_memory) {
+        os_turn_end(l->os, &l->turn);
+    } else {
+        submit(l);
+    }
+    return ERR_OK;
+}
+
 enum err log_read(struct log *l, uint64_t index, struct log_entry *out)
 {
     struct wal_record rec;
-    if (index == 0 || index > l->cache.last) {
+    if (index <= l->base || index > l->cache.last) {
         return ERR_NOT_FOUND;
     }
     if (log_cache_find(&l->cache, index, out)) {
@@ -492,9 +472,14 @@ enum err log_read(struct log *l, uint64_t index, struct log_entry *out)
 
 void log_rest(struct log *l)
 {
-    if (!l->in_memory && l->cuts == 0 && list_empty(&l->queue) && l->flying == NULL) {
+    if (!l->in_memory && l->cuts == 0 && log_queue_first(&l->queue) == NULL && l->flying == NULL) {
         log_cache_evict(&l->cache, LOG_CACHE_BYTES_IDLE, l->durable);
     }
+}
+
+uint64_t log_first(const struct log *l)
+{
+    return l->base + 1;
 }
 
 uint64_t log_last(const struct log *l)
@@ -504,13 +489,13 @@ uint64_t log_last(const struct log *l)
 
 size_t log_unsynced_bytes(const struct log *l)
 {
-    return l->queue_bytes;
+    return l->queue.bytes;
 }
 
 uint32_t log_runs(const struct log *l, const struct log_run **out)
 {
-    *out = l->run;
-    return l->run_count;
+    *out = l->terms.run;
+    return l->terms.count;
 }
 
 void log_stats(const struct log *l, struct log_stats *out)
@@ -525,22 +510,38 @@ void log_stats(const struct log *l, struct log_stats *out)
 struct opening {
     struct log *l;
     uint64_t last;
+    uint64_t told; /* newest entry that the handler knows of */
     enum err e;
     struct wal_head at; /* where e was met */
 };
+
+static void on_cut(struct opening *o, const struct wal_head *h)
+{
+    struct log *l = o->l;
+    if ((h->flags & WAL_FLAG_TRUNCATE) != 0) {
+        uint64_t to = h->truncate_to > l->wal.base ? h->truncate_to : l->wal.base;
+        log_terms_truncate(&l->terms, to);
+        o->last = h->truncate_to;
+        if (l->handler.truncated != NULL && o->told >= to) {
+            l->handler.truncated(l->handler.arg, to);
+        }
+    }
+    if ((h->flags & WAL_FLAG_INSTALL) != 0) {
+        log_terms_truncate(&l->terms, 0);
+        o->last = h->truncate_to;
+        o->told = h->truncate_to;
+        if (l->handler.installed != NULL) {
+            l->handler.installed(l->handler.arg, h->truncate_to, h->last_term);
+        }
+    }
+}
 
 static void on_batch(void *arg, const struct wal_head *h, struct bytes body)
 {
     struct opening *o = arg;
     struct log *l = o->l;
     struct reader r = reader_of(body);
-    if ((h->flags & WAL_FLAG_TRUNCATE) != 0) {
-        runs_truncate(l, h->truncate_to);
-        o->last = h->truncate_to;
-        if (l->handler.truncated != NULL) {
-            l->handler.truncated(l->handler.arg, h->truncate_to);
-        }
-    }
+    on_cut(o, h);
     for (uint32_t i = 0; i < h->entries && o->e == ERR_OK; i++) {
         struct wal_record rec;
         o->e = wal_record_decode(&r, &rec);
@@ -551,7 +552,11 @@ static void on_batch(void *arg, const struct wal_head *h, struct bytes body)
         }
         struct log_entry e = { h->first + i, rec.term, rec.kind, rec.data };
         o->last = e.index;
-        o->e = runs_push(l, e.index, e.term);
+        if (e.index <= l->wal.base) {
+            continue; /* it only shares a segment with what is still needed */
+        }
+        o->told = e.index;
+        o->e = log_terms_push(&l->terms, e.index, e.term);
         if (l->handler.found != NULL) {
             l->handler.found(l->handler.arg, &e);
         }
@@ -583,7 +588,7 @@ static enum err open_durable(struct log *l, const struct log_options *options,
     struct opening o = { .l = l };
     struct wal_found found = { on_batch, &o };
     uint64_t first = options->segment_bytes != 0 ? options->segment_bytes : WAL_SEGMENT_BYTES_FIRST;
-    l->batch_bytes_max = first / 2 < WAL_BATCH_BYTES_MAX ? first / 2 : WAL_BATCH_BYTES_MAX;
+    l->queue.batch_bytes_max = first / 2 < WAL_BATCH_BYTES_MAX ? first / 2 : WAL_BATCH_BYTES_MAX;
     TRY(open_vote(l, options->votes != NULL ? options->votes : l->dir, &v, diag));
     TRY(wal_open(&l->wal, l->os, l->dir, l->mem, options->salt, first, &found, &rec->repaired,
                  diag));
@@ -599,9 +604,15 @@ static enum err open_durable(struct log *l, const struct log_options *options,
     }
     rec->term = v.term;
     rec->vote = v.node;
-    rec->first = 1;
+    rec->first = l->wal.base + 1;
+    rec->before_term = l->wal.base_term;
     rec->last = o.last;
+    l->base = l->wal.base;
+    l->disk_base = l->wal.base;
+    l->disk_base_term = l->wal.base_term;
+    l->disk_last = o.last;
     l->durable = o.last;
+    give_start(l);
     log_cache_init(&l->cache, l->mem, o.last);
     return ERR_OK;
 }
@@ -618,19 +629,23 @@ enum err log_open(struct os *os, struct os_dir *dir, const struct log_options *o
     l->os = os;
     l->dir = dir;
     l->mem = options->mem;
+    l->terms.mem = options->mem;
     l->handler = *handler;
     l->in_memory = options->in_memory;
     l->cache_bytes_max = options->cache_bytes != 0 ? options->cache_bytes : LOG_CACHE_BYTES_MAX;
-    list_init(&l->queue);
+    log_queue_init(&l->queue, l->mem);
     os_timer_init(&l->seal_timer, seal_due, l);
     os_timer_init(&l->fill_timer, fill_again, l);
     l->turn = (struct os_job){ .run = turn_run, .arg = l };
     l->write_job = (struct os_job){ .run = write_run, .done = write_done, .arg = l };
     l->fill_job = (struct os_job){ .run = fill_run, .done = fill_done, .arg = l };
+    l->give_job = (struct os_job){ .run = give_run, .done = give_done, .arg = l };
     list_init(&l->turn.link);
     list_init(&l->write_job.link);
     list_init(&l->fill_job.link);
+    list_init(&l->give_job.link);
     memset(out_recovered, 0, sizeof *out_recovered);
+    out_recovered->first = 1;
     log_cache_init(&l->cache, l->mem, 0);
     if (!l->in_memory) {
         enum err e = open_durable(l, options, out_recovered, diag);
@@ -659,21 +674,12 @@ void log_close(struct log *l)
     os_timer_cancel(l->os, &l->seal_timer);
     os_timer_cancel(l->os, &l->fill_timer);
     list_remove(&l->turn.link); /* a turn that was asked for does not come any more */
-    while (!list_empty(&l->queue)) {
-        struct batch *b = CONTAINER_OF(l->queue.next, struct batch, link);
-        list_remove(&b->link);
-        mem_free(l->mem, b->block);
-        mem_free(l->mem, b);
-    }
-    if (l->spare != NULL) {
-        mem_free(l->mem, l->spare->block);
-        mem_free(l->mem, l->spare);
-    }
+    log_queue_done(&l->queue);
     slot_close(&l->vote_file);
     if (l->wal.mem != NULL) {
         wal_close(&l->wal);
     }
     log_cache_done(&l->cache);
-    mem_free(l->mem, l->run);
+    log_terms_done(&l->terms);
     mem_free(l->mem, l);
 }

@@ -40,15 +40,19 @@ struct log_handler {
     void *arg;
     /* one write with its sync has ended well and took so long; NULL: nobody asks */
     void (*synced)(void *arg, uint64_t took_ns);
+    /* while opening: a snapshot was installed: all that was found so far is gone, what comes
+     * begins behind (index, term) */
+    void (*installed)(void *arg, uint64_t index, uint64_t term);
 };
 
 /* What was on disk. */
 struct log_recovered {
     uint64_t term; /* hard state */
     uint64_t vote;
-    uint64_t first; /* of the log, 1 so far */
-    uint64_t last;  /* 0: empty */
-    bool repaired;  /* a torn tail was cut off */
+    uint64_t first;       /* of the log: what is before it is in a snapshot */
+    uint64_t before_term; /* of entry first - 1; 0 when first is 1 */
+    uint64_t last;        /* first - 1: empty */
+    bool repaired;        /* a torn tail was cut off */
 };
 
 struct log_options {
@@ -80,7 +84,7 @@ struct log_stats {
     uint64_t bytes_written; /* to segments, padding included */
     uint64_t sync_ns_total;
     uint64_t sync_ns_max;
-    uint64_t disk_bytes; /* of all segments */
+    uint64_t disk_bytes; /* of all segments; besides at most WAL_SPARES_MAX wait for their use */
     uint64_t cache_bytes;
 };
 
@@ -103,11 +107,34 @@ enum err log_open(struct os *os, struct os_dir *dir, const struct log_options *o
 MUST_CHECK
 enum err log_append(struct log *l, const struct log_write *w);
 
-/* log_read -- one entry. err ERR_NOT_FOUND (not in the log), ERR_CORRUPT, ERR_IO, ERR_NO_MEMORY. */
+/* log_compact -- entries up to `to` are not needed any more: at once they are not found, their
+ * terms forgotten and their memory given back. Segments that hold none but such are removed or used
+ * again later, behind everybody's back; what shares a segment with later entries stays on disk, and
+ * a restart may begin there again. An index that is compacted already changes nothing.
+ *   pre  to <= log_last, and durable
+ *   err  ERR_SYNC_FAILED  the log has failed before */
+MUST_CHECK
+enum err log_compact(struct log *l, uint64_t to);
+
+/* log_install -- a snapshot is the log's past now: every entry is dropped, committed or not, and
+ * the log is empty and goes on at index + 1. One record, durable with its ticket (told with index
+ * 0); until then a crash leaves the old log whole. Segments before it are given back afterwards.
+ * What a ticket before this one says of its last entry is not true of this log any more.
+ *   in   ticket  larger than any before
+ *   pre  index + 1 >= log_first
+ *   err  ERR_SYNC_FAILED, ERR_NO_MEMORY: nothing happened */
+MUST_CHECK
+enum err log_install(struct log *l, uint64_t ticket, uint64_t index, uint64_t term);
+
+/* log_read -- one entry. err ERR_NOT_FOUND (compacted, or never there), ERR_CORRUPT, ERR_IO,
+ * ERR_NO_MEMORY. */
 MUST_CHECK
 enum err log_read(struct log *l, uint64_t index, struct log_entry *out);
 
-/* log_last -- newest index, durable or not; 0: empty. */
+/* log_first -- index of the oldest entry, or of the first one to come. */
+uint64_t log_first(const struct log *l);
+
+/* log_last -- newest index, durable or not; log_first - 1: empty. */
 uint64_t log_last(const struct log *l);
 
 /* log_rest -- nothing has happened for a while: of the entries in memory keep the newest

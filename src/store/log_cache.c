@@ -38,13 +38,9 @@ void log_cache_done(struct log_cache *c)
     c->capacity = 0;
 }
 
-static enum err grow(struct log_cache *c)
+/* A ring of another size, with the same entries. */
+static enum err move(struct log_cache *c, uint64_t capacity)
 {
-    uint64_t count = c->last + 1 - c->first;
-    if (count < c->capacity) {
-        return ERR_OK;
-    }
-    uint64_t capacity = c->capacity == 0 ? CACHE_CAPACITY_FIRST : c->capacity * 2;
     struct log_cached *slot = mem_alloc(c->mem, capacity * sizeof *slot);
     if (slot == NULL) {
         return ERR_NO_MEMORY;
@@ -56,6 +52,14 @@ static enum err grow(struct log_cache *c)
     c->slot = slot;
     c->capacity = capacity;
     return ERR_OK;
+}
+
+static enum err grow(struct log_cache *c)
+{
+    if (c->last + 1 - c->first < c->capacity) {
+        return ERR_OK;
+    }
+    return move(c, c->capacity == 0 ? CACHE_CAPACITY_FIRST : c->capacity * 2);
 }
 
 enum err log_cache_push(struct log_cache *c, const struct log_entry *e)
@@ -99,6 +103,28 @@ void log_cache_evict(struct log_cache *c, uint64_t bytes_max, uint64_t durable)
         drop(c, c->first);
         c->first++;
     }
+}
+
+void log_cache_forget(struct log_cache *c, uint64_t to)
+{
+    while (c->first <= c->last && c->first <= to) {
+        drop(c, c->first);
+        c->first++;
+    }
+    uint64_t capacity = c->capacity;
+    while (capacity > CACHE_CAPACITY_FIRST && c->last + 1 - c->first < capacity / 4) {
+        capacity /= 2;
+    }
+    if (capacity != c->capacity) {
+        IGNORE(move(c, capacity)); /* without memory the larger ring goes on */
+    }
+}
+
+void log_cache_reset(struct log_cache *c, uint64_t last)
+{
+    log_cache_forget(c, UINT64_MAX);
+    c->first = last + 1;
+    c->last = last;
 }
 
 bool log_cache_find(const struct log_cache *c, uint64_t index, struct log_entry *out)

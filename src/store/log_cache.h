@@ -39,6 +39,13 @@ void log_cache_truncate(struct log_cache *c, uint64_t to);
 /* log_cache_evict -- drop the oldest until at most bytes_max are held, none after durable. */
 void log_cache_evict(struct log_cache *c, uint64_t bytes_max, uint64_t durable);
 
+/* log_cache_forget -- entries up to `to` are gone, durable or not, and space for many more with
+ * them. */
+void log_cache_forget(struct log_cache *c, uint64_t to);
+
+/* log_cache_reset -- all entries are gone; the next one will be last + 1. */
+void log_cache_reset(struct log_cache *c, uint64_t last);
+
 /* log_cache_find -- true and a view, or false when it is not held. */
 bool log_cache_find(const struct log_cache *c, uint64_t index, struct log_entry *out);
 

@@ -3,7 +3,7 @@
  * Why: a write that grows a file costs half as much again as one that overwrites zeroes, because
  *      the file's size has to be made durable too; so segments are filled before they are needed
  */
-#include "store/wal.h"
+#include "store/wal_keep.h"
 
 #include "base/crc32c.h"
 #include "base/panic.h"
@@ -59,9 +59,16 @@ enum err wal_fill(struct wal *w, uint64_t segment, uint64_t bytes)
 {
     char name[WAL_NAME_BYTES];
     struct os_file *file = NULL;
+    uint64_t had = 0;
+    bool spare = false;
     wal_name(segment, "part", name);
+    TRY(wal_keep_spare(w, name, &spare));
     TRY(os_file_open(w->dir, name, OS_OPEN_READ | OS_OPEN_WRITE | OS_OPEN_CREATE, &file));
-    enum err e = wal_zero(file, 0, bytes);
+    enum err e = os_file_size(file, &had);
+    if (e == ERR_OK && had > bytes) { /* a spare, or left by an attempt that was larger */
+        e = os_file_truncate(file, bytes);
+    }
+    e = e == ERR_OK ? wal_zero(file, 0, bytes) : e;
     e = e == ERR_OK ? os_file_sync(file) : e;
     os_file_close(file);
     return e;
@@ -141,7 +148,20 @@ static enum err begin(struct wal *w, struct diag *diag)
     e = e == ERR_OK ? segment_use(w, 1, w->segment_first) : e;
     w->next_batch = 1;
     w->disk_bytes = w->segment_first;
+    struct wal_segment s = { .number = 1, .bytes = w->segment_first, .batch = 1 };
+    e = e == ERR_OK ? wal_keep_push(w, &s) : e;
     return e == ERR_OK ? e : diag_set(diag, e, "log: the first segment: %s", err_text(e));
+}
+
+/* The record of the start is made ahead, for it will be needed where there is no space. */
+static enum err prepare_start(struct wal *w, struct diag *diag)
+{
+    enum err e = wal_keep_find(w);
+    if (e == ERR_OK && w->start_file.file == NULL) {
+        e = wal_start_write(w->dir, &w->start_file, w->salt, &w->start);
+    }
+    e = e == ERR_NO_SPACE ? ERR_OK : e;
+    return e == ERR_OK ? e : diag_set(diag, e, "log: start: %s", err_text(e));
 }
 
 enum err wal_open(struct wal *w, struct os *os, struct os_dir *dir, struct mem *mem, uint64_t salt,
@@ -156,10 +176,17 @@ enum err wal_open(struct wal *w, struct os *os, struct os_dir *dir, struct mem *
     w->segment_first = segment_first;
     *out_repaired = false;
     wal_index_init(&w->index, mem);
-    enum err e = wal_recover(w, found, out_repaired, diag);
+    enum err e = wal_start_open(dir, salt, &w->start_file, &w->start, diag);
+    w->base = w->start.index;
+    w->base_term = w->start.term;
+    e = e == ERR_OK ? wal_recover(w, found, out_repaired, diag) : e;
     if (e == ERR_OK && w->file == NULL) {
         e = begin(w, diag);
     }
+    if (e == ERR_OK) {
+        e = prepare_start(w, diag);
+    }
+    w->batch_durable = w->next_batch - 1;
     if (e != ERR_OK) {
         wal_close(w);
     }
@@ -176,6 +203,10 @@ void wal_close(struct wal *w)
         os_file_close(w->read_file);
         w->read_file = NULL;
     }
+    slot_close(&w->start_file);
+    mem_free(w->mem, w->kept);
+    w->kept = NULL;
+    w->kept_count = 0;
     mem_free(w->mem, w->read_body);
     w->read_body = NULL;
     wal_index_done(&w->index);

@@ -13,9 +13,27 @@
 #include "os/io.h"
 #include "store/wal_batch.h"
 #include "store/wal_index.h"
+#include "store/wal_start.h"
 
 enum {
     WAL_NAME_BYTES = 24
+};
+
+/* A segment that is kept. */
+struct wal_segment {
+    uint64_t number;
+    uint64_t bytes;
+    uint64_t batch;    /* its first */
+    uint64_t last;     /* newest entry before that batch */
+    uint32_t prev_crc; /* of the header before it */
+};
+
+/* Segments from..to-1 are to go, those from start.segment on are needed. */
+struct wal_give {
+    struct wal_start start;
+    uint64_t from;
+    uint64_t to;
+    bool record; /* start is not on disk yet */
 };
 
 struct wal {
@@ -34,6 +52,20 @@ struct wal {
     uint64_t next_batch;    /* its number, from 1 */
     uint32_t prev_crc;
 
+    /* the loop's: where the log begins, and in which segments it is */
+    uint64_t base; /* the log begins behind this entry */
+    uint64_t base_term;
+    struct wal_start start; /* as it is on disk */
+    uint64_t batch_durable; /* newest one that the loop heard of */
+    struct wal_segment *kept;
+    uint32_t kept_count;
+    uint32_t kept_capacity;
+
+    /* the fill worker's: files that may become segments, and the record of the start */
+    uint64_t spare[WAL_SPARES_MAX];
+    uint32_t spare_count;
+    struct slot_file start_file;
+
     /* preparing the next segment, by a worker of its own */
     uint64_t fill_bytes; /* size of the prepared segment; 0: none */
     uint64_t disk_bytes;
@@ -46,7 +78,8 @@ struct wal {
     struct wal_head read_head; /* entries 0: nothing is held */
 };
 
-/* What recovery finds, in order; truncations before the entries of their batch. */
+/* What recovery finds, in order; truncations before the entries of their batch. Entries up to base
+ * are found too, where they share a segment with later ones. */
 struct wal_found {
     void (*batch)(void *arg, const struct wal_head *h, struct bytes body);
     void *arg;
@@ -54,7 +87,7 @@ struct wal_found {
 
 /* wal_open -- recover and be ready to write. Loop, at start.
  *   in   segment_first  bytes of the first segment, a multiple of WAL_BLOCK_BYTES
- *   out  out_repaired  a torn tail was cut off
+ *   out  out_repaired  a torn tail was cut off; base, base_term: the log begins behind that entry
  *   err  ERR_CORRUPT, ERR_NEWER_FORMAT, ERR_WRONG_NODE (another directory's batches): nothing was
  *        changed; ERR_IO, ERR_NO_SPACE, ERR_NO_MEMORY; diag tells */
 MUST_CHECK
@@ -68,7 +101,8 @@ void wal_close(struct wal *w);
 /* wal_fits -- the current segment has room for a batch of bytes. Loop, when no job runs. */
 bool wal_fits(const struct wal *w, uint64_t bytes);
 
-/* wal_fill -- prepare the next segment: create and zero-fill its .part. Fill worker. */
+/* wal_fill -- prepare the next segment: create its .part, or take a spare, and zero-fill it. Fill
+ * worker. */
 MUST_CHECK
 enum err wal_fill(struct wal *w, uint64_t segment, uint64_t bytes);
 
@@ -90,7 +124,7 @@ enum err wal_write(struct wal *w, struct wal_head *h, uint8_t *data, struct wal_
 MUST_CHECK
 enum err wal_read(struct wal *w, uint64_t index, struct wal_record *out);
 
-/* wal_name -- file name of a segment, suffix "seg" or "part". */
+/* wal_name -- file name of a segment, suffix "seg", "part" or "old". */
 void wal_name(uint64_t segment, const char *suffix, char out[WAL_NAME_BYTES]);
 
 /* wal_name_segment -- the number of a segment's file name; false: it is none. */

@@ -13,7 +13,7 @@ void wal_head_encode(struct wal_head *h, uint8_t *out)
     struct writer w = writer_of(out, WAL_HEAD_BYTES);
     writer_u32(&w, WAL_MAGIC);
     writer_u32(&w, 0);
-    writer_u16(&w, WAL_FORMAT);
+    writer_u16(&w, (h->flags & WAL_FLAG_INSTALL) != 0 ? WAL_FORMAT : WAL_FORMAT - 1);
     writer_u16(&w, h->flags);
     writer_u64(&w, h->segment);
     writer_u64(&w, h->batch);
@@ -61,6 +61,10 @@ enum err wal_head_decode(const uint8_t *in, struct wal_head *out)
         return ERR_NEWER_FORMAT;
     }
     bool none = h.entries == 0;
+    bool install = (h.flags & WAL_FLAG_INSTALL) != 0;
+    if (install != (format == WAL_FORMAT) || (install && (!none || h.flags != WAL_FLAG_INSTALL))) {
+        return ERR_MALFORMED;
+    }
     bool range_good = none ? h.first > h.last : h.last - h.first == h.entries - 1ull;
     if (!range_good || (none && h.body_bytes != 0) ||
         h.body_bytes > WAL_BATCH_BYTES_MAX + ENTRY_BYTES_MAX) {

@@ -4,15 +4,16 @@
  *             offset size
  *                  0    4  magic
  *                  4    4  crc32c of the rest of the header
- *                  8    2  format
- *                 10    2  flags: 1 seal, 2 truncate
+ *                  8    2  format: 1, with flag 4 it is 2
+ *                 10    2  flags: 1 seal, 2 truncate, 4 install
  *                 12    8  segment
  *                 20    8  batch, +1 each
  *                 28    8  durable: highest batch known durable when this one was written
- *                 36    8  truncate_to: entries after it are gone, when the flag is set
+ *                 36    8  truncate_to: entries after it are gone, when the flag is set; with flag
+ *                           4 all are, and the log goes on behind it
  *                 44    8  first index (first > last: no entries)
  *                 52    8  last index
- *                 60    8  term of the last entry
+ *                 60    8  term of the last entry; with flag 4 that of truncate_to
  *                 68    4  entries
  *                 72    4  body bytes
  *                 76    4  crc32c of the body
@@ -23,6 +24,7 @@
  * Invariants: decode never panics; salt and segment make another log's or another life's bytes
  *             invalid
  * Thread:     any, pure
+ * Why:        an install has a newer format, so that a program that does not know it stops there
  */
 #ifndef STORE_WAL_BATCH_H
 #define STORE_WAL_BATCH_H
@@ -33,9 +35,10 @@
 enum {
     WAL_HEAD_BYTES = 96,
     WAL_RECORD_HEAD_BYTES = 13,
-    WAL_FORMAT = 1,
+    WAL_FORMAT = 2,
     WAL_FLAG_SEAL = 1,
     WAL_FLAG_TRUNCATE = 2,
+    WAL_FLAG_INSTALL = 4, /* a snapshot is the log's past: alone in its batch */
 };
 
 struct wal_head {

@@ -3,6 +3,8 @@
 
 #include "base/panic.h"
 
+#include <string.h>
+
 enum {
     INDEX_CAPACITY_FIRST = 64
 };
@@ -68,6 +70,34 @@ void wal_index_truncate(struct wal_index *x, uint64_t to)
         x->stretch[x->count - 1].last = to;
     }
     x->cut = true;
+}
+
+/* Room for many more than there are is given back; without memory to move to, it stays. */
+static void shrink(struct wal_index *x)
+{
+    uint32_t capacity = x->capacity;
+    while (capacity > INDEX_CAPACITY_FIRST && x->count < capacity / 4) {
+        capacity /= 2;
+    }
+    struct wal_stretch *moved =
+        capacity != x->capacity ? mem_resize(x->mem, x->stretch, capacity * sizeof *moved) : NULL;
+    if (moved != NULL) {
+        x->stretch = moved;
+        x->capacity = capacity;
+    }
+}
+
+void wal_index_forget(struct wal_index *x, uint64_t to)
+{
+    uint32_t gone = 0;
+    while (gone < x->count && x->stretch[gone].last <= to) {
+        gone++;
+    }
+    if (gone > 0) {
+        x->count -= gone;
+        memmove(x->stretch, x->stretch + gone, x->count * sizeof *x->stretch);
+        shrink(x);
+    }
 }
 
 const struct wal_stretch *wal_index_find(const struct wal_index *x, uint64_t index)

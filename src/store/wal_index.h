@@ -49,6 +49,9 @@ enum err wal_index_add(struct wal_index *x, uint64_t first, uint64_t last, struc
 /* wal_index_truncate -- entries after `to` are gone. */
 void wal_index_truncate(struct wal_index *x, uint64_t to);
 
+/* wal_index_forget -- stretches without an entry after `to` are gone, and their space. */
+void wal_index_forget(struct wal_index *x, uint64_t to);
+
 /* wal_index_find -- the stretch that holds index, or NULL. */
 const struct wal_stretch *wal_index_find(const struct wal_index *x, uint64_t index);
 

@@ -11,7 +11,7 @@
 #include "base/crc32c.h"
 #include "base/mark.h"
 #include "base/panic.h"
-#include "store/wal.h"
+#include "store/wal_keep.h"
 
 #include <stdalign.h>
 #include <stdlib.h>
@@ -25,7 +25,8 @@ struct scan {
     struct wal *w;
     const struct wal_found *found;
     struct mem *mem;
-    uint64_t *segments; /* numbers, sorted */
+    uint64_t *all;      /* numbers, sorted */
+    uint64_t *segments; /* those of them that the log begins with, and later ones */
     uint32_t segment_count;
     uint32_t segment_capacity;
     bool failed; /* out of memory while listing */
@@ -48,16 +49,15 @@ static void list_entry(void *arg, const char *name)
     if (s->segment_count == s->segment_capacity) {
         uint32_t capacity = s->segment_capacity == 0 ? 64 : s->segment_capacity * 2;
         bool bounded = capacity <= RECOVER_SEGMENTS_MAX;
-        uint64_t *moved =
-            bounded ? mem_resize(s->mem, s->segments, capacity * sizeof *moved) : NULL;
+        uint64_t *moved = bounded ? mem_resize(s->mem, s->all, capacity * sizeof *moved) : NULL;
         if (moved == NULL) {
             s->failed = true;
             return;
         }
-        s->segments = moved;
+        s->all = moved;
         s->segment_capacity = capacity;
     }
-    s->segments[s->segment_count++] = number;
+    s->all[s->segment_count++] = number;
 }
 
 static int by_number(const void *a, const void *b)
@@ -117,6 +117,7 @@ static bool body_at(struct scan *s, const struct wal_head *h, uint64_t offset, e
 static bool continues(const struct scan *s, const struct wal_head *h)
 {
     uint64_t last = (h->flags & WAL_FLAG_TRUNCATE) != 0 ? h->truncate_to : s->last;
+    /* an install says itself where the log goes on, and decoding saw that it has no entries */
     return h->batch == s->w->next_batch && h->prev_crc == s->w->prev_crc && last <= s->last &&
            (h->entries == 0 || h->first == last + 1);
 }
@@ -128,6 +129,14 @@ static enum err accept(struct scan *s, const struct wal_head *h, uint64_t offset
     if ((h->flags & WAL_FLAG_TRUNCATE) != 0) {
         wal_index_truncate(&w->index, h->truncate_to);
         s->last = h->truncate_to;
+    }
+    if ((h->flags & WAL_FLAG_INSTALL) != 0) {
+        wal_index_truncate(&w->index, 0);
+        s->last = h->truncate_to;
+        if (h->truncate_to >= w->base) { /* else the log was compacted further since */
+            w->base = h->truncate_to;
+            w->base_term = h->last_term;
+        }
     }
     if (h->entries > 0) {
         TRY(wal_index_add(&w->index, h->first, h->last, place, wal_batch_bytes(h)));
@@ -265,8 +274,9 @@ static enum err hear(struct scan *s, uint32_t at, bool *out_corrupt, uint64_t *o
         TRY(stranger(s, s->segments[i], offset, diag));
         TRY(witnesses(s, s->segments[i], offset));
     }
-    *out_corrupt =
-        s->witness >= w->next_batch || later > 1 || (later == 1 && (used || w->next_batch == 1));
+    bool none = w->next_batch == w->start.batch;
+    *out_corrupt = s->witness >= w->next_batch || later > 1 || (later == 1 && (used || none)) ||
+                   s->last < w->base;
     *out_segment = used || later == 0 ? s->segments[at] : s->segments[at + 1];
     return ERR_OK;
 }
@@ -305,32 +315,76 @@ static enum err judge(struct scan *s, uint32_t at, bool *out_repaired, struct di
     return ERR_OK;
 }
 
+/* Segments from the one on that the log begins with, without a gap. */
+static enum err gaps(const struct scan *s, struct diag *diag)
+{
+    uint64_t want = s->w->start.segment;
+    for (uint32_t i = 0; i < s->segment_count && s->segments[i] == want; i++) {
+        want++;
+    }
+    if (s->segment_count > 0 && want == s->w->start.segment + s->segment_count) {
+        return ERR_OK;
+    }
+    MARK("store: a segment is missing");
+    return diag_set(diag, ERR_CORRUPT,
+                    "log: segment %016llx is missing, %s. Restore this node from a peer; nothing "
+                    "was changed",
+                    (unsigned long long)want,
+                    s->segment_count > 0 ? "later ones are there" : "the log begins with it");
+}
+
+/* What a compaction had no time to give back. */
+static enum err leftovers(struct scan *s)
+{
+    uint32_t count = (uint32_t)(s->segments - s->all);
+    for (uint32_t i = 0; i < count; i++) {
+        char name[WAL_NAME_BYTES];
+        MARK("store: a compaction is finished at start");
+        wal_name(s->all[i], "seg", name);
+        TRY(os_dir_unlink(s->w->dir, name));
+    }
+    return count > 0 ? os_dir_sync(s->w->dir) : ERR_OK;
+}
+
 static enum err chain(struct scan *s, bool *out_repaired, struct diag *diag)
 {
     struct wal *w = s->w;
     uint32_t at = 0; /* segment in which the chain ends */
-    w->next_batch = 1;
-    w->segment = s->segments[0];
+    w->next_batch = w->start.batch;
+    w->prev_crc = w->start.prev_crc;
+    w->segment = w->start.segment;
+    s->last = w->start.last;
+    s->witness = w->start.durable;
+    TRY(gaps(s, diag));
     for (uint32_t i = 0; i < s->segment_count; i++) {
-        if (s->segments[i] != i + 1) {
-            MARK("store: a segment is missing");
-            return diag_set(diag, ERR_CORRUPT,
-                            "log: segment %016llx is missing, later ones are there. Restore this "
-                            "node from a peer; nothing was changed",
-                            i + 1ull);
-        }
-    }
-    for (uint32_t i = 0; i < s->segment_count; i++) {
-        uint64_t before = w->next_batch;
         TRY(segment_open(s, s->segments[i]));
+        struct wal_segment seg = { s->segments[i], s->file_bytes, w->next_batch, s->last,
+                                   w->prev_crc };
         w->disk_bytes += s->file_bytes;
         TRY(walk(s, s->segments[i]));
-        if (i > 0 && w->next_batch == before) {
+        if (i > 0 && w->next_batch == seg.batch) {
+            w->disk_bytes -= s->file_bytes;
             break; /* nothing of the chain here: it ended in the one before */
         }
+        TRY(wal_keep_push(w, &seg));
         at = i;
     }
-    return judge(s, at, out_repaired, diag);
+    TRY(judge(s, at, out_repaired, diag));
+    wal_index_forget(&w->index, w->base);
+    return leftovers(s);
+}
+
+/* Segments before the one that the log begins with are no part of it any more. */
+static void skip(struct scan *s)
+{
+    s->segments = s->all;
+    if (s->segment_count > 0) {
+        qsort(s->all, s->segment_count, sizeof *s->all, by_number);
+    }
+    while (s->segment_count > 0 && s->segments[0] < s->w->start.segment) {
+        s->segments++;
+        s->segment_count--;
+    }
 }
 
 enum err wal_recover(struct wal *w, const struct wal_found *found, bool *out_repaired,
@@ -344,15 +398,16 @@ enum err wal_recover(struct wal *w, const struct wal_found *found, bool *out_rep
     if (e == ERR_OK && s.failed) {
         e = ERR_NO_MEMORY;
     }
-    if (e == ERR_OK && s.segment_count > 0) {
-        qsort(s.segments, s.segment_count, sizeof *s.segments, by_number);
+    bool fresh = s.segment_count == 0 && w->start.segment == 1 && w->start.index == 0;
+    if (e == ERR_OK && !fresh) {
+        skip(&s);
         e = chain(&s, out_repaired, diag);
     }
     if (s.file != NULL) {
         os_file_close(s.file);
     }
     mem_free(w->mem, s.body);
-    mem_free(w->mem, s.segments);
+    mem_free(w->mem, s.all);
     if (e != ERR_OK && diag->code != e) { /* nobody said more */
         return diag_set(diag, e, "log: recovery, at segment %016llx: %s",
                         (unsigned long long)w->segment, err_text(e));

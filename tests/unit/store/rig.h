@@ -26,9 +26,13 @@ struct rig {
     uint64_t durable; /* told */
     uint64_t index;   /* told with it */
     uint64_t term;
-    uint64_t found; /* while opening: newest entry */
+    uint64_t found;     /* while opening: newest entry */
+    uint64_t installed; /* while opening: newest snapshot */
     enum err failed;
 };
+
+/* Of the first segment; 0: the default. Small ones make many. */
+RIG_UNUSED static uint32_t rig_segment_bytes;
 
 RIG_UNUSED static void rig_durable(void *arg, uint64_t ticket, uint64_t index, uint64_t term)
 {
@@ -74,11 +78,21 @@ RIG_UNUSED static void rig_truncated(void *arg, uint64_t to)
     r->found = to;
 }
 
+RIG_UNUSED static void rig_installed(void *arg, uint64_t index, uint64_t term)
+{
+    struct rig *r = arg;
+    CHECK(term > 0);
+    r->found = index;
+    r->installed = index;
+}
+
 RIG_UNUSED static enum err rig_try(struct rig *r)
 {
     struct log_options o = { .in_memory = r->in_memory, .salt = r->salt, .mem = &r->loop.mem };
-    struct log_handler h = { rig_durable, rig_failed, rig_found, rig_truncated, r, NULL };
-    r->ticket = r->durable = r->found = 0;
+    struct log_handler h = { rig_durable, rig_failed, rig_found,    rig_truncated,
+                             r,           NULL,       rig_installed };
+    r->ticket = r->durable = r->found = r->installed = 0;
+    o.segment_bytes = rig_segment_bytes;
     r->failed = ERR_OK;
     r->diag = (struct diag){ 0 };
     r->log = NULL;

@@ -52,7 +52,7 @@ static void head_edit(const char *name, long offset, void (*edit)(uint8_t *raw))
 
 static void format_later(uint8_t *raw)
 {
-    raw[8]++;
+    raw[8] = 9;
 }
 
 static void every_byte(void)

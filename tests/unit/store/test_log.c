@@ -42,7 +42,7 @@ static struct log *open_log(struct loop *l, struct os_dir *dir, struct seen *s,
                             struct log_recovered *rec, enum err expected)
 {
     struct log_options o = { .salt = 42, .mem = &l->mem };
-    struct log_handler h = { on_durable, on_failed, on_found, on_truncated, s, NULL };
+    struct log_handler h = { on_durable, on_failed, on_found, on_truncated, s, NULL, NULL };
     struct log *log = NULL;
     struct diag d = { 0 };
     memset(s, 0, sizeof *s);
