@@ -33,6 +33,13 @@
 #define LOG_CACHE_BYTES_IDLE (256u * KIB)  /* what of them a node keeps that has nothing to do */
 #define LOG_CACHE_BYTES_MAX (8u * MIB)     /* newest entries kept in memory for peers and apply */
 
+/* Snapshots. */
+#define SNAP_KEPT 2u             /* finished ones; older ones are removed */
+#define SNAP_CHUNK_BYTES_MAX MIB /* what one checksum covers, and one job reads or writes */
+#define SNAP_CONF_BYTES_MAX (64u * KIB)
+#define SNAP_VALUE_BYTES_MAX ENTRY_BYTES_MAX /* of a row: a command's value and its envelope */
+#define SNAP_BYTES_PER_S (64u * MIB) /* written at most so fast: the log is on the same disk */
+
 /* Raft core. */
 #define RAFT_VOTERS_MAX 16u
 #define RAFT_LEARNERS_MAX 16u
@@ -82,6 +89,7 @@ static_assert(RAFT_APPEND_BYTES_MAX + ENTRY_BYTES_MAX + 64u * KIB <= NET_FRAME_B
               "an append that ends with the largest entry fits a frame");
 static_assert(ENTRY_BYTES_MAX + WAL_BLOCK_BYTES <= WAL_SEGMENT_BYTES_FIRST,
               "the largest entry fits the smallest segment");
+static_assert(SNAP_CHUNK_BYTES_MAX + 64u * KIB <= NET_FRAME_BYTES_MAX, "a chunk fits a frame");
 static_assert(2u * KV_TXN_BYTES_MAX <= HTTP_BODY_BYTES_MAX, "an escaped transaction fits a body");
 static_assert(HTTP_TARGET_BYTES_MAX < HTTP_HEAD_BYTES_MAX, "the target is part of the head");
 static_assert(HTTP_CONNS_PER_IP_MAX < HTTP_CONNS_MAX, "others find room beside one client");

@@ -72,14 +72,58 @@ static enum err write_rows(struct backing *base, const struct backing_batch *bat
     return last ? ERR_IO : ERR_OK;
 }
 
+static enum err view_begin(struct backing *base)
+{
+    struct sim_backing *b = of(base);
+    if (b->viewed) {
+        return ERR_BUSY;
+    }
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        btree_freeze(&b->tree[i], &b->view[i]);
+    }
+    b->viewed = true;
+    return ERR_OK;
+}
+
+static enum err view_seek(struct backing *base, enum table_id id, struct bytes from, bool after,
+                          struct bytes *out_key, struct bytes *out_value)
+{
+    bool found = btree_seek(&of(base)->view[id], from, after, out_key, out_value);
+    return found ? ERR_OK : ERR_NOT_FOUND;
+}
+
+static void view_end(struct backing *base)
+{
+    struct sim_backing *b = of(base);
+    for (int i = 0; i < TABLE_COUNT && b->viewed; i++) {
+        btree_done(&b->view[i]);
+    }
+    b->viewed = false;
+}
+
+/* The process ends: its rows stay. */
+static void close_rows(struct backing *base)
+{
+    view_end(base);
+}
+
 static const struct backing_table sim_backing_table = {
-    get, seek, rest, prepare, write_rows, rest
+    .get = get,
+    .seek = seek,
+    .rest = rest,
+    .prepare = prepare,
+    .write = write_rows,
+    .view_begin = view_begin,
+    .view_seek = view_seek,
+    .view_end = view_end,
+    .close = close_rows,
 };
 
 void sim_backing_init(struct sim_backing *b, struct mem *mem, struct sim_disk *disk)
 {
     b->base.table = &sim_backing_table;
     b->disk = disk;
+    b->viewed = false;
     for (int i = 0; i < TABLE_COUNT; i++) {
         btree_init(&b->tree[i], mem);
     }
@@ -87,6 +131,7 @@ void sim_backing_init(struct sim_backing *b, struct mem *mem, struct sim_disk *d
 
 void sim_backing_done(struct sim_backing *b)
 {
+    view_end(&b->base);
     for (int i = 0; i < TABLE_COUNT; i++) {
         btree_done(&b->tree[i]);
     }

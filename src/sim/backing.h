@@ -16,6 +16,8 @@ struct sim_backing {
     struct sim_disk
         *disk; /* its operations are counted with the disk's; NULL: nothing ever fails */
     struct btree tree[TABLE_COUNT];
+    struct btree view[TABLE_COUNT];
+    bool viewed;
 };
 
 /* sim_backing_init -- empty; mem bounds the rows, disk decides when a write fails or is cut off.

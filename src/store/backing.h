@@ -4,9 +4,11 @@
  *             durable and visible as a whole or not at all
  * Invariants: what is read is one finished batch, the newest when reading began, until backing_rest
  * Order:      backing_prepare, then one backing_write (on a worker), then backing_rest before the
- *             next read; one write at a time
+ *             next read; one write at a time. A view sees the rows of the moment it began, whatever
+ *             is written meanwhile; one view at a time.
  * Owns:       the files
- * Thread:     the loop's; backing_write on a worker's while the loop reads
+ * Thread:     the loop's; backing_write on a worker's while the loop reads; backing_view_seek on
+ *             another one's while both go on
  * Why:        LMDB is one, the simulator's is another: a memory map's writes cannot be played
  */
 #ifndef STORE_BACKING_H
@@ -36,6 +38,10 @@ struct backing_table {
     void (*rest)(struct backing *b);
     enum err (*prepare)(struct backing *b, uint64_t rows, uint64_t bytes);
     enum err (*write)(struct backing *b, const struct backing_batch *batch);
+    enum err (*view_begin)(struct backing *b);
+    enum err (*view_seek)(struct backing *b, enum table_id id, struct bytes from, bool after,
+                          struct bytes *out_key, struct bytes *out_value);
+    void (*view_end)(struct backing *b);
     void (*close)(struct backing *b);
 };
 
@@ -67,7 +73,9 @@ static inline void backing_rest(struct backing *b)
     b->table->rest(b);
 }
 
-/* backing_prepare -- make room for a write of so many rows and bytes. err ERR_IO, ERR_NO_MEMORY. */
+/* backing_prepare -- make room for a write of so many rows and bytes.
+ *   err  ERR_BUSY: a view is in the way of more room, and a write may be too; ERR_IO, ERR_NO_MEMORY
+ */
 MUST_CHECK
 static inline enum err backing_prepare(struct backing *b, uint64_t rows, uint64_t bytes)
 {
@@ -81,6 +89,30 @@ MUST_CHECK
 static inline enum err backing_write(struct backing *b, const struct backing_batch *batch)
 {
     return b->table->write(b, batch);
+}
+
+/* backing_view_begin -- from here on a view of the newest finished write. What it costs: space that
+ * writes free meanwhile is not used again before its end, so the file grows by about all that is
+ * written. err ERR_BUSY (there is one), ERR_NO_MEMORY, ERR_IO. */
+MUST_CHECK
+static inline enum err backing_view_begin(struct backing *b)
+{
+    return b->table->view_begin(b);
+}
+
+/* backing_view_seek -- as backing_seek, in the view; the row is valid until the next call, its
+ * value until backing_view_end. One thread at a time, any. */
+MUST_CHECK
+static inline enum err backing_view_seek(struct backing *b, enum table_id id, struct bytes from,
+                                         bool after, struct bytes *out_key, struct bytes *out_value)
+{
+    return b->table->view_seek(b, id, from, after, out_key, out_value);
+}
+
+/* backing_view_end -- loop, when nobody seeks in it. */
+static inline void backing_view_end(struct backing *b)
+{
+    b->table->view_end(b);
 }
 
 /* backing_close -- rests, then frees; no write may be under way. */

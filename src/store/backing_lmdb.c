@@ -35,6 +35,8 @@ struct backing_lmdb {
     bool reading; /* txn is under way */
     uint64_t map_bytes;
     uint8_t room[LMDB_KEY_BYTES_MAX]; /* key of the last seek */
+    MDB_txn *view;                    /* NULL: there is none */
+    uint8_t view_room[LMDB_KEY_BYTES_MAX];
 };
 
 static enum err read_begin(struct backing_lmdb *b)
@@ -98,10 +100,44 @@ static enum err lmdb_prepare(struct backing *base, uint64_t rows, uint64_t bytes
     if (map == b->map_bytes) {
         return ERR_OK;
     }
+    if (b->view != NULL) {
+        MARK("store: a view is in the way of a larger map");
+        return ERR_BUSY; /* the map must not move under it */
+    }
     lmdb_rest(base);
     enum err e = lmdb_err(mdb_env_set_mapsize(b->env, map));
     b->map_bytes = e == ERR_OK ? map : b->map_bytes;
     return e;
+}
+
+/* Address space for what may be written while the map cannot grow, then a transaction that another
+ * thread may use: the environment ties none to its thread. */
+static enum err lmdb_view_begin(struct backing *base)
+{
+    struct backing_lmdb *b = (struct backing_lmdb *)base;
+    if (b->view != NULL) {
+        return ERR_BUSY;
+    }
+    TRY(lmdb_prepare(base, 0, lmdb_disk_bytes(base)));
+    enum err e = lmdb_err(mdb_txn_begin(b->env, NULL, MDB_RDONLY, &b->view));
+    b->view = e == ERR_OK ? b->view : NULL;
+    return e;
+}
+
+static enum err lmdb_view_seek(struct backing *base, enum table_id id, struct bytes from,
+                               bool after, struct bytes *out_key, struct bytes *out_value)
+{
+    struct backing_lmdb *b = (struct backing_lmdb *)base;
+    return lmdb_rows_seek(b->view, &b->dbs, id, from, after, b->view_room, out_key, out_value);
+}
+
+static void lmdb_view_end(struct backing *base)
+{
+    struct backing_lmdb *b = (struct backing_lmdb *)base;
+    if (b->view != NULL) {
+        mdb_txn_abort(b->view);
+        b->view = NULL;
+    }
 }
 
 static enum err write_tree(struct backing_lmdb *b, MDB_txn *txn, enum table_id id,
@@ -149,12 +185,22 @@ static void close_env(struct backing_lmdb *b)
 static void lmdb_close(struct backing *base)
 {
     struct backing_lmdb *b = (struct backing_lmdb *)base;
+    lmdb_view_end(base);
     close_env(b);
     mem_free(b->mem, b);
 }
 
-static const struct backing_table lmdb_table = { lmdb_get,     lmdb_seek,  lmdb_rest,
-                                                 lmdb_prepare, lmdb_write, lmdb_close };
+static const struct backing_table lmdb_table = {
+    .get = lmdb_get,
+    .seek = lmdb_seek,
+    .rest = lmdb_rest,
+    .prepare = lmdb_prepare,
+    .write = lmdb_write,
+    .view_begin = lmdb_view_begin,
+    .view_seek = lmdb_view_seek,
+    .view_end = lmdb_view_end,
+    .close = lmdb_close,
+};
 
 /* ---- Opening ---- */
 
@@ -268,8 +314,8 @@ enum err backing_lmdb_open(struct os_dir *dir, const struct backing_lmdb_options
     } else if (e == ERR_OK) {
         e = file_check(b, dir, "data.mdb");
     }
-    while (b->map_bytes < MAP_BYTES_MAX &&
-           b->map_bytes < stat.bytes + stat.bytes / 2 + MAP_BYTES_SPARE) {
+    uint64_t spare = options->map_bytes != 0 ? options->map_bytes : MAP_BYTES_SPARE;
+    while (b->map_bytes < MAP_BYTES_MAX && b->map_bytes < stat.bytes + stat.bytes / 2 + spare) {
         b->map_bytes *= 2;
     }
     e = e == ERR_OK ? open_env(b, dir, "data.mdb", 0, options->salt) : e;

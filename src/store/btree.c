@@ -395,12 +395,13 @@ bool btree_del(struct btree *t, struct bytes key, enum err *out_err)
     return true;
 }
 
-/* The path down the left edge; slot 0 of each. Returns its length. */
+/* The path down the left edge, to its leaf or to a node that is shared; slot 0 of each. Returns its
+ * length. */
 static int left_edge(struct btree *t, struct btree_node **path)
 {
     int depth = 0;
     path[0] = t->root;
-    while (!path[depth]->leaf) {
+    while (!path[depth]->leaf && path[depth]->refs == 1) {
         ASSERT(depth < BTREE_HEIGHT_MAX - 1);
         path[depth + 1] = path[depth]->child[0];
         depth++;
@@ -414,12 +415,13 @@ bool btree_shed(struct btree *t, uint32_t pairs)
     while (t->root != NULL && pairs > 0) {
         int depth = left_edge(t, path);
         struct btree_node *leaf = path[depth];
-        ASSERT(leaf->refs == 1);
         pairs -= leaf->count < pairs ? leaf->count : pairs;
-        for (uint16_t i = 0; i < leaf->count; i++) {
+        for (uint16_t i = 0; leaf->refs == 1 && i < leaf->count; i++) {
             item_drop(t, leaf->item[i]);
         }
-        mem_free(t->mem, leaf);
+        if (--leaf->refs == 0) {
+            mem_free(t->mem, leaf);
+        }
         for (depth--; depth >= 0; depth--) {
             item_drop(t, path[depth]->item[0]);
             slot_remove(path[depth], 0);

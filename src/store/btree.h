@@ -6,7 +6,8 @@
  *             that are shared with it are copied before they are written. A pair may be a mark: a
  *             key that is known to be gone, its value's data is NULL.
  * Owns:       nodes and items, counted in the account and by references
- * Thread:     one at a time for a tree and all that were frozen from it
+ * Thread:     the loop's; btree_get and the seeks of a frozen tree on another one's too, while the
+ *             trees that it was frozen from change: they touch counts of references, it does not
  */
 #ifndef STORE_BTREE_H
 #define STORE_BTREE_H
@@ -34,7 +35,8 @@ void btree_init(struct btree *t, struct mem *mem);
 void btree_done(struct btree *t);
 
 /* btree_shed -- free about `pairs` pairs from the front of a tree that nobody uses any more, so
- * that a large one costs no turn of the loop too much. True when nothing is left. */
+ * that a large one costs no turn of the loop too much; what a frozen tree shares stays that one's.
+ * True when nothing is left. */
 bool btree_shed(struct btree *t, uint32_t pairs);
 
 /* btree_put -- insert or replace; value.data NULL leaves a mark. err ERR_NO_MEMORY: the tree is

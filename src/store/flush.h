@@ -40,7 +40,8 @@ enum err flush_open(struct flush *f, struct os *os, struct tables *tables,
 MUST_CHECK
 enum err flush_begin(struct flush *f);
 
-/* flush_busy -- one is under way, or waits for space. */
+/* flush_busy -- one is under way, or waits for space or for the end of a view; or the tables are
+ * about to become those of a snapshot. */
 bool flush_busy(const struct flush *f);
 
 /* flush_close -- waits for the write under way, if any. */

@@ -158,7 +158,10 @@ enum err tables_freeze(struct tables *t)
     for (int i = 0; i < TABLE_COUNT; i++) {
         rows += t->active[i].count;
     }
-    TRY(backing_prepare(t->backing, rows, tables_overlay_bytes(t)));
+    enum err e = backing_prepare(t->backing, rows, tables_overlay_bytes(t));
+    if (e != ERR_OK && e != ERR_BUSY) { /* busy: the write tries what room there is */
+        return e;
+    }
     for (int i = 0; i < TABLE_COUNT; i++) {
         ASSERT(t->frozen[i].root == NULL);
         t->frozen[i] = t->active[i];
@@ -188,4 +191,43 @@ void tables_thaw(struct tables *t)
         btree_init(&t->frozen[i], t->mem);
     }
     t->flushing = false;
+}
+
+/* ---- Views ---- */
+
+enum err tables_view_open(struct tables *t, struct tables_view *out)
+{
+    if (t->flushing || t->swapping) {
+        return ERR_BUSY;
+    }
+    if (t->backing != NULL) {
+        TRY(backing_view_begin(t->backing));
+    }
+    out->backing = t->backing;
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        btree_init(&out->tree[i], t->mem);
+        if (t->backing == NULL) {
+            btree_freeze(&t->active[i], &out->tree[i]);
+        }
+    }
+    return ERR_OK;
+}
+
+enum err tables_view_seek(const struct tables_view *v, enum table_id id, struct bytes from,
+                          bool after, struct bytes *out_key, struct bytes *out_value)
+{
+    if (v->backing != NULL) {
+        return backing_view_seek(v->backing, id, from, after, out_key, out_value);
+    }
+    return btree_seek(&v->tree[id], from, after, out_key, out_value) ? ERR_OK : ERR_NOT_FOUND;
+}
+
+void tables_view_close(struct tables_view *v)
+{
+    if (v->backing != NULL) {
+        backing_view_end(v->backing);
+    }
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        btree_done(&v->tree[i]);
+    }
 }

@@ -21,6 +21,13 @@ struct tables {
     struct btree frozen[TABLE_COUNT]; /* being flushed */
     struct btree spent[TABLE_COUNT];  /* flushed, freed bit by bit */
     bool flushing;
+    bool swapping; /* the rows of a snapshot are about to take the place of these */
+};
+
+/* Rows as they were at one moment: of the newest finished flush or, without a backing, of all. */
+struct tables_view {
+    struct backing *backing;
+    struct btree tree[TABLE_COUNT];
 };
 
 /* tables_open -- what the backing holds, or empty tables; mem bounds the overlays. */
@@ -68,5 +75,20 @@ enum err tables_write(const struct tables *t);
 
 /* tables_thaw -- the write ended well: drop what was frozen. */
 void tables_thaw(struct tables *t);
+
+/* tables_view_open -- O(1), see backing_view_begin for what it costs as long as it is open; without
+ * a backing, nodes that are changed meanwhile are kept twice. One at a time with a backing.
+ *   err  ERR_BUSY (a flush or a swap is under way, or there is a view), ERR_NO_MEMORY, ERR_IO */
+MUST_CHECK
+enum err tables_view_open(struct tables *t, struct tables_view *out);
+
+/* tables_view_seek -- as table_seek; one thread at a time, any. Key until the next call, value
+ * until the view is closed. err ERR_NOT_FOUND (there is none), ERR_CORRUPT, ERR_IO */
+MUST_CHECK
+enum err tables_view_seek(const struct tables_view *v, enum table_id id, struct bytes from,
+                          bool after, struct bytes *out_key, struct bytes *out_value);
+
+/* tables_view_close -- loop, when nobody seeks in it; costs what was changed since. */
+void tables_view_close(struct tables_view *v);
 
 #endif

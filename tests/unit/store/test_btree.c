@@ -98,6 +98,33 @@ static void random_changes(void)
     CHECK_U64(w.mem.used, 0);
 }
 
+/* A tree is given back bit by bit while somebody looks at what it was once. */
+static void shed_beside_a_view(void)
+{
+    static bool there[KEYS];
+    static uint64_t value[KEYS];
+    memset(&w, 0, sizeof w);
+    mem_init(&w.mem, "test", 64u << 20);
+    btree_init(&w.tree, &w.mem);
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct btree frozen;
+        prng_seed(&w.prng, seed);
+        change(5000, 8);
+        btree_freeze(&w.tree, &frozen);
+        memcpy(there, w.there, sizeof there);
+        memcpy(value, w.value, sizeof value);
+        change(seed == 1 ? 0 : 800, 5);
+        for (int i = 0; !btree_shed(&w.tree, 300); i++) {
+            CHECK(i < 1000);
+            compare(&frozen, there, value);
+        }
+        compare(&frozen, there, value);
+        memset(w.there, 0, sizeof w.there);
+        btree_done(&frozen);
+        CHECK_U64(w.mem.used, 0);
+    }
+}
+
 static void no_memory(void)
 {
     struct mem mem;
@@ -121,6 +148,7 @@ static void no_memory(void)
 int main(void)
 {
     TAP_TEST("btree: random changes agree with an array, frozen views stay", random_changes);
+    TAP_TEST("btree: what a view shares outlives a tree that is given back", shed_beside_a_view);
     TAP_TEST("btree: at the limit a put is refused and nothing is lost", no_memory);
     return tap_done();
 }

@@ -1,0 +1,128 @@
+/* store/snap.h -- the snapshots of one node: made from its tables, sent, received, kept.
+ *
+ * Shape:      snap_make writes a file from a view of the tables, chunk by chunk on a worker, at
+ *             most SNAP_BYTES_PER_S fast; a reader gives its bytes by offset; snap_receive takes
+ *             them elsewhere, in order, and counts them as a snapshot when the whole is right. The
+ *             bytes are in snap_format.h. Without a directory they are kept in memory.
+ * Invariants: what is listed is whole: a file gets its name when it was checked or written to its
+ *             end, and synced. At most SNAP_KEPT of them and one that is not whole are there.
+ *             Bytes of others are never believed: what is wrong is ERR_MALFORMED, never a panic
+ * Order:      events come from the loop, later; one making and one receiving at a time
+ * Owns:       the files of its directory, a worker, its memory; the tables belong to the caller and
+ *             outlive a making
+ * Thread:     the loop's
+ */
+#ifndef STORE_SNAP_H
+#define STORE_SNAP_H
+
+#include "os/io.h"
+#include "store/snap_format.h"
+#include "store/table.h"
+
+struct snap;
+struct snap_reader;
+
+/* What became of what was asked for; any may be NULL. meta is valid during the call, and NULL
+ * unless e is ERR_OK. */
+struct snap_handler {
+    /* snap_make has ended. ERR_SHUTTING_DOWN: it was cancelled; ERR_NO_SPACE, ERR_NO_MEMORY,
+     * ERR_IO, ERR_SYNC_FAILED: nothing is left of it; ERR_CORRUPT: a row of the tables has rotted
+     */
+    void (*made)(void *arg, enum err e, const struct snap_meta *meta);
+    /* the bytes before offset are here: after snap_receive, and after each chunk. ERR_NO_SPACE,
+     * ERR_NO_MEMORY, ERR_IO: the last chunk is not, it may be given again; at the beginning:
+     * nothing is received */
+    void (*stored)(void *arg, enum err e, const struct snap_id *id, uint64_t offset);
+    /* all bytes came, and were looked at. ERR_MALFORMED, ERR_NEWER_FORMAT: this is no snapshot, or
+     * another one than was asked for: it is gone; ERR_IO, ERR_SYNC_FAILED */
+    void (*received)(void *arg, enum err e, const struct snap_meta *meta);
+    void *arg;
+};
+
+/* snap_open -- list what is there; what is left of a making is removed, what is left of a receiving
+ * stays for snap_receive.
+ *   in   dir  of snapshots alone, outlives it; NULL: in memory
+ *        mem  of buffers (some 5 MiB while something is under way) and, in memory, of the snapshots
+ *   err  ERR_IO, ERR_NO_MEMORY; diag tells */
+MUST_CHECK
+enum err snap_open(struct os *os, struct os_dir *dir, struct mem *mem,
+                   const struct snap_handler *handler, struct snap **out, struct diag *diag);
+
+/* snap_close -- what is under way ends, what is not whole is left for the next start or removed; no
+ * event comes any more. Before the tables are closed. */
+void snap_close(struct snap *s);
+
+/* snap_newest -- the one of the highest index; false: there is none. */
+bool snap_newest(const struct snap *s, struct snap_id *out);
+
+/* snap_at -- the one after entry (index, term); false: there is none. */
+bool snap_at(const struct snap *s, uint64_t index, uint64_t term, struct snap_id *out);
+
+/* snap_meta -- what a snapshot's head says.
+ *   in   room  SNAP_HEAD_BYTES_MAX, which out->conf is a view of
+ *   err  ERR_NOT_FOUND, ERR_MALFORMED, ERR_NEWER_FORMAT, ERR_IO */
+MUST_CHECK
+enum err snap_meta(struct snap *s, const struct snap_id *id, uint8_t *room, struct snap_meta *out);
+
+/* ---- Making ---- */
+
+/* snap_make -- begin a snapshot of the rows that the newest flush has written or, without a
+ * backing, of all rows now: the caller says in meta which state that is; its id.id is drawn here.
+ * The view that it needs is held until the event: see backing_view_begin for what that costs.
+ *   err  ERR_BUSY (a making or a flush is under way), ERR_NO_MEMORY, ERR_IO: nothing happened */
+MUST_CHECK
+enum err snap_make(struct snap *s, struct tables *tables, const struct snap_meta *meta);
+
+/* snap_making -- one is under way; out_bytes: so much is written. */
+bool snap_making(const struct snap *s, uint64_t *out_bytes);
+
+/* snap_make_cancel -- give it up; the event comes as ever. Nothing when none is under way. */
+void snap_make_cancel(struct snap *s);
+
+/* ---- Sending ---- */
+
+/* snap_reader_open -- it can be read to its end even when a newer one takes its place.
+ *   err  ERR_NOT_FOUND, ERR_NO_MEMORY, ERR_IO */
+MUST_CHECK
+enum err snap_reader_open(struct snap *s, const struct snap_id *id, struct snap_reader **out);
+
+/* snap_reader_bytes -- of the whole snapshot. */
+uint64_t snap_reader_bytes(const struct snap_reader *r);
+
+/* snap_reader_read -- bytes from an offset on; fewer than count only at the end. err ERR_IO. */
+MUST_CHECK
+enum err snap_reader_read(struct snap_reader *r, uint64_t offset, void *out, size_t count,
+                          size_t *out_count);
+
+/* snap_reader_close -- before snap_close. */
+void snap_reader_close(struct snap_reader *r);
+
+/* ---- Receiving ---- */
+
+/* snap_receive -- be ready for the bytes of a snapshot; `stored` says where to begin, which is not
+ * 0 when a part of it is here already, of before a restart too. Another one that was being received
+ * is given up.
+ *   in   bytes  of the whole
+ *   err  ERR_FILE_EXISTS (it is here as a whole), ERR_MALFORMED (no snapshot has so few bytes),
+ *        ERR_BUSY (wait for an event), ERR_NO_MEMORY: nothing happened */
+MUST_CHECK
+enum err snap_receive(struct snap *s, const struct snap_id *id, uint64_t bytes);
+
+/* snap_receive_chunk -- the next bytes, copied. When they were the last, `received` comes after
+ * `stored`.
+ *   in   data  1 byte to SNAP_CHUNK_BYTES_MAX
+ *   err  ERR_NOT_FOUND (this one is not being received), ERR_BUSY (wait for `stored`),
+ *        ERR_BAD_REQUEST (another offset is next, see snap_receiving), ERR_MALFORMED (too many):
+ *        nothing happened */
+MUST_CHECK
+enum err snap_receive_chunk(struct snap *s, const struct snap_id *id, uint64_t offset,
+                            struct bytes data);
+
+/* snap_receiving -- which one is, and the offset that is next; false: none. */
+bool snap_receiving(const struct snap *s, struct snap_id *out_id, uint64_t *out_offset);
+
+/* snap_receive_cancel -- give its memory back; what came stays on disk for the next snap_receive.
+ * Nothing more is told of it. */
+void snap_receive_cancel(struct snap *s);
+
+#endif

@@ -1,0 +1,269 @@
+/* tests/unit/store/test_snap_disk.c -- Subject: files of snapshots over restarts, and what a long
+ * view means for the rows below. Method: files cut, damaged, added and removed between two starts.
+ */
+#include "snap_rig.h"
+
+static uint8_t *data;
+static size_t bytes;
+static struct snap_id id;
+
+static void begin(size_t value)
+{
+    rig_open(false);
+    rows_put(&n.a, 0, 3000, 1, value);
+    id = make(&n.a, 77);
+    data = read_all(&n.a, &id, &bytes);
+}
+
+static void end(void)
+{
+    free(data);
+    rig_close();
+}
+
+static void restart(struct peer *p)
+{
+    peer_stop(p);
+    peer_start(p);
+}
+
+static void part_path(const char *suffix, char out[200])
+{
+    snprintf(out, 200, "%s/snap-b/%016llx-%016llx-%016llx.%s", n.loop.path,
+             (unsigned long long)id.index, (unsigned long long)id.term, (unsigned long long)id.id,
+             suffix);
+}
+
+/* The first so many bytes of the snapshot, and then a new process. */
+static void received_until(size_t count)
+{
+    CHECK(ready(&n.b, &id, bytes) == ERR_OK);
+    while (n.b.offset < count) {
+        size_t left = count - (size_t)n.b.offset;
+        size_t part = left < SNAP_CHUNK_BYTES_MAX ? left : SNAP_CHUNK_BYTES_MAX;
+        CHECK(give(&n.b, &id, n.b.offset, bytes_of(data + n.b.offset, part)) == ERR_OK);
+    }
+    restart(&n.b);
+}
+
+static const size_t first_chunk =
+    SNAP_HEAD_BYTES + 9 + SNAP_CHUNK_HEAD_BYTES + SNAP_CHUNK_BYTES_MAX;
+
+static void goes_on(void)
+{
+    static const struct {
+        size_t given;
+        size_t found;
+    } at[] = {
+        { 50, 0 },
+        { SNAP_HEAD_BYTES + 8, 0 },
+        { SNAP_HEAD_BYTES + 9, SNAP_HEAD_BYTES + 9 },
+        { SNAP_HEAD_BYTES + 500, SNAP_HEAD_BYTES + 9 },
+        { first_chunk - 1, SNAP_HEAD_BYTES + 9 },
+        { first_chunk, first_chunk },
+        { first_chunk + 1, first_chunk },
+        { first_chunk + SNAP_CHUNK_BYTES_MAX, first_chunk },
+    };
+    begin(1000);
+    for (size_t i = 0; i < sizeof at / sizeof at[0]; i++) {
+        received_until(at[i].given);
+        CHECK(ready(&n.b, &id, bytes) == ERR_OK);
+        CHECK_U64(n.b.offset, at[i].found);
+        restart(&n.b);
+    }
+    CHECK(send_all(&n.b, &id, data, bytes, 100000) == ERR_OK);
+    end();
+    EXPECT_MARK("store: a snapshot is received further after a restart");
+}
+
+/* All of it came, but the process ended before it had been looked at. */
+static void all_there(void)
+{
+    char path[200];
+    begin(100);
+    peer_stop(&n.b);
+    part_path("part", path);
+    FILE *f = fopen(path, "wb");
+    CHECK(f != NULL && fwrite(data, 1, bytes, f) == bytes && fclose(f) == 0);
+    peer_start(&n.b);
+    CHECK(ready(&n.b, &id, bytes) == ERR_OK);
+    CHECK_U64(n.b.offset, bytes);
+    LOOP_UNTIL(&n.loop, n.b.receiveds == 1);
+    CHECK(n.b.received == ERR_OK);
+    end();
+}
+
+static void rotten_part(void)
+{
+    char path[200];
+    begin(1000);
+    part_path("part", path);
+    for (size_t at = 0; at < 2 * first_chunk; at += at < 200 ? 13 : 300001) {
+        received_until(2 * first_chunk);
+        FILE *f = fopen(path, "r+b");
+        CHECK(f != NULL && fseek(f, (long)at, SEEK_SET) == 0);
+        uint8_t byte = (uint8_t)(data[at] ^ 0x10);
+        CHECK(fwrite(&byte, 1, 1, f) == 1 && fclose(f) == 0);
+        CHECK(ready(&n.b, &id, bytes) == ERR_OK);
+        CHECK(n.b.offset <= at);
+        restart(&n.b);
+    }
+    CHECK(send_all(&n.b, &id, data, bytes, SNAP_CHUNK_BYTES_MAX) == ERR_OK);
+    end();
+}
+
+/* A part of other bytes under this one's name, and one that is longer than was announced. */
+static void strange_part(void)
+{
+    char path[200];
+    begin(100);
+    part_path("part", path);
+    FILE *f = fopen(path, "wb");
+    data[32] ^= 1; /* of its index */
+    CHECK(f != NULL && fwrite(data, 1, bytes, f) == bytes && fclose(f) == 0);
+    data[32] ^= 1;
+    CHECK(ready(&n.b, &id, bytes) == ERR_OK);
+    CHECK_U64(n.b.offset, 0);
+    restart(&n.b);
+    f = fopen(path, "wb");
+    CHECK(f != NULL && fwrite(data, 1, bytes, f) == bytes && fclose(f) == 0);
+    CHECK(ready(&n.b, &id, bytes - 10) == ERR_OK);
+    CHECK_U64(n.b.offset, 0);
+    restart(&n.b);
+    CHECK(send_all(&n.b, &id, data, bytes, SNAP_CHUNK_BYTES_MAX) == ERR_OK);
+    end();
+}
+
+static uint32_t files(const char *name)
+{
+    char command[200];
+    char text[32] = "";
+    snprintf(command, sizeof command, "ls '%s/%s' | wc -l", n.loop.path, name);
+    FILE *f = popen(command, "r");
+    CHECK(f != NULL && fgets(text, sizeof text, f) != NULL && pclose(f) == 0);
+    return (uint32_t)strtoul(text, NULL, 10);
+}
+
+static void touch(const char *name)
+{
+    char path[200];
+    snprintf(path, sizeof path, "%s/snap-b/%s", n.loop.path, name);
+    FILE *f = fopen(path, "wb");
+    CHECK(f != NULL && fputs("x", f) >= 0 && fclose(f) == 0);
+}
+
+static void left_over(void)
+{
+    struct snap_id found;
+    uint8_t room[SNAP_HEAD_BYTES_MAX];
+    struct snap_meta meta;
+    rig_open(false);
+    peer_stop(&n.b);
+    touch("0000000000000005-0000000000000001-0000000000000001.snap");
+    touch("0000000000000009-0000000000000001-0000000000000002.snap");
+    touch("0000000000000007-0000000000000001-0000000000000003.snap");
+    touch("0000000000000008-0000000000000001-0000000000000003.part");
+    touch("0000000000000004-0000000000000001-0000000000000003.part");
+    touch("notes.txt");
+    touch("000000000000000A-0000000000000001-0000000000000003.snap");
+    touch("+00000000000000a-0000000000000001-0000000000000003.snap");
+    touch("0000000000000008-0000000000000001-0000000000000003.snapx");
+    peer_start(&n.b);
+    CHECK(snap_newest(n.b.snap, &found) && found.index == 9 && found.id == 2);
+    CHECK(snap_at(n.b.snap, 7, 1, &found) && !snap_at(n.b.snap, 5, 1, &found));
+    restart(&n.b);
+    CHECK_U64(files("snap-b"), 6); /* two, and what nobody here has written */
+    found.id += 100;
+    CHECK(snap_meta(n.b.snap, &found, room, &meta) == ERR_NOT_FOUND);
+    CHECK(snap_at(n.b.snap, 7, 1, &found));
+    CHECK(snap_meta(n.b.snap, &found, room, &meta) == ERR_MALFORMED);
+    rig_close();
+    EXPECT_MARK("store: a part of a snapshot is left over");
+}
+
+/* A part that is newer than all that is whole stays, until another one is received. */
+static void part_stays(void)
+{
+    begin(100);
+    received_until(500);
+    CHECK_U64(files("snap-b"), 1);
+    restart(&n.b);
+    CHECK_U64(files("snap-b"), 1);
+    struct snap_id other = { 80, 9, 1 };
+    CHECK(ready(&n.b, &other, bytes) == ERR_OK);
+    CHECK_U64(files("snap-b"), 1);
+    CHECK(ready(&n.b, &id, bytes) == ERR_OK);
+    CHECK_U64(n.b.offset, 0);
+    end();
+}
+
+static void old_files_go(void)
+{
+    rig_open(false);
+    rows_put(&n.a, 0, 10, 1, 100);
+    for (uint64_t i = 1; i <= 6; i++) {
+        make(&n.a, i);
+    }
+    LOOP_UNTIL(&n.loop, files("snap-a") == 2);
+    restart(&n.a);
+    CHECK_U64(files("snap-a"), 2);
+    rig_close();
+    EXPECT_MARK("store: an older snapshot gives way");
+}
+
+static void removed_behind_its_back(void)
+{
+    struct snap_reader *r = NULL;
+    char command[200];
+    begin(100);
+    snprintf(command, sizeof command, "rm '%s'/snap-a/*", n.loop.path);
+    CHECK(system(command) == 0);
+    CHECK(snap_reader_open(n.a.snap, &id, &r) == ERR_NOT_FOUND);
+    end();
+}
+
+/* The map under LMDB cannot grow while somebody looks at it: the flush waits, and nothing is lost.
+ */
+static void flush_waits(void)
+{
+    struct tables_view view;
+    struct bytes key;
+    struct bytes value;
+    rig_open(false);
+    rows_put(&n.a, 0, 10, 1, 100);
+    flush_now(&n.a);
+    CHECK(tables_view_open(&n.a.tables, &view) == ERR_OK);
+    struct tables_view second;
+    CHECK(tables_view_open(&n.a.tables, &second) == ERR_BUSY);
+    rows_put(&n.a, 0, 4000, 2, 2000);
+    n.a.flushed = false;
+    CHECK(flush_begin(&n.a.flush) == ERR_OK);
+    for (int i = 0; i < 100; i++) {
+        os_linux_turn(n.loop.linux_loop, 5000000);
+        CHECK(!n.a.flushed && flush_busy(&n.a.flush));
+    }
+    CHECK(tables_view_seek(&view, TABLE_KEY, bytes_text("row"), false, &key, &value) == ERR_OK);
+    CHECK(bytes_equal(value, row_value(1, 1, 100)));
+    tables_view_close(&view);
+    LOOP_UNTIL(&n.loop, n.a.flushed);
+    restart(&n.a);
+    CHECK(table_get(&n.a.tables, TABLE_KEY, row_key(3999), &value) == ERR_OK);
+    CHECK(bytes_equal(value, row_value(3999, 2, 2000)));
+    rig_close();
+    EXPECT_MARK("store: a view is in the way of a larger map");
+    EXPECT_MARK("store: a flush waits for the end of a view");
+}
+
+int main(void)
+{
+    TAP_TEST("snap: after a restart it is received further, from the last whole chunk", goes_on);
+    TAP_TEST("snap: what came whole before a restart is looked at after it", all_there);
+    TAP_TEST("snap: what has rotted of a part is received again", rotten_part);
+    TAP_TEST("snap: a part that is another's, or too long, is begun anew", strange_part);
+    TAP_TEST("snap: what is left over is removed at start, other files are left alone", left_over);
+    TAP_TEST("snap: one part stays for the next start", part_stays);
+    TAP_TEST("snap: files of older snapshots go", old_files_go);
+    TAP_TEST("snap: a file that is gone is not found", removed_behind_its_back);
+    TAP_TEST("snap: a flush that needs room waits for the end of a view", flush_waits);
+    return tap_done();
+}
