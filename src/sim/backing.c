@@ -5,6 +5,10 @@
 
 #include "base/panic.h"
 
+enum {
+    PUTS_PER_OP = 16 /* of rows that are being built */
+};
+
 static struct sim_backing *of(struct backing *b)
 {
     return CONTAINER_OF(b, struct sim_backing, base);
@@ -101,10 +105,91 @@ static void view_end(struct backing *base)
     b->viewed = false;
 }
 
-/* The process ends: its rows stay. */
+/* One operation of the disk; *out_last: the crash comes in it. */
+static enum err operation(struct sim_backing *b, bool *out_last)
+{
+    *out_last = false;
+    if (b->disk != NULL && b->disk->full) {
+        return ERR_NO_SPACE;
+    }
+    return b->disk != NULL ? sim_disk_op(b->disk, out_last) : ERR_OK;
+}
+
+static void next_drop(struct sim_backing *b)
+{
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        btree_done(&b->next[i]);
+    }
+    b->swapped = false;
+    b->puts = 0;
+}
+
+static void next_adopt(struct sim_backing *b)
+{
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        btree_done(&b->tree[i]);
+        b->tree[i] = b->next[i];
+        btree_init(&b->next[i], b->tree[i].mem);
+    }
+    b->swapped = false;
+}
+
+static enum err build_begin(struct backing *base)
+{
+    bool last = false;
+    next_drop(of(base));
+    TRY(operation(of(base), &last));
+    return last ? ERR_IO : ERR_OK;
+}
+
+static enum err build_put(struct backing *base, enum table_id id, struct bytes key,
+                          struct bytes value)
+{
+    struct sim_backing *b = of(base);
+    bool last = false;
+    if (b->puts++ % PUTS_PER_OP == 0) {
+        TRY(operation(b, &last));
+    }
+    TRY(last ? ERR_IO : btree_put(&b->next[id], key, value));
+    return ERR_OK;
+}
+
+static enum err build_seal(struct backing *base)
+{
+    bool last = false;
+    TRY(operation(of(base), &last));
+    return last ? ERR_IO : ERR_OK;
+}
+
+static enum err build_swap(struct backing *base)
+{
+    struct sim_backing *b = of(base);
+    bool last = false;
+    TRY(operation(b, &last));
+    b->swapped = !last || prng_below(&b->disk->prng, 2) == 0;
+    return last ? ERR_IO : ERR_OK;
+}
+
+static enum err build_end(struct backing *base, bool adopt)
+{
+    struct sim_backing *b = of(base);
+    ASSERT(!adopt || (b->swapped && !b->viewed));
+    if (adopt) {
+        next_adopt(b);
+    } else if (!b->swapped) { /* else a restart finds them, whoever gave them up */
+        next_drop(b);
+    }
+    return ERR_OK;
+}
+
+/* The process ends: what is in force stays. */
 static void close_rows(struct backing *base)
 {
     view_end(base);
+    if (of(base)->swapped) {
+        next_adopt(of(base));
+    }
+    next_drop(of(base));
 }
 
 static const struct backing_table sim_backing_table = {
@@ -116,6 +201,11 @@ static const struct backing_table sim_backing_table = {
     .view_begin = view_begin,
     .view_seek = view_seek,
     .view_end = view_end,
+    .build_begin = build_begin,
+    .build_put = build_put,
+    .build_seal = build_seal,
+    .build_swap = build_swap,
+    .build_end = build_end,
     .close = close_rows,
 };
 
@@ -124,14 +214,17 @@ void sim_backing_init(struct sim_backing *b, struct mem *mem, struct sim_disk *d
     b->base.table = &sim_backing_table;
     b->disk = disk;
     b->viewed = false;
+    b->swapped = false;
+    b->puts = 0;
     for (int i = 0; i < TABLE_COUNT; i++) {
         btree_init(&b->tree[i], mem);
+        btree_init(&b->next[i], mem);
     }
 }
 
 void sim_backing_done(struct sim_backing *b)
 {
-    view_end(&b->base);
+    close_rows(&b->base);
     for (int i = 0; i < TABLE_COUNT; i++) {
         btree_done(&b->tree[i]);
     }

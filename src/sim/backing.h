@@ -1,5 +1,5 @@
 /* sim/backing.h -- rows under the tables in the simulator: a finished write survives, an
- * interrupted one is there as a whole or not at all.
+ * interrupted one is there as a whole or not at all; so does a swap. What was being built is gone.
  *
  * Owns:       its rows, counted in the account, through any number of restarts
  * Thread:     one
@@ -17,7 +17,10 @@ struct sim_backing {
         *disk; /* its operations are counted with the disk's; NULL: nothing ever fails */
     struct btree tree[TABLE_COUNT];
     struct btree view[TABLE_COUNT];
+    struct btree next[TABLE_COUNT]; /* being built */
     bool viewed;
+    bool swapped; /* a restart finds next */
+    uint32_t puts;
 };
 
 /* sim_backing_init -- empty; mem bounds the rows, disk decides when a write fails or is cut off.

@@ -5,7 +5,9 @@
  * Invariants: what is read is one finished batch, the newest when reading began, until backing_rest
  * Order:      backing_prepare, then one backing_write (on a worker), then backing_rest before the
  *             next read; one write at a time. A view sees the rows of the moment it began, whatever
- *             is written meanwhile; one view at a time.
+ *             is written meanwhile; one view at a time. A build is a second set of rows that may
+ *             take the place of all: begin, puts, seal, swap, end; no write and no view from swap
+ *             to end
  * Owns:       the files
  * Thread:     the loop's; backing_write on a worker's while the loop reads; backing_view_seek on
  *             another one's while both go on
@@ -42,6 +44,12 @@ struct backing_table {
     enum err (*view_seek)(struct backing *b, enum table_id id, struct bytes from, bool after,
                           struct bytes *out_key, struct bytes *out_value);
     void (*view_end)(struct backing *b);
+    enum err (*build_begin)(struct backing *b);
+    enum err (*build_put)(struct backing *b, enum table_id id, struct bytes key,
+                          struct bytes value);
+    enum err (*build_seal)(struct backing *b);
+    enum err (*build_swap)(struct backing *b);
+    enum err (*build_end)(struct backing *b, bool adopt);
     void (*close)(struct backing *b);
 };
 
@@ -113,6 +121,47 @@ static inline enum err backing_view_seek(struct backing *b, enum table_id id, st
 static inline void backing_view_end(struct backing *b)
 {
     b->table->view_end(b);
+}
+
+/* backing_build_begin -- no rows; what was being built is dropped. A worker's, as the next three.
+ *   err  ERR_NO_SPACE, ERR_NO_MEMORY, ERR_IO */
+MUST_CHECK
+static inline enum err backing_build_begin(struct backing *b)
+{
+    return b->table->build_begin(b);
+}
+
+/* backing_build_put -- a row behind all before it, by table and key.
+ *   err  ERR_NO_SPACE, ERR_NO_MEMORY, ERR_IO: give it up */
+MUST_CHECK
+static inline enum err backing_build_put(struct backing *b, enum table_id id, struct bytes key,
+                                         struct bytes value)
+{
+    return b->table->build_put(b, id, key, value);
+}
+
+/* backing_build_seal -- all rows are there, and durable, but not in force: a restart finds the old
+ * ones. err ERR_NO_SPACE, ERR_SYNC_FAILED, ERR_IO. */
+MUST_CHECK
+static inline enum err backing_build_seal(struct backing *b)
+{
+    return b->table->build_seal(b);
+}
+
+/* backing_build_swap -- from its end on a restart finds the new rows, until then the old ones or
+ * the new ones; who reads goes on with the old ones. err ERR_SYNC_FAILED, ERR_IO: unknown which. */
+MUST_CHECK
+static inline enum err backing_build_swap(struct backing *b)
+{
+    return b->table->build_swap(b);
+}
+
+/* backing_build_end -- adopt: after the swap, reads see the new rows from here on; else what was
+ * built is dropped. Loop. err ERR_NO_MEMORY, ERR_IO, ERR_CORRUPT: there are no rows to be read. */
+MUST_CHECK
+static inline enum err backing_build_end(struct backing *b, bool adopt)
+{
+    return b->table->build_end(b, adopt);
 }
 
 /* backing_close -- rests, then frees; no write may be under way. */

@@ -300,13 +300,13 @@ enum err lmdb_rows_seek(MDB_txn *txn, const struct lmdb_dbs *dbs, enum table_id 
 
 /* ---- Writing ---- */
 
-static enum err row_write(MDB_txn *txn, struct level *l, const struct row *row)
+static enum err row_write(MDB_txn *txn, struct level *l, const struct row *row, unsigned flags)
 {
     MDB_val k = level_key(l);
     size_t value = row->has_value ? row->value.count : 0;
     size_t subtree = row->subtree != 0 ? SUBTREE_BYTES : 0;
     MDB_val v = { ROW_HEAD_BYTES + subtree + value, NULL };
-    TRY(lmdb_err(mdb_put(txn, l->dbi, &k, &v, MDB_RESERVE)));
+    TRY(lmdb_err(mdb_put(txn, l->dbi, &k, &v, MDB_RESERVE | flags)));
     struct writer w = writer_of(v.mv_data, v.mv_size);
     writer_u8(&w,
               (uint8_t)((row->has_value ? ROW_VALUE : 0) | (row->subtree != 0 ? ROW_SUBTREE : 0)));
@@ -369,7 +369,7 @@ static enum err subtree_at(MDB_txn *txn, const struct lmdb_dbs *dbs, struct leve
     MARK_IF(row.subtree != 0, "store: two long keys share a row");
     if (e == ERR_OK && row.subtree == 0) {
         e = subtree_new(txn, dbs, &row.subtree);
-        e = e == ERR_OK ? row_write(txn, l, &row) : e;
+        e = e == ERR_OK ? row_write(txn, l, &row, 0) : e;
     }
     free(spare);
     *out = row.subtree;
@@ -397,7 +397,19 @@ enum err lmdb_rows_put(MDB_txn *txn, const struct lmdb_dbs *dbs, enum table_id i
     }
     row.has_value = true;
     row.value = value;
-    return row_write(txn, &l, &row);
+    return row_write(txn, &l, &row, 0);
+}
+
+enum err lmdb_rows_append(MDB_txn *txn, const struct lmdb_dbs *dbs, enum table_id id,
+                          struct bytes key, struct bytes value)
+{
+    struct level l;
+    struct row row = { .has_value = true, .value = value };
+    if (key.count >= LMDB_PIECE) { /* its row may be there, with a subtree */
+        return lmdb_rows_put(txn, dbs, id, key, value);
+    }
+    level_set(&l, dbs, id, 0, key);
+    return row_write(txn, &l, &row, MDB_APPEND);
 }
 
 /* Take value or subtree away from a row; *out_gone: nothing was left and the row went too. */
@@ -412,7 +424,7 @@ static enum err row_less(MDB_txn *txn, struct level *l, bool value, bool *out_go
     *out_gone = !row.has_value && row.subtree == 0;
     if (e == ERR_OK) {
         int rc = *out_gone ? mdb_del(txn, l->dbi, &k, NULL) : 0;
-        e = !*out_gone ? row_write(txn, l, &row) : rc == MDB_NOTFOUND ? ERR_OK : lmdb_err(rc);
+        e = !*out_gone ? row_write(txn, l, &row, 0) : rc == MDB_NOTFOUND ? ERR_OK : lmdb_err(rc);
     }
     free(spare);
     return e;

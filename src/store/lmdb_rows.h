@@ -52,6 +52,11 @@ MUST_CHECK
 enum err lmdb_rows_put(MDB_txn *txn, const struct lmdb_dbs *dbs, enum table_id id, struct bytes key,
                        struct bytes value);
 
+/* lmdb_rows_append -- the same for a key larger than all of its table. err as above. */
+MUST_CHECK
+enum err lmdb_rows_append(MDB_txn *txn, const struct lmdb_dbs *dbs, enum table_id id,
+                          struct bytes key, struct bytes value);
+
 /* lmdb_rows_del -- a key that is not there is fine. */
 MUST_CHECK
 enum err lmdb_rows_del(MDB_txn *txn, const struct lmdb_dbs *dbs, enum table_id id,

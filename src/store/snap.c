@@ -171,6 +171,20 @@ static void prune_start(struct snap *s)
     }
 }
 
+void snap_lose(struct snap *s, struct snap_item *item)
+{
+    MARK("store: a snapshot that was whole is damaged");
+    list_remove(&item->link);
+    if (s->dir != NULL && !s->pruning && !s->closing) {
+        s->prune[0] = item->id;
+        s->prune_count = 1;
+        s->pruning = true;
+        os_worker_submit(s->worker, &s->prune_job);
+    } /* else its file stays until it is replaced, or found damaged again */
+    list_push_front(&s->items, &item->link);
+    item_drop(s, item);
+}
+
 enum err snap_add(struct snap *s, const struct snap_id *id, const struct snap_blob *blob)
 {
     TRY(item_new(s, id, blob));
@@ -290,6 +304,7 @@ enum err snap_open(struct os *os, struct os_dir *dir, struct mem *mem,
     list_init(&s->prune_job.link);
     snap_make_init(s);
     snap_receive_init(s);
+    snap_build_init(s);
     enum err e = os_worker_open(os, "aspen-snap", &s->worker);
     e = e == ERR_OK && dir != NULL ? list(s) : e;
     if (e != ERR_OK) {
@@ -309,6 +324,7 @@ void snap_close(struct snap *s)
     }
     snap_make_close(s);
     snap_receive_close(s);
+    snap_build_close(s);
     ASSERT(list_empty(&s->dropped)); /* readers are closed before */
     while (!list_empty(&s->items)) {
         item_free(s, item_of(s->items.next));

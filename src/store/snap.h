@@ -16,6 +16,7 @@
 #define STORE_SNAP_H
 
 #include "os/io.h"
+#include "store/log.h"
 #include "store/snap_format.h"
 #include "store/table.h"
 
@@ -36,6 +37,14 @@ struct snap_handler {
     /* all bytes came, and were looked at. ERR_MALFORMED, ERR_NEWER_FORMAT: this is no snapshot, or
      * another one than was asked for: it is gone; ERR_IO, ERR_SYNC_FAILED */
     void (*received)(void *arg, enum err e, const struct snap_meta *meta);
+    /* the rows of a snapshot are there beside the old ones, durable and not in force.
+     * ERR_SHUTTING_DOWN: it was cancelled; ERR_MALFORMED, ERR_NEWER_FORMAT: the snapshot is damaged
+     * and not listed any more; ERR_NO_SPACE, ERR_NO_MEMORY, ERR_IO, ERR_SYNC_FAILED; in each case
+     * nothing is left of it */
+    void (*built)(void *arg, enum err e, const struct snap_meta *meta);
+    /* they have taken the place of the old ones, for reads and for restarts. Any error: it is not
+     * known which rows a restart will find: stop the node */
+    void (*swapped)(void *arg, enum err e, const struct snap_meta *meta);
     void *arg;
 };
 
@@ -124,5 +133,47 @@ bool snap_receiving(const struct snap *s, struct snap_id *out_id, uint64_t *out_
 /* snap_receive_cancel -- give its memory back; what came stays on disk for the next snap_receive.
  * Nothing more is told of it. */
 void snap_receive_cancel(struct snap *s);
+
+/* ---- Installing ----
+ *
+ * A running node: snap_build; then `built`; then log_install, and its ticket is durable; then
+ * snap_swap; then `swapped`, and the state machine is opened anew from the tables. Nothing is
+ * applied to the tables and no flush is begun from log_install on. So a crash leaves the old log
+ * with the old rows, or the new log with either: then snap_gap says so at the next start, and
+ * snap_install does the rest.
+ */
+
+/* snap_build -- begin to write the rows of a snapshot beside those in force.
+ *   err  ERR_NOT_FOUND, ERR_BUSY (one is built already), ERR_NO_MEMORY: nothing happened */
+MUST_CHECK
+enum err snap_build(struct snap *s, struct tables *tables, const struct snap_id *id);
+
+/* snap_swap -- what was built takes the place of the rows in force, overlay included. From here to
+ * `swapped` flush_busy is true.
+ *   pre  `built` has come, and the log's install is durable
+ *   err  ERR_BUSY (a flush is under way, or a making needs the old rows: wait for its end, or
+ *        cancel it): nothing happened; ERR_NOT_FOUND (nothing is built) */
+MUST_CHECK
+enum err snap_swap(struct snap *s);
+
+/* snap_build_cancel -- give it up before snap_swap. `built` comes if it has not come yet. */
+void snap_build_cancel(struct snap *s);
+
+/* snap_gap -- at start, with a log that begins at `first` behind an entry of before_term: does the
+ * state machine, at entry applied, need a snapshot to go on with it? out gets the newest that fits.
+ *   out  out_needed  false: the log has all that is missing
+ *   err  ERR_CORRUPT  it does, and there is none */
+MUST_CHECK
+enum err snap_gap(const struct snap *s, const struct log *log, const struct log_recovered *rec,
+                  uint64_t applied, bool *out_needed, struct snap_id *out, struct diag *diag);
+
+/* snap_install -- build and swap at once; at start, before the loop runs: it takes as long as it
+ * takes, and no event comes.
+ *   pre  nothing is under way
+ *   err  ERR_CORRUPT (the snapshot is damaged), ERR_NEWER_FORMAT, ERR_NOT_FOUND, ERR_NO_SPACE,
+ *        ERR_NO_MEMORY, ERR_SYNC_FAILED, ERR_IO; diag tells */
+MUST_CHECK
+enum err snap_install(struct snap *s, struct tables *tables, const struct snap_id *id,
+                      struct diag *diag);
 
 #endif

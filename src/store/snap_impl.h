@@ -83,6 +83,29 @@ struct snap_receive {
     enum err result;
 };
 
+enum snap_build_phase {
+    SNAP_BUILD_OPEN,
+    SNAP_BUILD_ROWS,
+    SNAP_BUILD_BUILT, /* beside the old rows */
+    SNAP_BUILD_SWAP
+};
+
+struct snap_build {
+    bool busy;
+    bool flying;
+    bool cancelled;
+    enum snap_build_phase phase;
+    struct os_job job;
+    struct tables *tables;
+    struct snap_item *item;
+    struct snap_blob file; /* on disk: a handle of its own */
+    struct snap_room *room;
+    struct snap_scan scan;
+    struct btree next[TABLE_COUNT]; /* without a backing */
+    enum err result;
+    bool alone; /* at start: nobody hears of it */
+};
+
 struct snap {
     struct os *os;
     struct os_dir *dir;
@@ -94,6 +117,7 @@ struct snap {
     struct list dropped; /* in memory: still read by somebody */
     struct snap_make make;
     struct snap_receive receive;
+    struct snap_build build;
     struct os_job prune_job;
     bool pruning;
     struct snap_id prune[SNAP_ITEMS_MAX];
@@ -111,6 +135,10 @@ struct snap_item *snap_find(const struct snap *s, const struct snap_id *id);
 MUST_CHECK
 enum err snap_add(struct snap *s, const struct snap_id *id, const struct snap_blob *blob);
 
+/* snap_lose -- a snapshot turned out to be damaged: it is no snapshot any more, so another one of
+ * its id can come. */
+void snap_lose(struct snap *s, struct snap_item *item);
+
 /* snap_leave -- somebody does not read it any more. */
 void snap_leave(struct snap *s, struct snap_item *item);
 
@@ -124,11 +152,13 @@ enum err snap_finish(struct snap *s, const struct snap_id *id, struct snap_blob 
 MUST_CHECK
 enum err snap_remove_parts(struct snap *s, const struct snap_id *id);
 
-/* snap_make_init, snap_make_close, snap_receive_init, snap_receive_close -- at the beginning and,
- * when no job runs any more, at the end. */
+/* snap_make_init, snap_make_close, snap_receive_init, snap_receive_close, snap_build_init,
+ * snap_build_close -- at the beginning and, when no job runs any more, at the end. */
 void snap_make_init(struct snap *s);
 void snap_make_close(struct snap *s);
 void snap_receive_init(struct snap *s);
 void snap_receive_close(struct snap *s);
+void snap_build_init(struct snap *s);
+void snap_build_close(struct snap *s);
 
 #endif

@@ -231,3 +231,20 @@ void tables_view_close(struct tables_view *v)
         btree_done(&v->tree[i]);
     }
 }
+
+/* ---- Other rows ---- */
+
+void tables_adopt(struct tables *t, struct btree *next)
+{
+    ASSERT(!t->flushing);
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        btree_done(&t->spent[i]);
+        t->spent[i] = t->active[i];
+        btree_init(&t->active[i], t->mem);
+        if (t->backing == NULL) {
+            t->active[i] = next[i];
+            btree_init(&next[i], t->mem);
+        }
+    }
+    t->swapping = false;
+}

@@ -82,6 +82,10 @@ void tables_thaw(struct tables *t);
 MUST_CHECK
 enum err tables_view_open(struct tables *t, struct tables_view *out);
 
+/* tables_adopt -- all rows are other ones now: those that the backing has adopted or, without one,
+ * the trees of next, which are taken over. The overlay is dropped. pre: no flush is under way. */
+void tables_adopt(struct tables *t, struct btree *next);
+
 /* tables_view_seek -- as table_seek; one thread at a time, any. Key until the next call, value
  * until the view is closed. err ERR_NOT_FOUND (there is none), ERR_CORRUPT, ERR_IO */
 MUST_CHECK

@@ -33,9 +33,13 @@ struct peer {
     uint32_t mades;
     uint32_t storeds;
     uint32_t receiveds;
+    uint32_t builts;
+    uint32_t swappeds;
     enum err made;
     enum err stored;
     enum err received;
+    enum err built;
+    enum err swapped;
     uint64_t offset;
     struct snap_meta meta;
     uint8_t conf[64];
@@ -86,6 +90,22 @@ SNAP_RIG_UNUSED static void on_received(void *arg, enum err e, const struct snap
     peer_meta(p, e, meta);
 }
 
+SNAP_RIG_UNUSED static void on_built(void *arg, enum err e, const struct snap_meta *meta)
+{
+    struct peer *p = arg;
+    p->builts++;
+    p->built = e;
+    peer_meta(p, e, meta);
+}
+
+SNAP_RIG_UNUSED static void on_swapped(void *arg, enum err e, const struct snap_meta *meta)
+{
+    struct peer *p = arg;
+    p->swappeds++;
+    p->swapped = e;
+    peer_meta(p, e, meta);
+}
+
 SNAP_RIG_UNUSED static void on_flushed(void *arg, enum err e, uint64_t took_ns)
 {
     struct peer *p = arg;
@@ -108,9 +128,12 @@ SNAP_RIG_UNUSED static struct os_dir *peer_dir(const char *name)
 SNAP_RIG_UNUSED static void peer_start(struct peer *p)
 {
     struct backing_lmdb_options o = { .salt = 7, .map_bytes = 1u << 20, .mem = &p->mem };
-    struct snap_handler h = {
-        .made = on_made, .stored = on_stored, .received = on_received, .arg = p
-    };
+    struct snap_handler h = { .made = on_made,
+                              .stored = on_stored,
+                              .received = on_received,
+                              .built = on_built,
+                              .swapped = on_swapped,
+                              .arg = p };
     struct diag diag = { 0 };
     p->backing = NULL;
     p->flush = (struct flush){ 0 };
