@@ -94,6 +94,22 @@ enum err kv_save(struct kv *kv)
     return table_put(kv->tables, TABLE_META, state_key(), writer_bytes(&w));
 }
 
+static struct bytes conf_key(void)
+{
+    static const uint8_t name[4] = { 'c', 'o', 'n', 'f' };
+    return bytes_of(name, sizeof name);
+}
+
+enum err kv_conf_save(struct kv *kv, struct bytes conf)
+{
+    return table_put(kv->tables, TABLE_META, conf_key(), conf);
+}
+
+enum err kv_conf(const struct kv *kv, struct bytes *out)
+{
+    return table_get(kv->tables, TABLE_META, conf_key(), out);
+}
+
 /* ---- Commands ---- */
 
 static enum err put(struct kv *kv, const struct command_op *op, int64_t revision)

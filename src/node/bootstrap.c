@@ -91,6 +91,16 @@ static void on_truncated(void *arg, uint64_t to)
     }
 }
 
+/* What was found so far is in a snapshot. */
+static void on_installed(void *arg, uint64_t index, uint64_t term)
+{
+    struct boot_log *b = ((struct node *)arg)->boot;
+    (void)index;
+    (void)term;
+    b->newest = (struct raft_conf){ 0 };
+    b->older = (struct raft_conf){ 0 };
+}
+
 static enum err open_log(struct node *n, struct log_recovered *rec, struct diag *diag)
 {
     bool in_memory = n->config->storage_backend == CONFIG_STORAGE_INMEMORY;
@@ -99,7 +109,8 @@ static enum err open_log(struct node *n, struct log_recovered *rec, struct diag 
                              .votes = n->dir,
                              .cache_bytes = n->bounds.log_cache_bytes,
                              .segment_bytes = n->bounds.segment_bytes };
-    struct log_handler h = { on_durable, on_failed, on_found, on_truncated, n, on_synced, NULL };
+    struct log_handler h = { on_durable, on_failed, on_found,    on_truncated,
+                             n,          on_synced, on_installed };
     memcpy(&o.salt, n->home.incarnation.b, sizeof o.salt);
     if (!in_memory) {
         TRY(node_dir_open(n, n->config->log_path, "wal", &n->log_dir, diag));
@@ -152,6 +163,19 @@ static void boot_sizes(const struct boot_log *b, const struct log_recovered *rec
     }
 }
 
+/* The state machine knows the configuration at its index, the log those behind. */
+static void boot_conf(const struct node *n, struct raft_boot *boot)
+{
+    const struct raft_conf *known = &n->state.conf;
+    const struct boot_log *b = n->boot;
+    boot->effective = b->newest.index > known->index ? b->newest : *known;
+    if (boot->effective.index <= boot->applied) {
+        boot->committed = boot->effective;
+    } else {
+        boot->committed = b->older.index > known->index ? b->older : *known;
+    }
+}
+
 static enum err open_core(struct node *n, const struct log_recovered *rec, struct diag *diag)
 {
     const struct log_run *runs = NULL;
@@ -163,7 +187,8 @@ static enum err open_core(struct node *n, const struct log_recovered *rec, struc
                         (unsigned long long)rec->term,
                         (unsigned long long)runs[run_count - 1].term);
     }
-    uint32_t size_count = rec->last < RAFT_SIZE_RING ? (uint32_t)rec->last : RAFT_SIZE_RING - 1;
+    uint64_t entries = rec->last + 1 - rec->first;
+    uint32_t size_count = entries < RAFT_SIZE_RING ? (uint32_t)entries : RAFT_SIZE_RING - 1;
     struct raft_run *raft_runs = mem_alloc(&n->mem, (run_count + 1) * sizeof *raft_runs);
     uint32_t *sizes = mem_alloc(&n->mem, (size_count + 1) * sizeof *sizes);
     struct raft_boot boot = { .now_ns = os_now(n->os), .term = rec->term, .vote = rec->vote };
@@ -178,19 +203,25 @@ static enum err open_core(struct node *n, const struct log_recovered *rec, struc
     }
     boot_sizes(n->boot, rec, sizes, size_count);
     boot.restarted = rec->term > 0;
+    boot.snap_index = rec->first - 1;
+    boot.snap_term = rec->before_term;
     boot.last = rec->last;
     boot.applied = n->kv.applied;
+    boot.made_index = n->kv.applied; /* what is on disk: a snapshot can be made of it */
+    boot.made_term = n->kv.applied_term;
+    boot.made_conf = n->state.conf;
     boot.run_count = run_count;
     boot.runs = raft_runs;
     boot.size_count = size_count;
     boot.sizes = sizes;
-    boot.committed = n->boot->newest.index <= boot.applied ? n->boot->newest : n->boot->older;
-    boot.effective = n->boot->newest;
+    boot_conf(n, &boot);
     config.election_ns_min = n->config->election_timeout_min_ms * NS_PER_MS;
     config.election_ns_max = n->config->election_timeout_max_ms * NS_PER_MS;
     config.heartbeat_ns = n->config->heartbeat_interval_ms * NS_PER_MS;
     config.inflight_max = n->bounds.inflight_messages;
     config.append_bytes_max = n->bounds.append_bytes;
+    config.snap_entries = n->bounds.snap_entries;
+    config.snap_bytes = NODE_SNAP_BYTES;
     os_entropy(n->os, &config.seed, sizeof config.seed);
     n->out = mem_take(&n->mem, sizeof *n->out);
     enum err e = raft_init(mem_take(&n->mem, raft_size()), &config, &boot, &n->core);
@@ -216,6 +247,7 @@ static void open_lists(struct node *n)
     n->frame = mem_take(&n->mem, FRAME_BYTES_FIRST);
     n->frame_capacity = FRAME_BYTES_FIRST;
     n->book_bytes = mem_take(&n->mem, BOOK_BYTES_MAX);
+    n->conf_room = mem_take(&n->mem, SNAP_CONF_BYTES_MAX);
     n->next_ticket = 1;
     map_init(&n->by_ticket, &n->mem, CALLS_MAX);
     n->ops = op_pool_open(&n->mem, OP_DATA_BYTES_MAX, backend_answered, forward_remote, n);
@@ -390,6 +422,8 @@ static struct node_bounds bounds_of(const struct node_bounds *b)
         .log_cache_bytes = bound_of(b->log_cache_bytes, LOG_CACHE_BYTES_MAX),
         .segment_bytes = bound_of(b->segment_bytes, WAL_SEGMENT_BYTES_FIRST),
         .overlay_bytes = bound_of(b->overlay_bytes, OVERLAY_BYTES_DEFAULT),
+        .snap_entries = bound_of(b->snap_entries, NODE_SNAP_ENTRIES),
+        .keep_entries = bound_of(b->keep_entries, NODE_KEEP_ENTRIES),
     };
     return out;
 }
@@ -453,6 +487,7 @@ static void close_storage(struct node *n, bool whole)
     if (n->log != NULL) {
         log_close(n->log); /* first: what is applied is in the log, so the store is never ahead */
     }
+    snap_send_close(n);
     state_close(n, whole);
     if (n->keeper != NULL) {
         os_worker_close(n->keeper);
@@ -480,8 +515,9 @@ void node_close(struct node *n)
     node_parts_close(n);
     close_storage(n, whole);
     op_pool_close(n->ops);
-    void *blocks[] = { n->batch, n->batch_sizes, n->entries, n->received, n->results, n->gated,
-                       n->frame, n->book_bytes,  n->out,     n->core,     n->boot };
+    void *blocks[] = { n->batch, n->batch_sizes, n->entries,    n->received, n->results,
+                       n->gated, n->frame,       n->book_bytes, n->out,      n->core,
+                       n->boot,  n->snap_room,   n->conf_room };
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
         mem_free(&n->mem, blocks[i]);
     }

@@ -21,13 +21,19 @@
 #include "store/flush.h"
 #include "store/home.h"
 #include "store/log.h"
+#include "store/snap.h"
 
 enum {
-    NODE_BATCH_MAX = 1024, /* operations handed to the core in one event */
-    NODE_GATED_MAX = 4096, /* messages that wait for the disk */
-    NODE_RESULTS = 8192,   /* results kept between apply and answer; a power of two */
-    NODE_APPLY_MAX = 512,  /* entries applied in one turn */
+    NODE_BATCH_MAX = 1024,     /* operations handed to the core in one event */
+    NODE_GATED_MAX = 4096,     /* messages that wait for the disk */
+    NODE_RESULTS = 8192,       /* results kept between apply and answer; a power of two */
+    NODE_APPLY_MAX = 512,      /* entries applied in one turn */
+    NODE_SNAP_ENTRIES = 65536, /* applied until the log before them may go */
+    NODE_KEEP_ENTRIES = 16384, /* of the log, for peers that lag a little */
+    NODE_SNAP_SENDERS = 2,     /* snapshots on their way at once */
+    NODE_SNAP_REFUSED = RAFT_PEERS_MAX,
 };
+#define NODE_SNAP_BYTES (64ull * MIB) /* as NODE_SNAP_ENTRIES */
 
 /* Messages to the raft actor. */
 enum raft_actor_msg {
@@ -67,6 +73,17 @@ struct boot_log {
     uint32_t sizes[RAFT_SIZE_RING];
 };
 
+/* Which state: what a flush has written, or a snapshot holds. */
+struct state_mark {
+    uint64_t applied;
+    uint64_t term;
+    int64_t revision;
+    uint64_t hash;
+    struct raft_conf conf;
+    uint8_t *bytes; /* the configuration as kv_conf has it */
+    size_t count;
+};
+
 /* The state machine's store. */
 struct state {
     struct os_dir *dir;
@@ -74,11 +91,52 @@ struct state {
     struct tables tables;
     struct flush flush;
     bool open;
-    uint64_t flushed;      /* applied index that is on disk */
-    uint64_t flushing;     /* the one that the flush under way will leave */
-    uint64_t seen;         /* applied index a second ago */
-    uint32_t calm_seconds; /* so long nothing was applied */
-    uint64_t log_bytes;    /* applied since the last flush began */
+    struct raft_conf conf;      /* at kv.applied */
+    struct state_mark flushed;  /* on disk */
+    struct state_mark flushing; /* what the flush under way will leave there */
+    bool checkpoint_wanted;     /* by the core: what is applied is to be on disk */
+    bool checkpoint_news;       /* the core is to be told of `flushed` */
+    uint64_t seen;              /* applied index a second ago */
+    uint32_t calm_seconds;      /* so long nothing was applied */
+    uint64_t log_bytes;         /* applied since the last flush began */
+};
+
+enum snap_out_phase {
+    SNAP_OUT_FREE,
+    SNAP_OUT_WAITING, /* for a snapshot to be made */
+    SNAP_OUT_OFFERED,
+    SNAP_OUT_SENDING,
+    SNAP_OUT_FAILED /* the core is to be told */
+};
+
+/* A snapshot on its way to a peer: one chunk at a time. */
+struct snap_out {
+    enum snap_out_phase phase;
+    struct raft_msg msg; /* what the core sent */
+    struct snap_id id;
+    struct snap_reader *reader;
+    uint64_t heard_ns;
+};
+
+enum snap_in_phase {
+    SNAP_IN_NONE,
+    SNAP_IN_BYTES, /* chunks come */
+    SNAP_IN_ROWS,  /* all are here, rows are made of them */
+    SNAP_IN_CORE,  /* it is the core's turn to want it */
+    SNAP_IN_LOG,   /* the log begins behind it, once that is durable */
+    SNAP_IN_SWAP   /* the rows take their place */
+};
+
+/* A snapshot on its way to this node. */
+struct snap_in {
+    enum snap_in_phase phase;
+    struct node_key key; /* whose */
+    struct raft_msg msg; /* for the core, but for the configuration */
+    struct snap_id id;
+    uint64_t bytes;
+    uint64_t heard_ns;
+    uint64_t ticket; /* of the log's install */
+    bool swapping;
 };
 
 struct node {
@@ -145,6 +203,16 @@ struct node {
     uint64_t applied_told;
     struct kv_result *results;
     struct list read_waits; /* op.wait */
+
+    /* snapshots */
+    struct os_dir *snap_dir;
+    struct snap *snaps;
+    struct snap_out snap_out[NODE_SNAP_SENDERS];
+    uint64_t snap_refused[NODE_SNAP_REFUSED]; /* peers for which there was no sender */
+    uint32_t snap_refused_count;
+    struct snap_in snap_in;
+    uint8_t *conf_room; /* SNAP_CONF_BYTES_MAX, of a configuration that is being saved */
+    uint8_t *snap_room; /* a chunk on its way out, or a head */
 
     /* network */
     struct link *link;
@@ -244,6 +312,79 @@ void state_second(struct node *n);
 /* state_close -- waits for the flush; whole: what is applied goes to disk first. */
 void state_close(struct node *n, bool whole);
 
+/* state_moved -- a flush, a making or an install has ended: who waited for it goes on. */
+void state_moved(struct node *n);
+
+/* state_mark_now -- what is applied, for a flush or a snapshot that begins now; its rows of
+ * TABLE_META are written. err ERR_NO_MEMORY. */
+MUST_CHECK
+enum err state_mark_now(struct node *n, struct state_mark *out);
+
+/* state_reopen -- the tables hold another state: read how far it is. err as kv_open, kv_conf. */
+MUST_CHECK
+enum err state_reopen(struct node *n);
+
+/* state_conf_seen -- a configuration entry is applied. */
+void state_conf_seen(struct node *n, uint64_t index, struct bytes data);
+
+/* ---- snap_make.c ---- */
+
+/* snap_make_open -- the store of snapshots, before the state machine. err as snap_open. */
+MUST_CHECK
+enum err snap_make_open(struct node *n, struct diag *diag);
+
+/* snap_make_file -- begin one of what is on disk, unless one is being made. err as snap_make. */
+MUST_CHECK
+enum err snap_make_file(struct node *n);
+
+/* ---- snap_send.c ---- */
+
+/* snap_send_begin -- the core has sent one to a peer. */
+void snap_send_begin(struct node *n, const struct raft_msg *m);
+
+/* snap_send_start -- offer what waits, when there is a snapshot that the log goes on from. */
+void snap_send_start(struct node *n);
+
+/* snap_send_failed -- no snapshot can be made for those that wait. */
+void snap_send_failed(struct node *n);
+
+/* snap_send_want -- a peer says how far it is. */
+void snap_send_want(struct node *n, const struct node_key *peer, struct bytes frame);
+
+/* snap_send_second -- offers are repeated, silence ends a sending. */
+void snap_send_second(struct node *n, uint64_t now_ns);
+
+/* snap_send_tell -- step the core for what failed; from the raft actor's turn. */
+void snap_send_tell(struct node *n);
+
+/* snap_send_close -- give up all of them. */
+void snap_send_close(struct node *n);
+
+/* ---- snap_receive.c ---- */
+
+/* snap_receive_offer, snap_receive_part -- frames of a peer that sends one. */
+void snap_receive_offer(struct node *n, const struct node_key *peer, struct bytes frame);
+void snap_receive_part(struct node *n, const struct node_key *peer, struct bytes frame);
+
+/* snap_receive_stored, snap_receive_whole, snap_receive_built, snap_receive_swapped -- of struct
+ * snap_handler. */
+void snap_receive_stored(void *arg, enum err e, const struct snap_id *id, uint64_t offset);
+void snap_receive_whole(void *arg, enum err e, const struct snap_meta *meta);
+void snap_receive_built(void *arg, enum err e, const struct snap_meta *meta);
+void snap_receive_swapped(void *arg, enum err e, const struct snap_meta *meta);
+
+/* snap_receive_install -- RAFT_DO_INSTALL. */
+void snap_receive_install(struct node *n, const struct raft_effect *e);
+
+/* snap_receive_go_on -- the log is durable further, or the rows are free: swap if it is time. */
+void snap_receive_go_on(struct node *n);
+
+/* snap_receive_second -- say again how far it is, in case that was lost. */
+void snap_receive_second(struct node *n, uint64_t now_ns);
+
+/* snap_receive_installing -- nothing may be applied, and nothing flushed. */
+bool snap_receive_installing(const struct node *n);
+
 /* ---- forward.c ---- */
 
 /* forward_out -- hand a local write or control to the leader; false: unknown or not connected, op is as it
@@ -268,6 +409,9 @@ extern const struct link_handler mesh_handler;
 MUST_CHECK
 enum err mesh_peer(struct node *n, uint64_t id, const struct node_key *key,
                    const struct os_addr *addrs, uint32_t count);
+
+/* mesh_sender_good -- the number belongs to this key, or is believed now. */
+bool mesh_sender_good(struct node *n, const struct node_key *peer, uint64_t id);
 
 /* mesh_members -- learn who the members are from the tail of a configuration entry. */
 void mesh_members(struct node *n, struct bytes tail);

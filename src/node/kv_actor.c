@@ -13,6 +13,9 @@ static enum err apply_one(struct node *n, uint64_t index)
     result->revision = n->kv.revision;
     n->state.log_bytes += e.data.count;
     if (e.kind != RAFT_ENTRY_COMMAND) {
+        if (e.kind == RAFT_ENTRY_CONF) {
+            state_conf_seen(n, index, e.data);
+        }
         kv_skip(&n->kv, index, e.term);
         return ERR_OK;
     }

@@ -53,7 +53,7 @@ static void peer_down(void *arg, const struct node_key *peer, uint64_t epoch)
 }
 
 /* The message's sender is who the connection proved: learn the number, or refuse another's. */
-static bool sender_good(struct node *n, const struct node_key *peer, uint64_t id)
+bool mesh_sender_good(struct node *n, const struct node_key *peer, uint64_t id)
 {
     struct book_entry *owner = book_by_id(&n->book, id);
     if (owner != NULL) {
@@ -74,7 +74,7 @@ static void raft_frame(struct node *n, const struct node_key *peer, struct bytes
 {
     struct raft_msg m;
     enum err e = raft_msg_decode(body, &m, n->received, RAFT_APPEND_ENTRIES_MAX);
-    if (e != ERR_OK || !sender_good(n, peer, m.from)) {
+    if (e != ERR_OK || !mesh_sender_good(n, peer, m.from)) {
         MARK("node: a raft message is refused");
         metrics_add(&n->metrics, METRICS_RAFT_MESSAGES_BAD, 1);
         logger_log(n->logger, LOGGER_WARN, "raft message refused",
@@ -104,6 +104,15 @@ static void frame_in(void *arg, const struct node_key *peer, uint64_t epoch, enu
         break;
     case FRAME_ANSWER:
         forward_answer_in(n, peer, frame);
+        break;
+    case FRAME_SNAP_OFFER:
+        snap_receive_offer(n, peer, frame);
+        break;
+    case FRAME_SNAP_WANT:
+        snap_send_want(n, peer, frame);
+        break;
+    case FRAME_SNAP_PART:
+        snap_receive_part(n, peer, frame);
         break;
     default:
         metrics_add(&n->metrics, METRICS_RAFT_MESSAGES_BAD, 1);

@@ -38,6 +38,7 @@
     X(APPLIED_ENTRIES, "applied_entries", "Entries applied to the state machine")                  \
     X(FLUSHES, "flushes", "Times the state machine was written to disk")                           \
     X(SNAPSHOTS_BUILT, "snapshots_built", "Snapshots built")                                       \
+    X(SNAPSHOTS_INSTALLED, "snapshots_installed", "Snapshots installed in the place of a log")     \
     X(LOG_LINES_SUPPRESSED, "log_lines_suppressed", "Log lines left out by the rate limit")
 
 /* Histograms in seconds. */

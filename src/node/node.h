@@ -33,6 +33,8 @@ struct node_bounds {
     uint32_t log_cache_bytes;
     uint32_t segment_bytes; /* first segment of the log; must hold the largest entry */
     uint32_t overlay_bytes; /* of the state machine before it is flushed */
+    uint32_t snap_entries;  /* applied until the log before them may go */
+    uint32_t keep_entries;  /* of the log, for peers that lag a little */
 };
 
 /* What a node stands on where it is not the real thing. */

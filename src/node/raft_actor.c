@@ -181,6 +181,7 @@ static void tell_durable(struct node *n)
     n->durable_news = false;
     raft_send_release(n);
     raft_actor_step(n, &ev, &step);
+    snap_receive_go_on(n);
 }
 
 static void tell_applied(struct node *n)
@@ -192,6 +193,20 @@ static void tell_applied(struct node *n)
     if (n->kv.applied < n->apply_target) {
         actor_poke(&n->kv_actor); /* its ring of results is empty again */
     }
+}
+
+/* What is on disk, as a snapshot that could be made of it. */
+static void tell_checkpoint(struct node *n)
+{
+    struct state_mark *m = &n->state.flushed;
+    struct raft_event ev = { .type = RAFT_EV_SNAP_MADE,
+                             .index = m->applied,
+                             .conf = &m->conf,
+                             .keep = n->bounds.keep_entries,
+                             .keep_bytes = NODE_SNAP_BYTES / 2 };
+    struct node_step step = { 0 };
+    n->state.checkpoint_news = false;
+    raft_actor_step(n, &ev, &step);
 }
 
 static void arm(struct node *n)
@@ -216,6 +231,10 @@ void raft_actor_turn(void *self)
     if (n->applied_told < n->kv.applied) {
         tell_applied(n);
     }
+    if (n->state.checkpoint_news) {
+        tell_checkpoint(n);
+    }
+    snap_send_tell(n);
     if (!list_empty(&n->writes) || !list_empty(&n->reads)) {
         raft_status(n->core, &s);
         if (s.role != RAFT_LEADER && s.last > 0) {

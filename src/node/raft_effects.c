@@ -192,6 +192,14 @@ static void run_role(struct node *n)
     }
 }
 
+static void run_compact(struct node *n, const struct raft_effect *e)
+{
+    enum err err = log_compact(n->log, e->index);
+    if (err != ERR_OK) {
+        logger_log(n->logger, LOGGER_WARN, "the log was not shortened", logger_err(err));
+    }
+}
+
 void raft_effects_run(struct node *n, const struct node_step *step)
 {
     for (uint32_t i = 0; i < n->out->count && !n->dead; i++) {
@@ -201,7 +209,11 @@ void raft_effects_run(struct node *n, const struct node_step *step)
             run_write(n, e, step);
             break;
         case RAFT_DO_SEND:
-            raft_send_gate(n, e);
+            if (e->msg.type == RAFT_MSG_SNAPSHOT) {
+                snap_send_begin(n, &e->msg);
+            } else {
+                raft_send_gate(n, e);
+            }
             break;
         case RAFT_DO_APPLY:
             ASSERT(e->first == n->apply_target + 1);
@@ -214,10 +226,16 @@ void raft_effects_run(struct node *n, const struct node_step *step)
         case RAFT_DO_READ_OK:
             run_read_ok(n, e);
             break;
-        case RAFT_DO_SNAPSHOT: /* the log is not shortened yet: see raft_actor_open */
+        case RAFT_DO_SNAPSHOT:
+            n->state.checkpoint_wanted = true;
+            actor_poke(&n->kv_actor);
+            break;
         case RAFT_DO_COMPACT:
+            run_compact(n, e);
+            break;
         case RAFT_DO_INSTALL:
-            PANIC("snapshots are not asked for");
+            snap_receive_install(n, e);
+            break;
         case RAFT_DO_ROLE:
             run_role(n);
             break;

@@ -9,6 +9,8 @@
  */
 #include "base/panic.h"
 #include "node/impl.h"
+#include "node/state_conf.h"
+#include "raft/raft_codec.h"
 #include "store/backing_lmdb.h"
 
 enum {
@@ -21,11 +23,14 @@ static void flushed(void *arg, enum err e, uint64_t took_ns)
     struct node *n = arg;
     struct state *s = &n->state;
     if (e == ERR_OK) {
+        mem_free(&n->mem, s->flushed.bytes);
         s->flushed = s->flushing;
+        s->flushing.bytes = NULL;
+        s->checkpoint_news = true;
         metrics_add(&n->metrics, METRICS_FLUSHES, 1);
         metrics_observe(&n->metrics, METRICS_FLUSH_LATENCY, took_ns);
-        if (!n->dead) {               /* at the end of a node its actors go first */
-            actor_poke(&n->kv_actor); /* it may have waited for this */
+        if (!n->dead) { /* at the end of a node its actors go first */
+            state_moved(n);
         }
     } else if (e == ERR_NO_SPACE) {
         n->disk_full = true; /* the watch of the disk clears it */
@@ -74,6 +79,126 @@ static enum err check_against_log(struct node *n, const struct log_recovered *re
     return ERR_OK;
 }
 
+/* The bytes of the configuration in force at what is applied, with the endpoints as known now. */
+static void conf_encode(struct node *n, struct writer *w)
+{
+    uint64_t ids[2 * RAFT_VOTERS_MAX + RAFT_LEARNERS_MAX];
+    const struct raft_conf *c = &n->state.conf;
+    uint32_t count = 0;
+    for (uint8_t i = 0; i < c->voter_count; i++) {
+        ids[count++] = c->voter[i];
+    }
+    for (uint8_t i = 0; i < c->learner_count; i++) {
+        ids[count++] = c->learner[i];
+    }
+    for (uint8_t i = 0; i < c->outgoing_count; i++) {
+        struct raft_conf others = *c;
+        others.outgoing_count = 0;
+        if (!raft_conf_is_voter(&others, c->outgoing[i]) &&
+            !raft_conf_is_learner(&others, c->outgoing[i])) {
+            ids[count++] = c->outgoing[i];
+        }
+    }
+    state_conf_head(&n->cluster, c->index, w);
+    raft_conf_encode(c, w);
+    size_t at = w->offset;
+    if (book_tail_encode(&n->book, ids, count, w) != ERR_OK) {
+        w->offset = at; /* whoever reads it knows its peers in other ways */
+    }
+}
+
+enum err state_mark_now(struct node *n, struct state_mark *out)
+{
+    struct writer w = writer_of(n->conf_room, SNAP_CONF_BYTES_MAX);
+    mem_free(&n->mem, out->bytes);
+    *out = (struct state_mark){ .applied = n->kv.applied,
+                                .term = n->kv.applied_term,
+                                .revision = n->kv.revision,
+                                .hash = kv_hash(&n->kv),
+                                .conf = n->state.conf };
+    if (n->state.conf.index != 0) {
+        conf_encode(n, &w);
+        ASSERT(!w.bad);
+        out->bytes = mem_alloc(&n->mem, w.offset);
+        if (out->bytes == NULL) {
+            return ERR_NO_MEMORY;
+        }
+        memcpy(out->bytes, n->conf_room, w.offset);
+        out->count = w.offset;
+        TRY(kv_conf_save(&n->kv, writer_bytes(&w)));
+    }
+    return kv_save(&n->kv);
+}
+
+/* The configuration that came with the state machine. */
+static enum err conf_load(struct node *n)
+{
+    struct bytes row;
+    struct state_conf conf;
+    struct raft_conf c;
+    struct bytes tail;
+    enum err e = kv_conf(&n->kv, &row);
+    if (e == ERR_NOT_FOUND) {
+        return ERR_OK; /* nothing was flushed yet */
+    }
+    TRY(e);
+    if (state_conf_decode(row, &conf) != ERR_OK ||
+        raft_conf_decode(conf.entry, &c, &tail) != ERR_OK || conf.index > n->kv.applied) {
+        return ERR_CORRUPT;
+    }
+    c.index = conf.index;
+    n->state.conf = c;
+    n->cluster = conf.cluster;
+    mesh_members(n, tail);
+    return ERR_OK;
+}
+
+enum err state_reopen(struct node *n)
+{
+    struct state *s = &n->state;
+    TRY(kv_open(&n->kv, &s->tables));
+    TRY(conf_load(n));
+    mem_free(&n->mem, s->flushed.bytes);
+    s->flushed = (struct state_mark){ 0 };
+    TRY(state_mark_now(n, &s->flushed));
+    tables_rest(&s->tables);
+    return ERR_OK;
+}
+
+void state_conf_seen(struct node *n, uint64_t index, struct bytes data)
+{
+    struct raft_conf c;
+    if (raft_conf_decode(data, &c, NULL) == ERR_OK) {
+        c.index = index;
+        n->state.conf = c;
+    }
+}
+
+void state_moved(struct node *n)
+{
+    if (n->dead) {
+        return;
+    }
+    snap_receive_go_on(n);
+    actor_poke(&n->kv_actor);
+    actor_poke(&n->raft_actor);
+}
+
+/* A log that begins behind the state machine: a snapshot closes the gap, as it would have before a
+ * crash. */
+static enum err close_gap(struct node *n, const struct log_recovered *rec, struct diag *diag)
+{
+    struct snap_id id;
+    bool needed = false;
+    TRY(snap_gap(n->snaps, n->log, rec, n->kv.applied, &needed, &id, diag));
+    if (!needed) {
+        return ERR_OK;
+    }
+    logger_log(n->logger, LOGGER_WARN, "a snapshot is installed as a crash has left it",
+               logger_u64("index", id.index));
+    return snap_install(n->snaps, &n->state.tables, &id, diag);
+}
+
 enum err state_open(struct node *n, const struct log_recovered *rec, struct diag *diag)
 {
     struct state *s = &n->state;
@@ -87,13 +212,16 @@ enum err state_open(struct node *n, const struct log_recovered *rec, struct diag
     if (e != ERR_OK) {
         return diag_set(diag, e, "no thread for the state machine: %s", err_text(e));
     }
+    TRY(snap_make_open(n, diag));
     e = kv_open(&n->kv, &s->tables);
+    if (e == ERR_OK) {
+        TRY(close_gap(n, rec, diag));
+        e = state_reopen(n);
+    }
     if (e != ERR_OK) {
-        n->kv.applied = s->flushed; /* nothing to save */
+        n->kv.applied = s->flushed.applied; /* nothing to save */
         return diag_set(diag, e, "state machine: %s", err_text(e));
     }
-    tables_rest(&s->tables);
-    s->flushed = n->kv.applied;
     n->apply_target = n->kv.applied;
     n->applied_told = n->kv.applied;
     return check_against_log(n, rec, diag);
@@ -102,22 +230,44 @@ enum err state_open(struct node *n, const struct log_recovered *rec, struct diag
 static void begin(struct node *n)
 {
     struct state *s = &n->state;
-    if (s->backing == NULL || n->dead || flush_busy(&s->flush) || s->flushed == n->kv.applied) {
+    if (s->backing == NULL || n->dead || flush_busy(&s->flush) || snap_receive_installing(n) ||
+        s->flushed.applied == n->kv.applied) {
         return;
     }
-    enum err e = kv_save(&n->kv);
+    enum err e = state_mark_now(n, &s->flushing);
     e = e == ERR_OK ? flush_begin(&s->flush) : e;
     if (e != ERR_OK) {
         node_fail(n, NODE_PART_KV, e, "the state machine cannot be flushed");
         return;
     }
-    s->flushing = n->kv.applied;
     s->log_bytes = 0;
+}
+
+/* What the core asked for may be there already; in memory there is nothing to be flushed. */
+static void checkpoint(struct node *n)
+{
+    struct state *s = &n->state;
+    if (s->checkpoint_wanted && s->backing == NULL && !snap_receive_installing(n)) {
+        enum err e = state_mark_now(n, &s->flushed);
+        if (e != ERR_OK) {
+            node_fail(n, NODE_PART_KV, e, "the state machine cannot be saved");
+            return;
+        }
+    }
+    if (s->checkpoint_wanted && s->flushed.applied == n->kv.applied) {
+        s->checkpoint_news = true;
+        actor_poke(&n->raft_actor);
+    }
+    begin(n);
+    s->checkpoint_wanted = s->checkpoint_wanted && !s->checkpoint_news && !flush_busy(&s->flush);
 }
 
 bool state_stalled(const struct node *n)
 {
     const struct state *s = &n->state;
+    if (snap_receive_installing(n)) {
+        return true;
+    }
     return flush_busy(&s->flush) && tables_overlay_bytes(&s->tables) / 2 >= n->bounds.overlay_bytes;
 }
 
@@ -143,9 +293,10 @@ void state_turn(struct node *n)
         actor_poke(&n->kv_actor);
     }
     if (tables_overlay_bytes(&s->tables) >= n->bounds.overlay_bytes ||
-        s->log_bytes >= STATE_REPLAY_BYTES) {
-        begin(n);
+        s->log_bytes >= STATE_REPLAY_BYTES || s->checkpoint_wanted) {
+        checkpoint(n);
     }
+    snap_send_start(n);
 }
 
 void state_second(struct node *n)
@@ -167,14 +318,14 @@ void state_second(struct node *n)
 static void flush_last(struct node *n)
 {
     struct state *s = &n->state;
-    if (s->flushed == n->kv.applied) {
+    if (s->flushed.applied == n->kv.applied || snap_receive_installing(n)) {
         return;
     }
     enum err e = s->tables.flushing ? tables_write(&s->tables) : ERR_OK;
     if (e == ERR_OK && s->tables.flushing) {
         tables_thaw(&s->tables);
     }
-    e = e == ERR_OK ? kv_save(&n->kv) : e;
+    e = e == ERR_OK ? state_mark_now(n, &s->flushing) : e;
     e = e == ERR_OK ? tables_freeze(&s->tables) : e;
     e = e == ERR_OK ? tables_write(&s->tables) : e;
     if (e != ERR_OK) {
@@ -186,6 +337,9 @@ static void flush_last(struct node *n)
 void state_close(struct node *n, bool whole)
 {
     struct state *s = &n->state;
+    if (n->snaps != NULL) {
+        snap_close(n->snaps);
+    }
     if (s->open) {
         flush_close(&s->flush);
         if (s->backing != NULL && whole) {
@@ -199,4 +353,9 @@ void state_close(struct node *n, bool whole)
     if (s->dir != NULL) {
         os_dir_close(s->dir);
     }
+    if (n->snap_dir != NULL) {
+        os_dir_close(n->snap_dir);
+    }
+    mem_free(&n->mem, s->flushed.bytes);
+    mem_free(&n->mem, s->flushing.bytes);
 }

@@ -166,7 +166,7 @@ enum raft_event_type {
     RAFT_EV_TRANSFER, /* ticket, peer, 0: whoever is best; OK when another term has begun */
     RAFT_EV_FORGET,   /* a follower knows no leader and owes no loyalty; not with lease reads */
     RAFT_EV_SNAPSHOT, /* ticket: make one now; OK at its index when it is made */
-    /* index, conf, keep: what RAFT_DO_SNAPSHOT asked for, or made unasked; index 0: it failed, try
+    /* index, conf, keep, keep_bytes: what RAFT_DO_SNAPSHOT asked for, or made unasked; index 0: it failed, try
      * again. All entries but `keep` before it may go from the log */
     RAFT_EV_SNAP_MADE,
     RAFT_EV_SNAP_FAILED, /* peer: a RAFT_MSG_SNAPSHOT did not arrive, or was not wanted */
@@ -186,10 +186,11 @@ struct raft_event {
     uint32_t tail_size;           /* INIT, CONF: bytes that follow the encoded configuration */
     const struct raft_conf *conf; /* INIT, SNAP_MADE: the one at index */
     const struct raft_change *changes;
-    uint64_t expect; /* CONF: index of the configuration that is meant to change; 0: any */
-    uint64_t keep;   /* SNAP_MADE: entries */
-    bool manual;     /* CONF: a joint configuration stays until asked to be left */
-    bool lease;      /* READ: without asking anybody, while the lease runs */
+    uint64_t expect;     /* CONF: index of the configuration that is meant to change; 0: any */
+    uint64_t keep;       /* SNAP_MADE: entries */
+    uint64_t keep_bytes; /* SNAP_MADE: of them at most, as far as sizes are known; 0: any */
+    bool manual;         /* CONF: a joint configuration stays until asked to be left */
+    bool lease;          /* READ: without asking anybody, while the lease runs */
     const struct raft_msg *msg;
 };
 

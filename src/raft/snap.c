@@ -65,9 +65,17 @@ void raft_snap_ask(struct raft *r, const struct raft_event *ev, struct raft_out 
 }
 
 /* How far the log may go: not what a peer will need right after the snapshot that it is sent. */
-static uint64_t compact_to(const struct raft *r, uint64_t keep)
+static uint64_t compact_to(const struct raft *r, const struct raft_event *ev)
 {
-    uint64_t to = r->made_index > keep ? r->made_index - keep : 0;
+    uint64_t least = r->made_index > ev->keep ? r->made_index - ev->keep : 0;
+    uint64_t to = r->made_index;
+    for (uint64_t bytes = 0; to > least && to > r->snap_index; to--) {
+        bytes += raft_log_size(r, to) == UINT32_MAX ? 0 : raft_log_size(r, to);
+        if (ev->keep_bytes != 0 && bytes > ev->keep_bytes) {
+            MARK("raft: fewer entries are kept, for they are large");
+            break;
+        }
+    }
     for (uint32_t i = 0; r->role == RAFT_LEADER && i < r->peer_count; i++) {
         const struct raft_peer *p = &r->peer[i];
         if (p->state == RAFT_PEER_SNAPSHOT && p->snap != 0 && p->snap < to &&
@@ -93,7 +101,7 @@ void raft_snap_made(struct raft *r, const struct raft_event *ev, struct raft_out
     raft_conf_copy(&r->made_conf, ev->conf);
     r->snap_bytes = 0;
     answer_ticket(r, out, ERR_OK);
-    uint64_t to = compact_to(r, ev->keep);
+    uint64_t to = compact_to(r, ev);
     if (to > r->snap_index) {
         raft_log_compact(r, to);
         raft_emit(out, RAFT_DO_COMPACT)->index = to;

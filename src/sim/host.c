@@ -375,6 +375,8 @@ static void draw_bounds(struct sim_host *h)
     b->actor_rounds = (uint32_t)sim_between(p, 1, 4);
     b->log_cache_bytes = (uint32_t)sim_between(p, 1, 16 * KIB);
     b->overlay_bytes = (uint32_t)sim_between(p, 4 * KIB, 256 * KIB);
+    b->snap_entries = (uint32_t)sim_between(p, 1, 256);
+    b->keep_entries = (uint32_t)sim_between(p, 1, 128);
     h->usual_turn_ns = HOST_TURN_NS << (hostile == 0 ? 0 : prng_below(p, 9)); /* to 256 us */
     h->turn_ns = h->usual_turn_ns;
     if (hostile == 0) {

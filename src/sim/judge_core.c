@@ -41,6 +41,16 @@ static const struct raft *core_of(const struct sim_host *h)
     return look.core;
 }
 
+/* Of an entry in a node's log. What is in the snapshot before the log is believed to be what was
+ * committed: the state that was made of it is compared elsewhere. */
+static uint64_t term_of(const struct sim_judge *j, const struct sim_host *h, uint64_t index)
+{
+    struct raft_status s;
+    raft_status(core_of(h), &s);
+    bool gone = index < s.snap_index && index < SIM_INDEX_MAX;
+    return gone ? j->committed_term[index] : raft_term_at(core_of(h), index);
+}
+
 /* ---- terms and votes ---- */
 
 static void judge_term(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s)
@@ -83,7 +93,7 @@ static void judge_leader(struct sim_judge *j, const struct sim_host *h, const st
     while (i > 0 && j->committed_term[i] > s->term) {
         i--; /* its votes came late: it leads a term that is over, and owes nothing newer */
     }
-    if (i > 0 && (s->last < i || raft_term_at(core_of(h), i) != j->committed_term[i])) {
+    if (i > 0 && (s->last < i || term_of(j, h, i) != j->committed_term[i])) {
         sim_world_fail(j->world,
                        "leader %" PRIu64 " of term %" PRIu64 " lacks the committed entry %" PRIu64,
                        h->id, s->term, i);
@@ -121,7 +131,7 @@ static uint32_t holders(struct sim_judge *j, uint64_t index, uint64_t term)
         bool same = true;
         if (h->node != NULL) {
             raft_status(core_of(h), &s);
-            same = raft_term_at(core_of(h), index) == term;
+            same = term_of(j, h, index) == term;
         }
         count += h->restored || (s.durable >= index && same); /* it has had it */
     }
@@ -131,7 +141,6 @@ static uint32_t holders(struct sim_judge *j, uint64_t index, uint64_t term)
 static void judge_commit(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s)
 {
     struct sim_seen *seen = &j->seen[h->index];
-    const struct raft *core = core_of(h);
     if (s->commit < seen->commit) {
         sim_world_fail(j->world, "node %" PRIu64 ": commit went back from %" PRIu64 " to %" PRIu64,
                        h->id, seen->commit, s->commit);
@@ -141,21 +150,21 @@ static void judge_commit(struct sim_judge *j, const struct sim_host *h, const st
         return;
     }
     bool leads = s->role == RAFT_LEADER && seen->role == RAFT_LEADER && s->term == seen->term;
-    if (leads && s->commit > seen->commit && raft_term_at(core, s->commit) != s->term) {
+    if (leads && s->commit > seen->commit && term_of(j, h, s->commit) != s->term) {
         sim_world_fail(j->world,
                        "leader %" PRIu64 " of term %" PRIu64 " counted replicas of entry %" PRIu64
                        ", which is not of its term",
                        h->id, s->term, s->commit);
     }
     for (uint64_t i = seen->commit + 1; i <= s->commit && !j->world->failed; i++) {
-        uint64_t term = raft_term_at(core, i);
+        uint64_t term = term_of(j, h, i);
         uint64_t *known = &j->committed_term[i];
         if (*known != 0 && *known != term) {
             sim_world_fail(j->world,
                            "node %" PRIu64 ": entry %" PRIu64 " committed with term %" PRIu64
                            ", elsewhere with %" PRIu64,
                            h->id, i, term, *known);
-        } else if (*known == 0) {
+        } else if (*known == 0 && term != 0) {
             *known = term;
             j->committed = i > j->committed ? i : j->committed;
         }
@@ -172,15 +181,14 @@ static void judge_commit(struct sim_judge *j, const struct sim_host *h, const st
 static void judge_holds(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s)
 {
     struct sim_seen *seen = &j->seen[h->index];
-    const struct raft *core = core_of(h);
     uint64_t at = seen->holds;
-    if (at > 0 && (s->last < at || raft_term_at(core, at) != j->committed_term[at])) {
+    if (at > 0 && (s->last < at || term_of(j, h, at) != j->committed_term[at])) {
         sim_world_fail(j->world, "node %" PRIu64 " gave up the committed entry %" PRIu64, h->id,
                        at);
         return;
     }
     while (at < j->committed && at < s->last &&
-           raft_term_at(core, at + 1) == j->committed_term[at + 1]) {
+           term_of(j, h, at + 1) == j->committed_term[at + 1]) {
         at++;
     }
     seen->holds = at;
@@ -197,9 +205,11 @@ static void match_pair(struct sim_judge *j, const struct sim_host *a, const stru
     raft_status(core_of(b), &sb);
     uint64_t at = sa.last < sb.last ? sa.last : sb.last;
     uint64_t end = at > JUDGE_MATCH_BACK ? at - JUDGE_MATCH_BACK : 0;
+    end = sa.snap_index > end ? sa.snap_index : end;
+    end = sb.snap_index > end ? sb.snap_index : end;
     bool met = false;
     for (; at > end; at--) {
-        bool same = raft_term_at(core_of(a), at) == raft_term_at(core_of(b), at);
+        bool same = term_of(j, a, at) == term_of(j, b, at);
         if (met && !same) {
             sim_world_fail(j->world,
                            "the logs of nodes %" PRIu64 " and %" PRIu64
@@ -241,7 +251,7 @@ static void remember(struct sim_judge *j, const struct sim_host *h, const struct
     seen->last_term = s->last_term;
     seen->commit = s->commit;
     seen->durable = s->durable;
-    seen->durable_term = raft_term_at(core_of(h), s->durable);
+    seen->durable_term = term_of(j, h, s->durable);
     seen->applied = s->applied;
     if (news) {
         sim_world_tell(j->world, h->id, "role", s->leader, s->vote);
@@ -278,7 +288,7 @@ void sim_judge_dying(struct sim_judge *j, struct sim_host *h)
     struct raft_status s;
     raft_status(core_of(h), &s);
     seen->durable = s.durable;
-    seen->durable_term = raft_term_at(core_of(h), s.durable);
+    seen->durable_term = term_of(j, h, s.durable);
 }
 
 void sim_judge_gone(struct sim_judge *j, struct sim_host *h)
@@ -340,7 +350,7 @@ static void judge_memory(struct sim_judge *j, const struct sim_host *h, const st
                        "node %" PRIu64 " lost entries: acknowledged %" PRIu64 ", has %" PRIu64,
                        h->id, seen->acked_index, s->last);
     }
-    if (seen->durable > 0 && raft_term_at(core_of(h), seen->durable) != seen->durable_term) {
+    if (seen->durable > 0 && term_of(j, h, seen->durable) != seen->durable_term) {
         sim_world_fail(j->world, "node %" PRIu64 " lost the durable entry %" PRIu64, h->id,
                        seen->durable);
     }

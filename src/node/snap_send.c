@@ -1,0 +1,212 @@
+/* node/snap_send.c -- a leader's snapshots on their way to peers that lack the log.
+ *
+ * Shape:      the core names the peer; the newest snapshot from which the log goes on is offered, or
+ *             one is made first; then one part at a time, each when the one before is stored there
+ * Invariants: every one that the core sent ends: the peer says done (the core hears its
+ *             acknowledgement), or the core is told that it failed
+ * Thread:     the loop's
+ */
+#include "base/mark.h"
+#include "node/impl.h"
+#include "node/snap_codec.h"
+
+enum {
+    SEND_SILENCE_S = 10 /* a peer that says nothing for so long gets no more of it */
+};
+
+static struct snap_out *out_of(struct node *n, uint64_t peer)
+{
+    for (uint32_t i = 0; i < NODE_SNAP_SENDERS; i++) {
+        if (n->snap_out[i].phase != SNAP_OUT_FREE && n->snap_out[i].msg.to == peer) {
+            return &n->snap_out[i];
+        }
+    }
+    return NULL;
+}
+
+static void end(struct snap_out *o)
+{
+    if (o->reader != NULL) {
+        snap_reader_close(o->reader);
+    }
+    *o = (struct snap_out){ .phase = SNAP_OUT_FREE };
+}
+
+static void failed(struct node *n, struct snap_out *o)
+{
+    MARK("node: a snapshot does not arrive");
+    if (o->reader != NULL) {
+        snap_reader_close(o->reader);
+        o->reader = NULL;
+    }
+    o->phase = SNAP_OUT_FAILED;
+    actor_poke(&n->raft_actor);
+}
+
+static void offer(struct node *n, struct snap_out *o)
+{
+    uint8_t room[SNAP_FRAME_HEAD_BYTES_MAX];
+    struct writer w = writer_of(room, sizeof room);
+    const struct book_entry *peer = book_by_id(&n->book, o->msg.to);
+    struct snap_offer x = { .from = o->msg.from,
+                            .to = o->msg.to,
+                            .term = o->msg.term,
+                            .epoch = o->msg.epoch,
+                            .id = o->id,
+                            .bytes = snap_reader_bytes(o->reader) };
+    snap_offer_encode(&x, &w);
+    if (peer == NULL || !peer->up ||
+        link_send(n->link, &peer->key, LINK_SNAPSHOT, writer_bytes(&w), bytes_of(NULL, 0)) !=
+            ERR_OK) {
+        failed(n, o);
+    }
+}
+
+/* The log goes on from it. */
+static bool fits(const struct node *n, const struct snap_id *id)
+{
+    return id->index + 1 >= log_first(n->log);
+}
+
+void snap_send_start(struct node *n)
+{
+    for (uint32_t i = 0; i < NODE_SNAP_SENDERS; i++) {
+        struct snap_out *o = &n->snap_out[i];
+        struct snap_id id;
+        uint64_t bytes = 0;
+        if (o->phase != SNAP_OUT_WAITING) {
+            continue;
+        }
+        if (snap_newest(n->snaps, &id) && fits(n, &id) && id.index >= o->msg.index) {
+            enum err e = snap_reader_open(n->snaps, &id, &o->reader);
+            o->id = id;
+            o->phase = SNAP_OUT_OFFERED;
+            o->heard_ns = os_now(n->os);
+            if (e != ERR_OK) {
+                failed(n, o);
+            } else {
+                offer(n, o);
+            }
+        } else if (!snap_making(n->snaps, &bytes) && !flush_busy(&n->state.flush)) {
+            enum err e = snap_make_file(n);
+            if (e != ERR_OK && e != ERR_BUSY) {
+                failed(n, o);
+            }
+        }
+    }
+}
+
+void snap_send_begin(struct node *n, const struct raft_msg *m)
+{
+    struct snap_out *o = out_of(n, m->to);
+    for (uint32_t i = 0; o == NULL && i < NODE_SNAP_SENDERS; i++) {
+        o = n->snap_out[i].phase == SNAP_OUT_FREE ? &n->snap_out[i] : NULL;
+    }
+    if (o == NULL) {
+        MARK("node: too many snapshots are on their way");
+        if (n->snap_refused_count < NODE_SNAP_REFUSED) {
+            n->snap_refused[n->snap_refused_count++] = m->to;
+        }
+        actor_poke(&n->raft_actor);
+        return;
+    }
+    end(o);
+    o->phase = SNAP_OUT_WAITING;
+    o->msg = *m;
+    o->heard_ns = os_now(n->os);
+    actor_poke(&n->kv_actor); /* from there it starts */
+}
+
+void snap_send_failed(struct node *n)
+{
+    for (uint32_t i = 0; i < NODE_SNAP_SENDERS; i++) {
+        if (n->snap_out[i].phase == SNAP_OUT_WAITING) {
+            failed(n, &n->snap_out[i]);
+        }
+    }
+}
+
+static void part(struct node *n, struct snap_out *o, const struct node_key *peer, uint64_t offset)
+{
+    uint8_t room[SNAP_FRAME_HEAD_BYTES_MAX];
+    struct writer w = writer_of(room, sizeof room);
+    size_t count = 0;
+    enum err e = snap_reader_read(o->reader, offset, n->snap_room, SNAP_CHUNK_BYTES_MAX, &count);
+    if (e == ERR_OK && count > 0) {
+        struct snap_part p = { .id = o->id,
+                               .offset = offset,
+                               .data = bytes_of(n->snap_room, count) };
+        snap_part_encode(&p, &w);
+        e = link_send(n->link, peer, LINK_SNAPSHOT, writer_bytes(&w), p.data);
+    }
+    if (e != ERR_OK) {
+        failed(n, o);
+    }
+}
+
+void snap_send_want(struct node *n, const struct node_key *peer, struct bytes frame)
+{
+    struct snap_want x;
+    const struct book_entry *b = book_by_key(&n->book, peer);
+    if (snap_want_decode(frame, &x) != ERR_OK) {
+        metrics_add(&n->metrics, METRICS_RPC_ERRORS, 1);
+        return;
+    }
+    struct snap_out *o = b != NULL ? out_of(n, b->id) : NULL;
+    bool current = o != NULL && (o->phase == SNAP_OUT_OFFERED || o->phase == SNAP_OUT_SENDING) &&
+                   snap_id_equal(&x.id, &o->id);
+    if (!current) {
+        MARK("node: a wish for a snapshot that is not sent any more");
+        return;
+    }
+    o->heard_ns = os_now(n->os);
+    o->phase = SNAP_OUT_SENDING;
+    if (x.verdict == SNAP_REFUSED) {
+        failed(n, o);
+    } else if (x.verdict == SNAP_DONE) {
+        end(o);
+    } else if (x.offset < snap_reader_bytes(o->reader)) {
+        part(n, o, peer, x.offset);
+    }
+}
+
+void snap_send_second(struct node *n, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < NODE_SNAP_SENDERS; i++) {
+        struct snap_out *o = &n->snap_out[i];
+        if (o->phase != SNAP_OUT_OFFERED && o->phase != SNAP_OUT_SENDING) {
+            continue;
+        }
+        if (n->told_role != RAFT_LEADER || now_ns - o->heard_ns > SEND_SILENCE_S * NS_PER_S) {
+            failed(n, o);
+        } else if (o->phase == SNAP_OUT_OFFERED && now_ns - o->heard_ns > NS_PER_S) {
+            offer(n, o); /* it may be lost */
+        }
+    }
+    snap_send_start(n);
+}
+
+void snap_send_tell(struct node *n)
+{
+    struct raft_event ev = { .type = RAFT_EV_SNAP_FAILED };
+    struct node_step step = { 0 };
+    for (uint32_t i = 0; i < NODE_SNAP_SENDERS; i++) {
+        struct snap_out *o = &n->snap_out[i];
+        if (o->phase == SNAP_OUT_FAILED) {
+            ev.peer = o->msg.to;
+            end(o);
+            raft_actor_step(n, &ev, &step);
+        }
+    }
+    while (n->snap_refused_count > 0) {
+        ev.peer = n->snap_refused[--n->snap_refused_count];
+        raft_actor_step(n, &ev, &step);
+    }
+}
+
+void snap_send_close(struct node *n)
+{
+    for (uint32_t i = 0; i < NODE_SNAP_SENDERS; i++) {
+        end(&n->snap_out[i]);
+    }
+}
