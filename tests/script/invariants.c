@@ -29,14 +29,27 @@ static bool broken(struct world *w, const char *what, uint64_t a, uint64_t b)
     return false;
 }
 
-/* Of an entry that the log has, or that went into the snapshot before it. */
+/* The core has a snapshot that the node's disk is yet to be told of. */
+static bool install_waits(const struct world_node *n)
+{
+    for (uint32_t i = 0; i < n->pending_count; i++) {
+        if (n->pending[i].effect.type == RAFT_DO_INSTALL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of an entry that the log has, or that went into the snapshot before it; 0: nobody knows yet. */
 static uint64_t term_of(const struct world *w, uint64_t id, uint64_t index)
 {
     const struct world_node *n = &w->node[id];
     struct raft_status st;
     raft_status(n->core, &st);
-    return index < st.snap_index && index <= n->snap_index ? n->log[index].term
-                                                           : raft_term_at(n->core, index);
+    if (index >= st.snap_index) {
+        return raft_term_at(n->core, index);
+    }
+    return install_waits(n) ? 0 : n->log[index].term;
 }
 
 static bool check_node(struct world *w, struct seen *s, uint64_t id)
@@ -64,6 +77,9 @@ static bool check_node(struct world *w, struct seen *s, uint64_t id)
     s->term[id] = w->node[id].durable_term;
     for (uint64_t i = 1; i <= st.commit; i++) {
         uint64_t term = term_of(w, id, i);
+        if (term == 0 && i < st.snap_index) {
+            continue;
+        }
         if (i > s->commit_max) {
             s->committed[i] = term;
             s->commit_max = i;
