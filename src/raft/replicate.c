@@ -295,6 +295,8 @@ static void judge(struct raft *r, struct raft_peer *p, struct raft_out *out)
     } else if (p->state == RAFT_PEER_REPLICATE && p->match + 1 < p->next && stuck) {
         MARK("raft: a gap is found by a probe");
         send_or_snap(r, p, out, true); /* a gap is rejected, and then filled */
+    } else if (p->state == RAFT_PEER_SNAPSHOT && p->snap == 0) {
+        raft_snap_send(r, p, out); /* making one may have failed */
     } else if (p->snap != 0 && p->snap >= r->snap_index && stuck) {
         MARK("raft: a peer is asked whether it has its snapshot");
         send_append(r, p, out, true); /* its acknowledgement may be lost */
