@@ -598,111 +598,6 @@ static void refused(void)
     EXPECT_MARK("raft: a stopped core is asked");
 }
 
-/* ---- snapshots and changes ---- */
-
-/* Node 1 of three, its log from 6 on, no snapshot to send; many terms at its end. */
-static void boot_compacted(uint32_t terms)
-{
-    static struct raft_run runs[RAFT_TERM_RUNS_MAX];
-    struct raft_config c = config();
-    struct raft_boot b = { .now_ns = 1, .snap_index = 5, .snap_term = 1 };
-    for (uint32_t i = 0; i < terms; i++) {
-        runs[i] = (struct raft_run){ 6 + i, 1 + i };
-    }
-    c.snap_entries = UINT64_MAX;
-    b.term = terms;
-    b.last = 5 + terms;
-    b.applied = b.last;
-    b.runs = runs;
-    b.run_count = terms;
-    b.effective = conf_of(3);
-    b.committed = b.effective;
-    free(t.core);
-    t.now = 1;
-    t.last_ticket = 0;
-    void *mem = calloc(1, raft_size());
-    CHECK(raft_init(mem, &c, &b, &t.core) == ERR_OK);
-}
-
-static void snap_made(uint64_t index)
-{
-    struct raft_conf conf = conf_of(3);
-    step((struct raft_event){ .type = RAFT_EV_SNAP_MADE, .index = index, .conf = &conf });
-}
-
-/* A peer needs a snapshot, there is none, and making one fails: it is tried again, and sent. */
-static void snapshot_made_at_last(void)
-{
-    boot_compacted(1);
-    lead(3);
-    append_reply(2, 6, true, 1);
-    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) != NULL && find(RAFT_DO_SEND, 0, 0) == NULL);
-    t.now += HEARTBEAT;
-    heartbeat_reply(2);
-    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) == NULL); /* one at a time */
-    snap_made(0);
-    t.now += HEARTBEAT;
-    heartbeat_reply(2);
-    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) != NULL);
-    snap_made(6);
-    const struct raft_effect *e = find(RAFT_DO_SEND, RAFT_MSG_SNAPSHOT, 0);
-    CHECK(e != NULL && e->msg.to == 2 && e->msg.index == 6);
-    EXPECT_MARK("raft: a peer waits for a snapshot to be made");
-    EXPECT_MARK("raft: a snapshot could not be made");
-}
-
-/* Room for terms is bounded, so many of them are a reason of their own. */
-static void terms_ask_for_a_snapshot(void)
-{
-    boot_compacted(RAFT_TERM_RUNS_MAX / 4 * 3 - 1);
-    step((struct raft_event){ .type = RAFT_EV_TIME });
-    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) == NULL);
-    boot_compacted(RAFT_TERM_RUNS_MAX / 4 * 3);
-    step((struct raft_event){ .type = RAFT_EV_TIME });
-    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) != NULL);
-    EXPECT_MARK("raft: many terms ask for a snapshot");
-}
-
-/* What a snapshot message of a peer may hold by mistake changes nothing. */
-static void snapshot_of_nonsense(void)
-{
-    static const uint8_t bytes[] = { 255, 255, 255 };
-    struct raft_entry e = { 0, sizeof bytes, RAFT_ENTRY_CONF, bytes };
-    struct raft_msg m = { .type = RAFT_MSG_SNAPSHOT, .from = 2, .term = 1, .index = 9 };
-    boot_small(3);
-    m.log_term = 1;
-    m.hint = 1;
-    message(m);
-    m.count = 1;
-    m.entries = &e;
-    message(m);
-    m.hint = 10; /* its configuration is beyond it */
-    message(m);
-    CHECK_U64(t.status.last, 1);
-    CHECK_U64(t.status.commit, 1);
-    CHECK(find(RAFT_DO_INSTALL, 0, 0) == NULL);
-    EXPECT_MARK("raft: a snapshot that makes no sense");
-}
-
-/* Who changes the members of a configuration that another has changed meanwhile is refused. */
-static void change_of_another_configuration(void)
-{
-    static const struct raft_change change = { RAFT_CHANGE_REMOVE, 3 };
-    struct raft_event ev = { .type = RAFT_EV_CONF, .ticket = 7, .changes = &change, .count = 1 };
-    boot_small(3);
-    lead(3);
-    append_reply(2, 2, false, 0);
-    append_reply(3, 2, false, 0);
-    CHECK_U64(t.status.commit, 2);
-    ev.expect = 2;
-    step(ev);
-    CHECK(find(RAFT_DO_REPLY, 0, 0)->code == ERR_CONF_CHANGED);
-    ev.expect = 1;
-    step(ev);
-    CHECK(find(RAFT_DO_REPLY, 0, 0) == NULL && t.status.conf.outgoing_count == 3);
-    EXPECT_MARK("raft: a change of a configuration that is gone");
-}
-
 /* ---- the block ---- */
 
 /* Twice the same life, told by structs whose padding and unused fields hold other bytes. */
@@ -836,9 +731,5 @@ int main(void)
     TAP_TEST("core: a voter judges by all it has written", vote_against_the_written);
     TAP_TEST("core: a completion of an overwritten entry makes nothing durable", overwritten);
     TAP_TEST("core: a late completion of an overwritten write makes nothing durable", aba);
-    TAP_TEST("core: a snapshot that could not be made is asked for again", snapshot_made_at_last);
-    TAP_TEST("core: many terms ask for a snapshot", terms_ask_for_a_snapshot);
-    TAP_TEST("core: a snapshot of nonsense changes nothing", snapshot_of_nonsense);
-    TAP_TEST("core: a change names the configuration it means", change_of_another_configuration);
     return tap_done();
 }

@@ -1,0 +1,211 @@
+/* tests/unit/raft/test_snapshots.c -- Subject: one core alone, that makes and gets snapshots.
+ * Method: hand-made events that scripts cannot bring about; effects are looked at one by one. */
+#include "tap.h"
+
+#include "raft/raft.h"
+
+enum {
+    ELECTION = 1000,
+    HEARTBEAT = 100
+};
+
+static struct {
+    struct raft *core;
+    struct raft_out out;
+    struct raft_status status;
+    uint64_t now;
+    uint64_t last_ticket; /* newest WRITE seen */
+} t;
+
+static struct raft_conf conf_of(uint8_t voters)
+{
+    struct raft_conf c = { .index = 1, .voter_count = voters };
+    for (uint8_t i = 0; i < voters; i++) {
+        c.voter[i] = i + 1u;
+    }
+    return c;
+}
+
+static void step(struct raft_event ev)
+{
+    ev.now_ns = t.now;
+    raft_step(t.core, &ev, &t.out);
+    for (uint32_t i = 0; i < t.out.count; i++) {
+        if (t.out.effect[i].type == RAFT_DO_WRITE) {
+            t.last_ticket = t.out.effect[i].ticket;
+        }
+    }
+    raft_status(t.core, &t.status);
+}
+
+static void message(struct raft_msg m)
+{
+    m.to = 1;
+    step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
+}
+
+static const struct raft_effect *find(enum raft_effect_type type, int msg_type, uint32_t nth)
+{
+    for (uint32_t i = 0; i < t.out.count; i++) {
+        const struct raft_effect *e = &t.out.effect[i];
+        bool fits = e->type == type && (msg_type == 0 || (int)e->msg.type == msg_type);
+        if (fits && nth-- == 0) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+static void lead(uint8_t voters)
+{
+    uint64_t round = 0;
+    step((struct raft_event){ .type = RAFT_EV_CAMPAIGN });
+    for (int type = RAFT_MSG_PREVOTE; type <= RAFT_MSG_VOTE; type += 2) {
+        const struct raft_effect *ask = find(RAFT_DO_SEND, type, 0);
+        CHECK(ask != NULL);
+        struct raft_msg ballot = { .type = (enum raft_msg_type)(type + 1),
+                                   .term = ask->msg.term,
+                                   .id = ask->msg.id };
+        round = ask->msg.id;
+        for (ballot.from = 2; ballot.from <= voters / 2u + 1; ballot.from++) {
+            message(ballot);
+        }
+        if (type == RAFT_MSG_VOTE) {
+            step((struct raft_event){ .type = RAFT_EV_PERSISTED, .ticket = t.last_ticket });
+        }
+    }
+    CHECK(round != 0 && t.status.role == RAFT_LEADER);
+}
+
+static void append_reply(uint64_t from, uint64_t index, bool reject, uint64_t hint)
+{
+    struct raft_msg m = { .type = RAFT_MSG_APPEND_REPLY, .from = from, .epoch = 1 };
+    m.term = t.status.term;
+    m.index = index;
+    m.reject = reject;
+    m.hint = hint;
+    message(m);
+}
+
+static void heartbeat_reply(uint64_t from)
+{
+    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT_REPLY, .from = from, .epoch = 1 };
+    m.term = t.status.term;
+    message(m);
+}
+
+/* Node 1 of three, its log from 6 on, no snapshot to send; many terms at its end. */
+static void boot_compacted(uint32_t terms)
+{
+    static struct raft_run runs[RAFT_TERM_RUNS_MAX];
+    struct raft_config c = { .id = 1, .seed = 1 };
+    struct raft_boot b = { .now_ns = 1, .snap_index = 5, .snap_term = 1 };
+    for (uint32_t i = 0; i < terms; i++) {
+        runs[i] = (struct raft_run){ 6 + i, 1 + i };
+    }
+    c.election_ns_min = ELECTION;
+    c.election_ns_max = 2 * ELECTION;
+    c.heartbeat_ns = HEARTBEAT;
+    c.snap_entries = UINT64_MAX;
+    b.term = terms;
+    b.last = 5 + terms;
+    b.applied = b.last;
+    b.runs = runs;
+    b.run_count = terms;
+    b.effective = conf_of(3);
+    b.committed = b.effective;
+    free(t.core);
+    t.now = 1;
+    t.last_ticket = 0;
+    void *mem = calloc(1, raft_size());
+    CHECK(raft_init(mem, &c, &b, &t.core) == ERR_OK);
+}
+
+static void snap_made(uint64_t index)
+{
+    struct raft_conf conf = conf_of(3);
+    step((struct raft_event){ .type = RAFT_EV_SNAP_MADE, .index = index, .conf = &conf });
+}
+
+/* A peer needs a snapshot, there is none, and making one fails: it is tried again, and sent. */
+static void snapshot_made_at_last(void)
+{
+    boot_compacted(1);
+    lead(3);
+    append_reply(2, 6, true, 1);
+    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) != NULL && find(RAFT_DO_SEND, 0, 0) == NULL);
+    t.now += HEARTBEAT;
+    heartbeat_reply(2);
+    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) == NULL); /* one at a time */
+    snap_made(0);
+    t.now += HEARTBEAT;
+    heartbeat_reply(2);
+    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) != NULL);
+    snap_made(6);
+    const struct raft_effect *e = find(RAFT_DO_SEND, RAFT_MSG_SNAPSHOT, 0);
+    CHECK(e != NULL && e->msg.to == 2 && e->msg.index == 6);
+    EXPECT_MARK("raft: a peer waits for a snapshot to be made");
+    EXPECT_MARK("raft: a snapshot could not be made");
+}
+
+/* Room for terms is bounded, so many of them are a reason of their own. */
+static void terms_ask_for_a_snapshot(void)
+{
+    boot_compacted(RAFT_TERM_RUNS_MAX / 4 * 3 - 1);
+    step((struct raft_event){ .type = RAFT_EV_TIME });
+    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) == NULL);
+    boot_compacted(RAFT_TERM_RUNS_MAX / 4 * 3);
+    step((struct raft_event){ .type = RAFT_EV_TIME });
+    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) != NULL);
+    EXPECT_MARK("raft: many terms ask for a snapshot");
+}
+
+/* What a snapshot message of a peer may hold by mistake changes nothing. */
+static void snapshot_of_nonsense(void)
+{
+    static const uint8_t bytes[] = { 255, 255, 255 };
+    struct raft_entry e = { 0, sizeof bytes, RAFT_ENTRY_CONF, bytes };
+    struct raft_msg m = { .type = RAFT_MSG_SNAPSHOT, .from = 2, .term = 1, .index = 9 };
+    boot_compacted(1);
+    m.log_term = 1;
+    m.hint = 1;
+    message(m);
+    m.count = 1;
+    m.entries = &e;
+    message(m);
+    m.hint = 10; /* its configuration is beyond it */
+    message(m);
+    CHECK_U64(t.status.last, 6);
+    CHECK_U64(t.status.commit, 6);
+    CHECK(find(RAFT_DO_INSTALL, 0, 0) == NULL);
+    EXPECT_MARK("raft: a snapshot that makes no sense");
+}
+
+/* Who changes the members of a configuration that another has changed meanwhile is refused. */
+static void change_of_another_configuration(void)
+{
+    static const struct raft_change change = { RAFT_CHANGE_REMOVE, 3 };
+    struct raft_event ev = { .type = RAFT_EV_CONF, .ticket = 7, .changes = &change, .count = 1 };
+    boot_compacted(1);
+    lead(3);
+    append_reply(2, 7, false, 0);
+    append_reply(3, 7, false, 0);
+    CHECK_U64(t.status.commit, 7);
+    ev.expect = 2;
+    step(ev);
+    CHECK(find(RAFT_DO_REPLY, 0, 0)->code == ERR_CONF_CHANGED);
+    ev.expect = 1;
+    step(ev);
+    CHECK(find(RAFT_DO_REPLY, 0, 0) == NULL && t.status.conf.outgoing_count == 3);
+    EXPECT_MARK("raft: a change of a configuration that is gone");
+}
+
+int main(void)
+{
+    TAP_TEST("snapshots: one that could not be made is asked for again", snapshot_made_at_last);
+    TAP_TEST("snapshots: many terms ask for one", terms_ask_for_a_snapshot);
+    TAP_TEST("snapshots: one of nonsense changes nothing", snapshot_of_nonsense);
+    TAP_TEST("snapshots: a change names the configuration it means",
+             change_of_another_configuration);
+    return tap_done();
+}
