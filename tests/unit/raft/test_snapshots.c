@@ -3,6 +3,7 @@
 #include "tap.h"
 
 #include "raft/raft.h"
+#include "raft/raft_codec.h"
 
 enum {
     ELECTION = 1000,
@@ -94,8 +95,9 @@ static void heartbeat_reply(uint64_t from)
     message(m);
 }
 
-/* Node 1 of three, its log from 6 on, no snapshot to send; many terms at its end. */
-static void boot_compacted(uint32_t terms)
+/* Node 1 of three, its log from 6 on, no snapshot to send; so many terms at its end, and one wanted
+ * every so many entries. */
+static void boot_policy(uint32_t terms, uint64_t entries)
 {
     static struct raft_run runs[RAFT_TERM_RUNS_MAX];
     struct raft_config c = { .id = 1, .seed = 1 };
@@ -106,7 +108,7 @@ static void boot_compacted(uint32_t terms)
     c.election_ns_min = ELECTION;
     c.election_ns_max = 2 * ELECTION;
     c.heartbeat_ns = HEARTBEAT;
-    c.snap_entries = UINT64_MAX;
+    c.snap_entries = entries;
     b.term = terms;
     b.last = 5 + terms;
     b.applied = b.last;
@@ -119,6 +121,11 @@ static void boot_compacted(uint32_t terms)
     t.last_ticket = 0;
     void *mem = calloc(1, raft_size());
     CHECK(raft_init(mem, &c, &b, &t.core) == ERR_OK);
+}
+
+static void boot_compacted(uint32_t terms)
+{
+    boot_policy(terms, UINT64_MAX);
 }
 
 static void snap_made(uint64_t index)
@@ -158,6 +165,51 @@ static void terms_ask_for_a_snapshot(void)
     step((struct raft_event){ .type = RAFT_EV_TIME });
     CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) != NULL);
     EXPECT_MARK("raft: many terms ask for a snapshot");
+}
+
+/* It is wanted as long as the log is too long, however it became so: not only at the moment when. */
+static void wanted_until_made(void)
+{
+    boot_policy(1, 3);
+    step((struct raft_event){ .type = RAFT_EV_TIME });
+    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) != NULL);
+    step((struct raft_event){ .type = RAFT_EV_TIME });
+    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) == NULL); /* it is being made */
+    snap_made(0);
+    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) != NULL);
+    snap_made(6);
+    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) == NULL);
+}
+
+/* A snapshot replaces a log whose last write is still on its way to the disk: that one's completion
+ * says nothing about the snapshot. */
+static void older_completion(void)
+{
+    struct raft_conf conf = conf_of(3);
+    uint8_t bytes[RAFT_CONF_BYTES_MAX];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    raft_conf_encode(&conf, &w);
+    struct raft_entry entry = { 1, 1, RAFT_ENTRY_COMMAND, bytes };
+    struct raft_entry members = { 0, (uint32_t)w.offset, RAFT_ENTRY_CONF, bytes };
+    struct raft_msg m = { .type = RAFT_MSG_APPEND, .from = 2, .term = 1, .epoch = 1, .count = 1 };
+    boot_compacted(1);
+    m.index = 6;
+    m.log_term = 1;
+    m.entries = &entry;
+    message(m);
+    uint64_t old = t.last_ticket;
+    m.type = RAFT_MSG_SNAPSHOT;
+    m.index = 9;
+    m.hint = 1;
+    m.entries = &members;
+    message(m);
+    const struct raft_effect *e = find(RAFT_DO_INSTALL, 0, 0);
+    CHECK(e != NULL && e->index == 9);
+    uint64_t newest = e != NULL ? e->ticket : 0;
+    step((struct raft_event){ .type = RAFT_EV_PERSISTED, .ticket = old, .index = 7, .term = 1 });
+    CHECK(t.status.durable < 9);
+    step((struct raft_event){ .type = RAFT_EV_PERSISTED, .ticket = newest });
+    CHECK_U64(t.status.durable, 9);
 }
 
 /* What a snapshot message of a peer may hold by mistake changes nothing. */
@@ -204,6 +256,8 @@ int main(void)
 {
     TAP_TEST("snapshots: one that could not be made is asked for again", snapshot_made_at_last);
     TAP_TEST("snapshots: many terms ask for one", terms_ask_for_a_snapshot);
+    TAP_TEST("snapshots: one is wanted until it is made", wanted_until_made);
+    TAP_TEST("snapshots: none is durable by the completion of an older write", older_completion);
     TAP_TEST("snapshots: one of nonsense changes nothing", snapshot_of_nonsense);
     TAP_TEST("snapshots: a change names the configuration it means",
              change_of_another_configuration);
