@@ -65,26 +65,28 @@ static bool check_node(struct world *w, struct seen *s, uint64_t id)
         }
         s->leader_of[st.term] = id;
     }
-    if (st.vote != 0) {
-        if (s->vote_of[id][st.term] != 0 && s->vote_of[id][st.term] != st.vote) {
-            return broken(w, "two votes in a term", id, st.term);
+    uint64_t term = w->node[id].durable_term; /* what is not durable yet nobody was told */
+    uint64_t vote = w->node[id].durable_vote;
+    if (vote != 0) {
+        if (s->vote_of[id][term] != 0 && s->vote_of[id][term] != vote) {
+            return broken(w, "two votes in a term", id, term);
         }
-        s->vote_of[id][st.term] = st.vote;
+        s->vote_of[id][term] = vote;
     }
     if (st.term < s->term[id]) {
         return broken(w, "a term fell", id, st.term);
     }
-    s->term[id] = w->node[id].durable_term;
+    s->term[id] = term;
     for (uint64_t i = 1; i <= st.commit; i++) {
-        uint64_t term = term_of(w, id, i);
-        if (term == 0 && i < st.snap_index) {
+        uint64_t at = term_of(w, id, i);
+        if (at == 0 && i < st.snap_index) {
             continue;
         }
         if (i > s->commit_max) {
-            s->committed[i] = term;
+            s->committed[i] = at;
             s->commit_max = i;
         }
-        if (s->committed[i] != term) {
+        if (s->committed[i] != at) {
             return broken(w, "a committed entry changed", id, i);
         }
     }

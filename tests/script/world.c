@@ -447,14 +447,11 @@ static void disk_complete(struct world *w, uint64_t id)
         }
         take++;
     }
-    if (take == 0 || n->disk_hold || n->disk_fail) {
-        return;
+    if (take == 0 || take < n->write_count || n->disk_hold || n->disk_fail) {
+        return; /* one sync for all of them: what is told as durable survives a crash */
     }
-    n->write_count -= take;
-    memmove(n->write, n->write + take, n->write_count * sizeof n->write[0]);
-    if (n->write_count == 0) {
-        all_durable(n);
-    }
+    n->write_count = 0;
+    all_durable(n);
     n->wal_done = ev.ticket;
     world_step(w, id, &ev, NULL, NULL);
 }
@@ -661,7 +658,8 @@ bool world_pump(struct world *w, uint64_t id)
         }
         free(x.entries);
     }
-    if (n->up && !n->disk_hold && n->write_count > 0 && n->write[0].due_ns <= n->now_ns) {
+    if (n->up && !n->disk_hold && n->write_count > 0 &&
+        n->write[n->write_count - 1].due_ns <= n->now_ns) {
         disk_complete(w, id);
         any = true;
     }
