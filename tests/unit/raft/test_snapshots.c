@@ -181,16 +181,44 @@ static void wanted_until_made(void)
     CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) == NULL);
 }
 
-/* A snapshot replaces a log whose last write is still on its way to the disk: that one's completion
- * says nothing about the snapshot. */
-static void older_completion(void)
+/* A snapshot up to index, of the leader 2. */
+static void snapshot_message(uint64_t index)
 {
     struct raft_conf conf = conf_of(3);
     uint8_t bytes[RAFT_CONF_BYTES_MAX];
     struct writer w = writer_of(bytes, sizeof bytes);
     raft_conf_encode(&conf, &w);
-    struct raft_entry entry = { 1, 1, RAFT_ENTRY_COMMAND, bytes };
     struct raft_entry members = { 0, (uint32_t)w.offset, RAFT_ENTRY_CONF, bytes };
+    struct raft_msg m = { .type = RAFT_MSG_SNAPSHOT, .from = 2, .term = 1, .epoch = 1, .count = 1 };
+    m.index = index;
+    m.log_term = 1;
+    m.hint = 1;
+    m.entries = &members;
+    message(m);
+}
+
+/* One that was overtaken by a newer one: what is committed stays, and the leader hears how far. */
+static void overtaken(void)
+{
+    boot_compacted(1);
+    snapshot_message(9);
+    const struct raft_effect *e = find(RAFT_DO_INSTALL, 0, 0);
+    CHECK(e != NULL && e->index == 9);
+    uint64_t ticket = e != NULL ? e->ticket : 0;
+    step((struct raft_event){ .type = RAFT_EV_PERSISTED, .ticket = ticket });
+    step((struct raft_event){ .type = RAFT_EV_APPLIED, .index = 9 });
+    snapshot_message(8);
+    CHECK(find(RAFT_DO_INSTALL, 0, 0) == NULL);
+    CHECK_U64(t.status.commit, 9);
+    e = find(RAFT_DO_SEND, RAFT_MSG_APPEND_REPLY, 0);
+    CHECK(e != NULL && !e->msg.reject && e->msg.index == 9);
+}
+
+/* A snapshot replaces a log whose last write is still on its way to the disk: that one's completion
+ * says nothing about the snapshot. */
+static void older_completion(void)
+{
+    struct raft_entry entry = { 1, 1, RAFT_ENTRY_COMMAND, (const uint8_t *)"" };
     struct raft_msg m = { .type = RAFT_MSG_APPEND, .from = 2, .term = 1, .epoch = 1, .count = 1 };
     boot_compacted(1);
     m.index = 6;
@@ -198,11 +226,7 @@ static void older_completion(void)
     m.entries = &entry;
     message(m);
     uint64_t old = t.last_ticket;
-    m.type = RAFT_MSG_SNAPSHOT;
-    m.index = 9;
-    m.hint = 1;
-    m.entries = &members;
-    message(m);
+    snapshot_message(9);
     const struct raft_effect *e = find(RAFT_DO_INSTALL, 0, 0);
     CHECK(e != NULL && e->index == 9);
     uint64_t newest = e != NULL ? e->ticket : 0;
@@ -258,6 +282,7 @@ int main(void)
     TAP_TEST("snapshots: many terms ask for one", terms_ask_for_a_snapshot);
     TAP_TEST("snapshots: one is wanted until it is made", wanted_until_made);
     TAP_TEST("snapshots: none is durable by the completion of an older write", older_completion);
+    TAP_TEST("snapshots: one that was overtaken takes nothing back", overtaken);
     TAP_TEST("snapshots: one of nonsense changes nothing", snapshot_of_nonsense);
     TAP_TEST("snapshots: a change names the configuration it means",
              change_of_another_configuration);
