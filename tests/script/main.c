@@ -43,6 +43,21 @@ static bool reads_by_lease(FILE *f)
     return found;
 }
 
+/* The next line without its end; false: the last one is read, or *bad: it is too long, or no text. */
+static bool next_line(FILE *f, char *line, size_t room, bool *bad)
+{
+    size_t n = 0;
+    int c = getc(f);
+    bool any = c != EOF;
+    while (c != EOF && c != '\n' && c != '\0' && n + 1 < room) {
+        line[n++] = (char)c;
+        c = getc(f);
+    }
+    line[n] = '\0';
+    *bad = c != EOF && c != '\n';
+    return any && !*bad;
+}
+
 static int run_file(const char *path)
 {
     FILE *f = fopen(path, "r");
@@ -50,6 +65,7 @@ static int run_file(const char *path)
     char line[SCRIPT_LINE_BYTES_MAX];
     uint32_t number = 0;
     int rc = 0;
+    bool bad = false;
     struct marks marks;
     marks_begin(&marks);
     if (f == NULL || s == NULL) {
@@ -62,13 +78,8 @@ static int run_file(const char *path)
     }
     s->world.config.lease_reads = reads_by_lease(f);
     s->world.config.drift_ppm = SCRIPT_DRIFT_PPM;
-    while (rc != 2 && fgets(line, sizeof line, f) != NULL) {
+    while (rc != 2 && next_line(f, line, sizeof line, &bad)) {
         number++;
-        if (strchr(line, '\n') == NULL && !feof(f)) {
-            fprintf(stderr, "raft-script: %s: line %u is too long, or no text\n", path, number);
-            rc = 2;
-            break;
-        }
         if (!vouches(&marks, line)) {
             printf("FAIL line %u: the mark was not reached\n", number);
             s->fails++;
@@ -83,6 +94,10 @@ static int run_file(const char *path)
             fprintf(stderr, "raft-script: %s: line %u: %s\n", path, number, s->message);
             rc = 2;
         }
+    }
+    if (bad) {
+        fprintf(stderr, "raft-script: %s: line %u is too long, or no text\n", path, number + 1);
+        rc = 2;
     }
     if (ferror(f)) {
         fprintf(stderr, "raft-script: %s cannot be read\n", path);
