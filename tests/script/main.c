@@ -43,7 +43,7 @@ static bool reads_by_lease(FILE *f)
     return found;
 }
 
-/* The next line without its end; false: the last one is read, or *bad: it is too long, or no text. */
+/* The next line without its end; false: there is none, or *bad: it is too long, or no text. */
 static bool next_line(FILE *f, char *line, size_t room, bool *bad)
 {
     size_t n = 0;

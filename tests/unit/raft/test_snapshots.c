@@ -167,7 +167,7 @@ static void terms_ask_for_a_snapshot(void)
     EXPECT_MARK("raft: many terms ask for a snapshot");
 }
 
-/* It is wanted as long as the log is too long, however it became so: not only at the moment when. */
+/* It is wanted as long as the log is too long, however that came to be: not only at the moment. */
 static void wanted_until_made(void)
 {
     boot_policy(1, 3);
