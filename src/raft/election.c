@@ -19,6 +19,14 @@ bool raft_is_voter(const struct raft *r)
     return raft_conf_is_voter(&r->effective, r->config.id);
 }
 
+bool raft_may_lead(const struct raft *r)
+{
+    bool leaving =
+        r->effective.index > r->commit && raft_conf_is_voter(&r->committed, r->config.id);
+    MARK_IF(leaving && !raft_is_voter(r), "raft: a voter that is leaving is still needed");
+    return raft_is_voter(r) || leaving;
+}
+
 static void role_changed(struct raft_out *out)
 {
     raft_emit(out, RAFT_DO_ROLE);
@@ -86,7 +94,7 @@ static void ask(struct raft *r, struct raft_out *out, enum raft_msg_type type, u
 
 void raft_stand(struct raft *r, struct raft_out *out, bool transfer)
 {
-    ASSERT(raft_is_voter(r));
+    ASSERT(raft_may_lead(r));
     r->role = RAFT_CANDIDATE;
     r->leader = 0;
     r->term++;
@@ -106,7 +114,7 @@ void raft_campaign(struct raft *r, struct raft_out *out)
 {
     bool runs_full = r->run_count == RAFT_TERM_RUNS_MAX;
     MARK_IF(runs_full, "raft: no candidate without room for a term");
-    if (r->role == RAFT_LEADER || r->role == RAFT_STOPPED || !raft_is_voter(r) || runs_full ||
+    if (r->role == RAFT_LEADER || r->role == RAFT_STOPPED || !raft_may_lead(r) || runs_full ||
         r->durable < r->snap_index) {
         return;
     }

@@ -192,7 +192,7 @@ void raft_stop(struct raft *r, struct raft_out *out, enum err why);
 /* raft_message -- RAFT_EV_MSG: by its term and type, or dropped. */
 void raft_message(struct raft *r, const struct raft_msg *m, struct raft_out *out);
 
-/* raft_may_stand -- a voter whose first entry is durable, with room for a term and a disk that
+/* raft_may_stand -- it may lead, its first entry is durable, with room for a term and a disk that
  * moves. */
 bool raft_may_stand(const struct raft *r);
 
@@ -265,6 +265,10 @@ void raft_election_tally(struct raft *r, struct raft_out *out);
 
 /* raft_is_voter -- this node, in the configuration in force. */
 bool raft_is_voter(const struct raft *r);
+
+/* raft_may_lead -- a voter; or one until the configuration in force, which is not known to be
+ * committed: without its log nobody else may be able to win (thesis 4.2.2). */
+bool raft_may_lead(const struct raft *r);
 
 /* ---- replicate.c, follow.c ---- */
 

@@ -123,7 +123,7 @@ static bool hung(const struct raft *r)
 
 bool raft_may_stand(const struct raft *r) /* what is not on disk yet can promise nothing */
 {
-    return raft_is_voter(r) && r->durable > 0 && r->durable >= r->snap_index &&
+    return raft_may_lead(r) && r->durable > 0 && r->durable >= r->snap_index &&
            r->run_count < RAFT_TERM_RUNS_MAX && !hung(r);
 }
 

@@ -341,6 +341,25 @@ void raft_commit_to(struct raft *r, uint64_t index)
     }
 }
 
+/* The configuration in force is about to be committed: who has it and is no member is told, the
+ * last thing that it hears of this leader. */
+static void tell_leaving(struct raft *r, uint64_t index, struct raft_out *out)
+{
+    const struct raft_conf *c = &r->effective;
+    for (uint32_t i = 0; index >= c->index && i < r->peer_count; i++) {
+        const struct raft_peer *p = &r->peer[i];
+        if (!raft_conf_is_voter(c, p->id) && !raft_conf_is_learner(c, p->id)) {
+            struct raft_msg *m = raft_send(r, out, p->id, RAFT_MSG_APPEND, r->hard_ticket);
+            m->index = c->index;
+            m->log_term = raft_term_at(r, c->index);
+            m->commit = c->index;
+            m->epoch = p->epoch;
+            m->first = c->index + 1;
+            m->last = c->index;
+        }
+    }
+}
+
 void raft_commit_advance(struct raft *r, struct raft_out *out)
 {
     uint64_t index = raft_quorum(&r->effective, match_of, r);
@@ -350,6 +369,7 @@ void raft_commit_advance(struct raft *r, struct raft_out *out)
         raft_term_at(r, index) != r->term) {
         return;
     }
+    tell_leaving(r, index, out);
     raft_commit_to(r, index);
     for (uint32_t i = 0; i < r->peer_count; i++) {
         if (r->peer[i].next > r->last) {
