@@ -205,7 +205,8 @@ enum err snap_build(struct snap *s, struct tables *tables, const struct snap_id 
 enum err snap_swap(struct snap *s)
 {
     struct snap_build *b = &s->build;
-    if (!b->busy || b->phase != SNAP_BUILD_BUILT || b->flying) {
+    if (!b->busy || b->flying ||
+        b->phase != SNAP_BUILD_BUILT) { /* in this order: see snap_impl.h */
         return ERR_NOT_FOUND;
     }
     if (b->tables->flushing || (s->make.busy && b->tables->backing != NULL)) {
@@ -220,7 +221,7 @@ enum err snap_swap(struct snap *s)
 void snap_build_cancel(struct snap *s)
 {
     struct snap_build *b = &s->build;
-    if (!b->busy || b->phase == SNAP_BUILD_SWAP) {
+    if (!b->busy || b->tables->swapping) {
         return;
     }
     if (b->flying) {

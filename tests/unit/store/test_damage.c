@@ -91,7 +91,10 @@ static void foreign(void)
 {
     three_batches();
     r.salt = 43;
-    rig_refused(&r, ERR_WRONG_NODE, "belongs to another data directory");
+    rig_refused(&r, ERR_WRONG_NODE, "start: it belongs to another data directory");
+    CHECK(os_dir_rename(r.dir, "start", "elsewhere") == ERR_OK);
+    rig_refused(&r, ERR_WRONG_NODE, "segment 0000000000000001: batch at offset 0: it belongs to");
+    CHECK(os_dir_rename(r.dir, "elsewhere", "start") == ERR_OK);
     r.salt = 42;
     rig_start(&r);
     CHECK_U64(r.rec.last, 3);
