@@ -19,8 +19,10 @@ static void submit(struct flush *f)
 /* The map was too small for what came: ask for twice as much and go on. */
 static enum err enlarge(struct flush *f)
 {
-    f->retry_rows = f->retry_rows == 0 ? 1u << 16 : f->retry_rows * 2;
-    return backing_prepare(f->tables->backing, f->retry_rows, f->retry_rows);
+    uint64_t rows = f->retry_rows == 0 ? 1u << 16 : f->retry_rows * 2;
+    enum err e = backing_prepare(f->tables->backing, rows, rows);
+    f->retry_rows = e == ERR_OK ? rows : f->retry_rows; /* refused: the same is asked again */
+    return e;
 }
 
 static void ended(void *arg)

@@ -123,6 +123,12 @@ static void state_check(void)
 
 /* ---- events ---- */
 
+/* Something was made to fail. */
+static bool excused(void)
+{
+    return w.disk.down || w.disk.fault_at != 0;
+}
+
 static void on_durable(void *arg, uint64_t ticket, uint64_t index, uint64_t term)
 {
     (void)arg;
@@ -153,7 +159,7 @@ static void turn(void)
 static void on_failed(void *arg, enum err e)
 {
     (void)arg;
-    CHECK(e != ERR_OK && w.disk.down);
+    CHECK(e != ERR_OK && excused());
     w.failed = true;
 }
 
@@ -161,7 +167,7 @@ static void on_flushed(void *arg, enum err e, uint64_t took_ns)
 {
     (void)arg;
     (void)took_ns;
-    CHECK(e == ERR_OK || w.disk.down);
+    CHECK(e == ERR_OK || excused());
     w.failed = w.failed || e != ERR_OK;
     w.flushed = e == ERR_OK ? w.flushing : w.flushed;
 }
@@ -169,7 +175,7 @@ static void on_flushed(void *arg, enum err e, uint64_t took_ns)
 static void on_made(void *arg, enum err e, const struct snap_meta *meta)
 {
     (void)arg;
-    CHECK(e == ERR_OK || w.disk.down);
+    CHECK(e == ERR_OK || excused());
     w.failed = w.failed || e != ERR_OK;
     if (e == ERR_OK) {
         w.made = meta->id.index;
@@ -182,7 +188,7 @@ static void on_made(void *arg, enum err e, const struct snap_meta *meta)
 static void on_stored(void *arg, enum err e, const struct snap_id *id, uint64_t offset)
 {
     (void)arg;
-    CHECK(e == ERR_OK || w.disk.down);
+    CHECK(e == ERR_OK || excused());
     w.failed = w.failed || e != ERR_OK;
     const struct leader *l = snap_id_equal(id, &leader[0].id) ? &leader[0] : &leader[1];
     if (e == ERR_OK && offset < l->bytes) {
@@ -195,7 +201,7 @@ static void on_stored(void *arg, enum err e, const struct snap_id *id, uint64_t 
 static void on_received(void *arg, enum err e, const struct snap_meta *meta)
 {
     (void)arg;
-    CHECK(e == ERR_OK || w.disk.down);
+    CHECK(e == ERR_OK || excused());
     w.failed = w.failed || e != ERR_OK;
     if (e == ERR_OK && meta->id.index > w.applied) {
         CHECK(snap_build(w.snap, &w.tables, &meta->id) == ERR_OK);
@@ -205,21 +211,21 @@ static void on_received(void *arg, enum err e, const struct snap_meta *meta)
 static void on_built(void *arg, enum err e, const struct snap_meta *meta)
 {
     (void)arg;
-    CHECK(e == ERR_OK || w.disk.down);
+    CHECK(e == ERR_OK || excused());
     w.failed = w.failed || e != ERR_OK;
     if (e == ERR_OK && !w.failed) {
         w.installing = meta->id;
         w.install_ticket = ++w.ticket;
         w.term = w.term > meta->id.term ? w.term : meta->id.term;
         e = log_install(w.log, w.ticket, meta->id.index, meta->id.term);
-        CHECK(e == ERR_OK || w.disk.down);
+        CHECK(e == ERR_OK || excused());
     }
 }
 
 static void on_swapped(void *arg, enum err e, const struct snap_meta *meta)
 {
     (void)arg;
-    CHECK(e == ERR_OK || w.disk.down);
+    CHECK(e == ERR_OK || excused());
     w.failed = w.failed || e != ERR_OK;
     if (e == ERR_OK) {
         state_load(&w.tables);
@@ -237,10 +243,10 @@ static void on_swapped(void *arg, enum err e, const struct snap_meta *meta)
 
 static bool refused(enum err e, const struct diag *diag)
 {
-    if (e != ERR_OK && !w.disk.down) {
+    if (e != ERR_OK && !excused()) {
         printf("# start: %s\n", diag->text);
     }
-    CHECK(e == ERR_OK || w.disk.down);
+    CHECK(e == ERR_OK || excused());
     return e != ERR_OK;
 }
 
@@ -326,7 +332,7 @@ static void append(void)
         memcpy(copies[i], value.data, value.count);
         e[i] = (struct log_entry){ index, w.term, 3, bytes_of(copies[i], value.count) };
     }
-    CHECK(log_append(w.log, &lw) == ERR_OK || w.disk.down);
+    CHECK(log_append(w.log, &lw) == ERR_OK || excused());
 }
 
 static void apply(void)
@@ -436,6 +442,34 @@ static bool history(uint64_t seed, uint64_t cut, uint64_t *out_closed, uint64_t 
     return reached;
 }
 
+/* One operation fails; whoever is told ends the process, and the next one must find all well. */
+static bool fault(enum err e, uint64_t at, uint64_t *out_stopped)
+{
+    memset(&w, 0, sizeof w);
+    mem_init(&w.mem, "install", 256u << 20);
+    prng_seed(&w.prng, 3);
+    sim_disk_init(&w.disk, &w.mem, at);
+    sim_backing_init(&w.backing, &w.mem, &w.disk);
+    w.term = 1;
+    w.disk.fault_at = at;
+    w.disk.fault = e;
+    if (start()) {
+        live(ROUNDS);
+    }
+    bool reached = w.disk.ops >= at;
+    *out_stopped += w.failed;
+    stop();
+    sim_disk_restart(&w.disk);
+    CHECK(start());
+    live(12);
+    CHECK(!w.failed);
+    stop();
+    sim_backing_done(&w.backing);
+    sim_disk_done(&w.disk);
+    CHECK_U64(w.mem.used, 0);
+    return reached;
+}
+
 /* ---- the leader's snapshots ---- */
 
 static bool leader_made;
@@ -510,10 +544,26 @@ static void every_cut(void)
     CHECK(histories > 100 && swaps > 50 && closed > 5);
 }
 
+static void every_fault(void)
+{
+    static const enum err faults[] = { ERR_IO, ERR_NO_SPACE, ERR_SYNC_FAILED };
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        uint64_t at = 1 + i;
+        uint64_t stopped = 0;
+        while (fault(faults[i], at, &stopped)) {
+            at += CUT_STEP;
+        }
+        printf("# %s: %llu tried, %llu stopped\n", err_name(faults[i]), (unsigned long long)at,
+               (unsigned long long)stopped);
+        CHECK(stopped > 20);
+    }
+}
+
 int main(void)
 {
     mallopt(M_MMAP_THRESHOLD, 1 << 30);
     mallopt(M_TRIM_THRESHOLD, 1 << 30);
     TAP_TEST("install: a cut at any disk operation leaves a state and a log that fit", every_cut);
+    TAP_TEST("install: so does an error of any disk operation", every_fault);
     return tap_done();
 }
