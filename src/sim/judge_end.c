@@ -17,10 +17,16 @@ enum {
 static bool wait_for(struct sim_world *w, uint64_t ns, bool (*holds)(struct sim_world *w))
 {
     uint64_t end = w->now_ns + ns;
-    while (!w->failed && !holds(w) && w->now_ns < end) {
+    while (!sim_world_over(w) && !holds(w) && w->now_ns < end) {
         sim_world_until(w, w->now_ns + END_STEP_NS);
     }
-    return !w->failed && holds(w);
+    return !sim_world_over(w) && holds(w);
+}
+
+/* It had all the time, and no: a world that was over before proves nothing. */
+static bool in_vain(struct sim_world *w, uint64_t ns, bool (*holds)(struct sim_world *w))
+{
+    return !wait_for(w, ns, holds) && !sim_world_over(w);
 }
 
 static bool in_core(const struct sim_world *w, uint32_t i)
@@ -132,7 +138,7 @@ static uint32_t core_member(struct sim_world *w)
 static bool served(struct sim_world *w, bool write, uint32_t key)
 {
     struct sim_clients *c = &w->clients;
-    for (int i = 0; i < 3 && !w->failed; i++) {
+    for (int i = 0; i < 3 && !sim_world_over(w); i++) {
         uint64_t before = write ? c->writes_ok : c->reads_ok;
         bool asked = sim_clients_ask(c, 0, core_member(w), write, key);
         if (asked && wait_for(w, 20 * SIM_S, all_answered) &&
@@ -141,19 +147,19 @@ static bool served(struct sim_world *w, bool write, uint32_t key)
         }
         wait_for(w, END_ELECTIONS * w->election_ns_max, has_leader);
     }
-    return false;
+    return sim_world_over(w); /* nobody can say that it was not */
 }
 
 static void serve(struct sim_world *w)
 {
-    for (uint32_t i = 0; i < END_OPERATIONS && !w->failed; i++) {
+    for (uint32_t i = 0; i < END_OPERATIONS && !sim_world_over(w); i++) {
         if (!served(w, true, i % w->clients.load.keys)) {
             sim_world_fail(w, "liveness: a write is not served though a majority is well");
         } else if (!served(w, false, i % w->clients.load.keys)) {
             sim_world_fail(w, "liveness: a read is not served though a majority is well");
         }
     }
-    for (uint32_t key = 0; key < w->clients.load.keys && !w->failed; key++) {
+    for (uint32_t key = 0; key < w->clients.load.keys && !sim_world_over(w); key++) {
         if (!served(w, false, key)) {
             sim_world_fail(w, "liveness: key %u cannot be read at the end", key);
         }
@@ -183,20 +189,20 @@ void sim_judge_end(struct sim_judge *j)
         w->clients.core = core;
         leave_others(w);
         sim_world_until(w, w->now_ns + settle_ns(w));
-        if (!w->failed && !wait_for(w, END_ELECTIONS * w->election_ns_max, has_leader)) {
+        if (in_vain(w, END_ELECTIONS * w->election_ns_max, has_leader)) {
             sim_world_fail(w, "liveness: no leader within %d election timeouts", END_ELECTIONS);
         }
     }
-    if (!w->failed && !wait_for(w, 60 * SIM_S, all_answered)) {
+    if (in_vain(w, 60 * SIM_S, all_answered)) {
         sim_world_fail(w, "liveness: %u calls were never answered", sim_clients_busy(&w->clients));
     }
-    if (core != 0 && !w->failed) {
+    if (core != 0) {
         serve(w);
     }
-    if (core != 0 && !w->failed && !wait_for(w, 60 * SIM_S, all_equal)) {
+    if (core != 0 && in_vain(w, 60 * SIM_S, all_equal)) {
         sim_world_fail(w, "liveness: the nodes of a well majority do not reach the same state");
     }
-    if (!w->failed) {
+    if (!sim_world_over(w)) {
         judge_history(w);
     }
 }

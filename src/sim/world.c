@@ -71,14 +71,17 @@ void sim_world_drop(struct sim_world *w, struct sim_event *e)
     list_push_front(&w->free_events, &e->free);
 }
 
+bool sim_world_over(const struct sim_world *w)
+{
+    uint64_t most = w->options.events_max;
+    return w->failed || (most != 0 && w->story.count >= most);
+}
+
 void sim_world_until(struct sim_world *w, uint64_t at_ns)
 {
     struct heap_item *next = heap_min(&w->queue);
-    while (!w->failed && next != NULL && next->key <= at_ns) {
+    while (!sim_world_over(w) && next != NULL && next->key <= at_ns) {
         struct sim_event *e = CONTAINER_OF(next, struct sim_event, item);
-        if (w->options.events_max != 0 && w->story.count >= w->options.events_max) {
-            return;
-        }
         heap_remove(&w->queue, next);
         ASSERT(next->key >= w->now_ns);
         w->now_ns = next->key;
@@ -86,7 +89,7 @@ void sim_world_until(struct sim_world *w, uint64_t at_ns)
         list_push_front(&w->free_events, &e->free);
         next = heap_min(&w->queue);
     }
-    if (!w->failed && w->now_ns < at_ns) {
+    if (!sim_world_over(w) && w->now_ns < at_ns) {
         w->now_ns = at_ns;
     }
 }
@@ -207,14 +210,14 @@ static void introduce(struct sim_world *w)
 
 bool sim_world_run(struct sim_world *w)
 {
-    for (uint32_t i = 0; i < w->node_count && !w->failed; i++) {
+    for (uint32_t i = 0; i < w->node_count && !sim_world_over(w); i++) {
         sim_host_start(&w->host[i]);
     }
     introduce(w);
     sim_clients_start(&w->clients);
     sim_faults_start(&w->faults);
     sim_world_until(w, w->now_ns + w->options.virtual_ns);
-    if (!w->failed && (w->options.events_max == 0 || w->story.count < w->options.events_max)) {
+    if (!sim_world_over(w)) {
         sim_judge_end(&w->judge);
     }
     return !w->failed;

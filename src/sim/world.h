@@ -97,8 +97,12 @@ bool sim_world_run(struct sim_world *w);
 /* sim_world_close -- end every life that is left, and give everything back. */
 void sim_world_close(struct sim_world *w);
 
-/* sim_world_until -- run until the clock says at_ns, or a failure, or the bound of events. */
+/* sim_world_until -- run until the clock says at_ns, or the world is over. */
 void sim_world_until(struct sim_world *w, uint64_t at_ns);
+
+/* sim_world_over -- a failure, or the bound of events: the clock stands from here on. Whoever waits
+ * for a time or a state asks for it too. */
+bool sim_world_over(const struct sim_world *w);
 
 /* sim_world_at -- have fn called at a time, with the numbers in the event; the event belongs to the
  * world and is free again when fn returns. */
