@@ -18,6 +18,7 @@ static const char options_help[] =
     "  --minutes M         virtual minutes in which things go wrong (default 2; 0.5 is fine)\n"
     "  --until EVENT       stop after that event of the story\n"
     "  --without A,B       leave fault classes out\n"
+    "  --all-faults        no fault class is switched off by the draw\n"
     "  --quic              real QUIC over simulated UDP instead of messages\n"
     "  --trace             print every event as it comes\n"
     "  --log               print the nodes' own log lines\n"
@@ -111,6 +112,8 @@ static bool plain(const char *name, struct sim_request *r)
 {
     if (strcmp(name, "--quic") == 0) {
         r->world.quic = true;
+    } else if (strcmp(name, "--all-faults") == 0) {
+        r->world.faults_all = true;
     } else if (strcmp(name, "--trace") == 0) {
         r->world.trace = stdout;
     } else if (strcmp(name, "--log") == 0) {
@@ -175,6 +178,9 @@ void sim_options_print(const struct sim_options *o, FILE *out)
             fprintf(out, "%s%s", before, sim_fault_name((enum sim_fault_class)c));
             before = ",";
         }
+    }
+    if (o->faults_all) {
+        fputs(" --all-faults", out);
     }
     if (o->events_max != 0) {
         fprintf(out, " --until %llu", (unsigned long long)o->events_max);

@@ -1,0 +1,46 @@
+/* tests/unit/sim/test_options.c -- Subject: the line that replays a world. Method: options are
+ * printed, the line is read as a command line again, and both must ask for the same world.
+ */
+#include "tap.h"
+
+#include "sim/options.h"
+
+#include <stdlib.h>
+
+enum {
+    WORDS_MAX = 32
+};
+
+/* What the printed line asks for. */
+static struct sim_options again(const struct sim_options *o)
+{
+    struct sim_request r;
+    char *words[WORDS_MAX + 1] = { NULL };
+    char *line = NULL;
+    size_t bytes = 0;
+    int count = 0;
+    FILE *f = open_memstream(&line, &bytes);
+    CHECK(f != NULL);
+    sim_options_print(o, f);
+    fclose(f);
+    for (char *w = strtok(line, " \n"); w != NULL && count < WORDS_MAX; w = strtok(NULL, " \n")) {
+        words[count++] = w;
+    }
+    CHECK(sim_options_parse(count, words, &r) == -1);
+    free(line);
+    return r.world;
+}
+
+static void all_faults(void)
+{
+    struct sim_options o = { .seed = 5, .nodes = 5, .virtual_ns = 600 * SIM_S, .faults_all = true };
+    CHECK(again(&o).faults_all);
+    o.faults_all = false;
+    CHECK(!again(&o).faults_all);
+}
+
+int main(void)
+{
+    TAP_TEST("options: a world of all faults says so", all_faults);
+    return tap_done();
+}
