@@ -5,6 +5,12 @@
 
 #include <stdlib.h>
 
+enum {
+    OPTIONS_MINUTE_MS = 60000,
+    OPTIONS_MINUTES_MAX = 10000,
+    OPTIONS_MINUTE_PARTS = 1000000 /* six decimals: fifteen times finer than a millisecond */
+};
+
 static const char options_help[] =
     "usage: aspen-sim [--seed N] [options]\n"
     "\n"
@@ -15,7 +21,7 @@ static const char options_help[] =
     "  --seed N            this seed; the same seed gives the same story, on any machine\n"
     "  --seeds K           K seeds, from --seed on\n"
     "  --nodes N           1..9 nodes (default: drawn)\n"
-    "  --minutes M         virtual minutes in which things go wrong (default 2; 0.5 is fine)\n"
+    "  --minutes M         virtual minutes in which things go wrong, to the nearest ms (default 2)\n"
     "  --until EVENT       stop after that event of the story\n"
     "  --without A,B       leave fault classes out\n"
     "  --all-faults        no fault class is switched off by the draw\n"
@@ -47,11 +53,25 @@ static bool minutes(const char *text, uint64_t *out_ns)
 {
     char *end = NULL;
     double m = text != NULL ? strtod(text, &end) : -1;
-    if (text == NULL || *end != '\0' || !(m > 0) || m > 10000) {
+    if (text == NULL || *end != '\0' || !(m > 0) || m > OPTIONS_MINUTES_MAX) {
         return false;
     }
-    *out_ns = (uint64_t)(m * 60000) * SIM_MS;
-    return true;
+    *out_ns = (uint64_t)(m * OPTIONS_MINUTE_MS + 0.5) * SIM_MS;
+    return *out_ns > 0;
+}
+
+/* Whole milliseconds, so that reading it gives the same ones. */
+static void print_minutes(uint64_t ns, FILE *out)
+{
+    char decimals[16];
+    uint64_t ms = ns / SIM_MS;
+    uint64_t part = ms % OPTIONS_MINUTE_MS * OPTIONS_MINUTE_PARTS;
+    int n = snprintf(decimals, sizeof decimals, ".%06llu",
+                     (unsigned long long)((part + OPTIONS_MINUTE_MS / 2) / OPTIONS_MINUTE_MS));
+    while (n > 0 && (decimals[n - 1] == '0' || decimals[n - 1] == '.')) {
+        decimals[--n] = '\0';
+    }
+    fprintf(out, " --minutes %llu%s", (unsigned long long)(ms / OPTIONS_MINUTE_MS), decimals);
 }
 
 static bool without(const char *text, uint64_t *out)
@@ -172,7 +192,7 @@ void sim_options_print(const struct sim_options *o, FILE *out)
     if (o->nodes != 0) {
         fprintf(out, " --nodes %u", o->nodes);
     }
-    fprintf(out, " --minutes %.6g", (double)(o->virtual_ns / SIM_MS) / 60000);
+    print_minutes(o->virtual_ns, out);
     for (int c = 0; c < SIM_FAULT_COUNT; c++) {
         if ((o->faults_off & sim_fault_bit((enum sim_fault_class)c)) != 0) {
             fprintf(out, "%s%s", before, sim_fault_name((enum sim_fault_class)c));

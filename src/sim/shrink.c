@@ -63,7 +63,7 @@ static void shorter(const struct sim_request *r, struct sim_options *o)
     uint64_t step = o->virtual_ns / 2;
     for (int i = 0; i < SHRINK_ROUNDS && step >= 100 * SIM_MS; i++) {
         struct sim_options smaller = *o;
-        smaller.virtual_ns -= step;
+        smaller.virtual_ns -= step / SIM_MS * SIM_MS; /* as --minutes can say it */
         if (smaller.virtual_ns > 0 && fails(r, &smaller)) {
             *o = smaller;
             step = step < o->virtual_ns ? step : o->virtual_ns / 2;

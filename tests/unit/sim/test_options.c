@@ -39,8 +39,23 @@ static void all_faults(void)
     CHECK(!again(&o).faults_all);
 }
 
+static void minutes_whole(void)
+{
+    static const uint64_t times_ms[] = { 1,     2,     499,    20000,   19999,    20001,
+                                         30000, 60000, 120000, 1234567, 86399999, 599999999 };
+    for (size_t i = 0; i < sizeof times_ms / sizeof times_ms[0]; i++) {
+        struct sim_options o = { .seed = 4, .virtual_ns = times_ms[i] * SIM_MS };
+        CHECK_U64(again(&o).virtual_ns, o.virtual_ns);
+    }
+    for (uint64_t ms = 1; ms <= 60001; ms += 7) {
+        struct sim_options o = { .seed = 4, .virtual_ns = ms * SIM_MS };
+        CHECK_U64(again(&o).virtual_ns, o.virtual_ns);
+    }
+}
+
 int main(void)
 {
     TAP_TEST("options: a world of all faults says so", all_faults);
+    TAP_TEST("options: the time of a world is said to the millisecond", minutes_whole);
     return tap_done();
 }
