@@ -234,13 +234,14 @@ static void frame_due(struct sim_world *w, struct sim_event *e)
     if (wait_for_host(w, e, e->b, frame_due)) {
         return;
     }
-    bool there = *connection_of(n, e->a, e->b) == f->serial && l->open;
-    if (there && sim_host_enter(&w->host[e->b])) {
-        tell_up(n, e->b, e->a, f->serial);
+    uint64_t serial = *connection_of(n, e->a, e->b);
+    bool there = serial != 0 && (f->again ? n->cut[e->a][e->b] == 0 : serial == f->serial);
+    if (there && l->open && sim_host_enter(&w->host[e->b])) {
+        tell_up(n, e->b, e->a, serial);
         if (l->open && !w->host[e->b].crashed) {
             l->stats.frames_in++;
             sim_story_fold(&w->story, w->now_ns * 97 + f->count + f->class);
-            l->handler->frame(l->arg, &w->key[e->a], f->serial, f->class,
+            l->handler->frame(l->arg, &w->key[e->a], serial, f->class,
                               bytes_of(f->bytes, f->count));
         }
         sim_host_leave(&w->host[e->b]);
@@ -262,13 +263,13 @@ static uint64_t in_order(struct sim_net *n, const struct sim_frame *f)
     return sim_late_order(n, &n->prng, f->from, f->to, &n->arrives_ns[f->from][f->to][f->class]);
 }
 
-/* An old one may come long after, on whatever connection there is now. */
+/* An old one may come long after, on whatever connection there is then. */
 static void replay(struct sim_net *n, const struct sim_frame *f)
 {
     uint64_t at = 0;
     struct sim_frame *old = sim_late_again(&n->late, n, &n->prng, f, sizeof *f + f->count, &at);
     if (old != NULL) {
-        old->serial = *connection_of(n, old->from, old->to);
+        old->again = true;
         frame_at(n, old, at);
     }
 }
@@ -354,6 +355,7 @@ static enum err send_frame(struct link *base, const struct node_key *peer, enum 
     f->from = l->host->index;
     f->to = to;
     f->serial = l->told[to];
+    f->again = false;
     f->class = class;
     f->count = count;
     if (head.count > 0) {

@@ -43,7 +43,8 @@ struct sim_link {
 struct sim_frame {
     uint32_t from;
     uint32_t to;
-    uint64_t serial;
+    uint64_t serial; /* of the connection that it was sent on */
+    bool again;      /* an old one: it comes on whatever connection there is */
     enum link_class class;
     size_t count;
     uint8_t bytes[];
