@@ -136,7 +136,7 @@ static void wall(struct sim_faults *f)
 {
     struct sim_host *h = any_host(f);
     int64_t by = (int64_t)prng_below(&f->prng, 7200 * SIM_S) - (int64_t)(3600 * SIM_S);
-    h->loop.wall_shift_ns = by;
+    sim_host_wall(h, by);
 }
 
 /* ---- the network ---- */

@@ -209,6 +209,7 @@ void sim_host_start(struct sim_host *h)
         h->loop.job_ns_max = job_ns_max;
     }
     h->loop.now_ns = sim_host_local(h);
+    h->loop.wall_shift_ns = h->wall_shift_ns;
     struct node_options o = { .config = &h->config,
                               .logger = &h->logger,
                               .failed = on_failed,
@@ -293,6 +294,12 @@ void sim_host_jump(struct sim_host *h, uint64_t ns)
     rebase(h);
     h->base_local_ns += ns;
     arm(h);
+}
+
+void sim_host_wall(struct sim_host *h, int64_t shift_ns)
+{
+    h->wall_shift_ns = shift_ns;
+    h->loop.wall_shift_ns = shift_ns;
 }
 
 /* ---- set-up ---- */

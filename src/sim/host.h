@@ -59,7 +59,8 @@ struct sim_host {
     /* time */
     uint64_t base_world_ns;
     uint64_t base_local_ns;
-    uint32_t rate; /* in 1024ths */
+    int64_t wall_shift_ns; /* of the wall clock, in this life and the next ones */
+    uint32_t rate;         /* in 1024ths */
     uint64_t paused_until_ns;
     uint64_t ran_ns;  /* its newest turn */
     uint64_t turn_ns; /* what a turn of this machine takes */
@@ -99,6 +100,9 @@ void sim_host_pause(struct sim_host *h, uint64_t until_ns);
 /* sim_host_rate, sim_host_jump -- the clock's rate in 1024ths; a jump forward. */
 void sim_host_rate(struct sim_host *h, uint32_t rate);
 void sim_host_jump(struct sim_host *h, uint64_t ns);
+
+/* sim_host_wall -- the wall clock is so far from where it should be; the other one goes on. */
+void sim_host_wall(struct sim_host *h, int64_t shift_ns);
 
 /* sim_host_local -- the machine's clock now. */
 uint64_t sim_host_local(const struct sim_host *h);

@@ -41,7 +41,7 @@ static uint64_t now(struct os *os)
 static uint64_t wall(struct os *os)
 {
     const struct sim_loop *l = loop_of(os);
-    return l->now_ns + (uint64_t)l->wall_shift_ns;
+    return SIM_LOOP_WALL_NS + l->now_ns + (uint64_t)l->wall_shift_ns;
 }
 
 static void entropy(struct os *os, void *out, size_t count)

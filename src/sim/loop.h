@@ -23,7 +23,7 @@ struct sim_loop {
     struct mem *mem;
     struct sim_disk *disk;
     uint64_t now_ns;
-    int64_t wall_shift_ns; /* the wall clock is so far from the other one */
+    int64_t wall_shift_ns; /* the wall clock is so far from where it should be */
     uint64_t job_ns_min;   /* how long a worker's job takes */
     uint64_t job_ns_max;
     uint64_t stuck_until_ns; /* the disk hangs: no job ends before */
@@ -37,6 +37,9 @@ struct sim_loop {
     struct list sockets;
     uint32_t letters; /* datagrams that wait in them */
 };
+
+/* Where the wall clock stands when the other one says 0: 2026, so that it may go back. */
+#define SIM_LOOP_WALL_NS (UINT64_C(1767225600) * UINT64_C(1000000000))
 
 enum {
     SIM_TIMERS_MAX = 1024,

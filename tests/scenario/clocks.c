@@ -77,13 +77,27 @@ static void fast_and_slow(struct play *p)
     play_writes(p, leader, 0);
 }
 
+static uint64_t wall_of(const struct play *p, uint64_t node)
+{
+    return os_wall(&play_host(p, node)->loop.os);
+}
+
+/* The reading is of our days, it goes back, and a restart does not mend it. */
 static void wall_clock_backwards(struct play *p)
 {
     uint64_t leader = play_begin(p);
     uint32_t kept = play_writes(p, leader, 0);
     for (uint64_t n = 1; n <= 3; n++) {
-        play_host(p, n)->loop.wall_shift_ns = -(int64_t)(3600 * SIM_S);
+        uint64_t before = wall_of(p, n);
+        sim_host_wall(play_host(p, n), -(int64_t)(3600 * SIM_S));
+        play_expect(p, before > SIM_LOOP_WALL_NS, "the wall clock knows the year");
+        play_expect(p, wall_of(p, n) == before - 3600 * SIM_S, "it went back an hour");
     }
+    uint64_t again = play_follower(p, leader, 1);
+    uint64_t was = wall_of(p, again);
+    play_crash(p, again);
+    play_start(p, again);
+    play_expect(p, wall_of(p, again) < was + SIM_S, "and stays there when the node starts again");
     play_elections_pass(p, 5);
     play_expect(p, play_leader(p) == leader, "the wall clock decides nothing");
     play_reads(p, leader, 0, kept);
