@@ -1,0 +1,81 @@
+#!/usr/bin/python3
+"""tests/tools/test_run_mutants.py -- tools/run-mutants calls caught only what was caught.
+
+Subject: tools/run-mutants.
+Method:  a tree that only pretends: its programs end as the test says.
+"""
+import importlib.machinery
+import importlib.util
+import pathlib
+import sys
+
+sys.dont_write_bytecode = True
+from little import ROOT  # noqa: E402
+from tap import Tap  # noqa: E402
+
+LOADER = importlib.machinery.SourceFileLoader("run_mutants", str(ROOT / "tools" / "run-mutants"))
+SPEC = importlib.util.spec_from_loader("run_mutants", LOADER)
+RUN_MUTANTS = importlib.util.module_from_spec(SPEC)
+LOADER.exec_module(RUN_MUTANTS)
+
+GOOD, HANGS = (0, "ok 1 - a\n"), (124, "")
+BAD = (1, "not ok 1 - a\n")
+FINDING = (1, "replay: aspen-sim --seed 7 --minutes 1\nfinding: two leaders\n")
+SEEDS = 50
+TOUCHED = ["src/raft/raft.c"]
+
+
+class Pretended:
+    """A tree with one unit test; ends: what programs end with, one after the other, the last one for good."""
+    build = tree = pathlib.Path("/nowhere")
+    files = {}
+    tests = [{"name": "raft/t", "suite": ["aspen:unit"], "depends": ["t"], "cmd": ["t"], "timeout": 1}]
+
+    def __init__(self, sim, test=(GOOD,), builds=True):
+        self.ends = {"t": list(test), "sim": list(sim)}
+        self.builds = builds
+        self.files = {} if builds else {"t": "/nowhere/t"}
+        RUN_MUTANTS.run = self.run
+
+    def make(self, *_):
+        return None if self.builds else "error"
+
+    def run(self, args, *_):
+        ends = self.ends["t" if args[0] == "t" else "sim"]
+        return ends.pop(0) if len(ends) > 1 else ends[0]
+
+
+def judged(*args, **more):
+    """(who, seeds) of a mutant; who begins with "?" when nobody can say."""
+    try:
+        return RUN_MUTANTS.judge(Pretended(*args, **more), TOUCHED, SEEDS, 0)
+    except RUN_MUTANTS.Unclear as e:
+        return f"? {e}", None
+
+
+def baseline(*args, **more):
+    return RUN_MUTANTS.baseline(Pretended(*args, **more), SEEDS)
+
+
+def main():
+    tap = Tap()
+
+    def case(name, said, good):
+        tap.test(f"run-mutants: {name}", good(said), f"it said {said}")
+
+    case("a finding catches a mutant, by its seed", judged([FINDING]), lambda s: s == ("7 seeds: two leaders", 7))
+    case("a miss of the simulator counts with all seeds", judged([GOOD], [BAD]), lambda s: s == ("raft/t: a", SEEDS))
+    case("... of one that survives, too", judged([GOOD]), lambda s: s == (None, SEEDS))
+    case("tests that do not build have caught nothing", judged([GOOD], builds=False), lambda s: s[0][0] == "?")
+    case("a test that fails once and passes then, neither", judged([GOOD], [BAD, GOOD]), lambda s: s[0][0] == "?")
+    case("many seeds that take too long, and none alone, neither", judged([HANGS, GOOD]), lambda s: s[0][0] == "?")
+    case("a seed that hangs alone is caught", judged([HANGS]), lambda s: s == ("1 seed: hangs", 1))
+    case("a test that hangs twice catches", judged([GOOD], [HANGS]), lambda s: s[0] == "raft/t: hangs")
+    case("a good tree may begin", baseline([GOOD]), lambda s: s is None)
+    case("a tree with a finding may not", baseline([FINDING]), lambda s: s == "seed 7: two leaders")
+    case("a tree whose test fails may not", baseline([GOOD], [BAD]), lambda s: s == "raft/t: a")
+    case("a tree whose tests do not build may not", baseline([GOOD], builds=False), lambda s: "do not build" in s)
+    return tap.done()
+
+
+sys.exit(main())
