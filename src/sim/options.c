@@ -20,6 +20,7 @@ static const char options_help[] =
     "\n"
     "  --seed N            this seed; the same seed gives the same story, on any machine\n"
     "  --seeds K           K seeds, from --seed on\n"
+    "  --for SECONDS       no new seed when so much time of day has passed\n"
     "  --nodes N           1..9 nodes (default: drawn)\n"
     "  --minutes M         virtual minutes in which things go wrong, to the nearest ms (default 2)\n"
     "  --until EVENT       stop after that event of the story\n"
@@ -108,6 +109,8 @@ static bool valued(const char *name, const char *value, struct sim_request *r, b
         r->seeded = true;
     } else if (strcmp(name, "--seeds") == 0) {
         good = number(value, 1, UINT64_MAX, &r->seeds);
+    } else if (strcmp(name, "--for") == 0) {
+        good = number(value, 1, UINT64_MAX / SIM_S, &r->for_s);
     } else if (strcmp(name, "--nodes") == 0) {
         good = number(value, 1, SIM_NODES_MAX, &n);
         r->world.nodes = (uint32_t)n;

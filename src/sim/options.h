@@ -18,6 +18,7 @@ struct sim_request {
     bool marks;           /* say in the end which rare paths were reached */
     bool keep_going;      /* a finding is told, and the next seed runs */
     bool table;           /* show the last events */
+    uint64_t for_s;       /* no new seed after so many seconds; 0: no bound */
     const char *artifact; /* directory; NULL: none */
     const char *history;  /* file for the clients' history; NULL: none */
 };

@@ -5,6 +5,7 @@
 #include "sim/artifact.h"
 #include "sim/shrink.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +19,41 @@ static uint64_t cpu_ns(void)
     struct timespec t;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (uint64_t)t.tv_sec * SIM_S + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t day_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * SIM_S + (uint64_t)t.tv_nsec;
+}
+
+/* ---- who is told to stop says where it was ---- */
+
+enum {
+    RUN_LINE_BYTES = 1024,
+    RUN_STOPPED = 128 + SIGTERM /* as a shell says it */
+};
+
+/* The world under way: a seed that hangs is found by whoever ends it. */
+static char run_line[RUN_LINE_BYTES];
+
+static void on_stop(int signal)
+{
+    (void)signal;
+    ssize_t told = write(STDERR_FILENO, run_line, strlen(run_line));
+    _exit(told < 0 ? 1 : RUN_STOPPED);
+}
+
+static void note_world(const struct sim_options *o)
+{
+    FILE *f = fmemopen(run_line, sizeof run_line, "w");
+    if (f != NULL) {
+        fputs("stopped in: ", f);
+        sim_options_print(o, f);
+        fclose(f);
+        signal(SIGTERM, on_stop);
+    }
 }
 
 /* ---- one world ---- */
@@ -126,6 +162,7 @@ void sim_run_world(const struct sim_request *request, const struct sim_options *
         PANIC("no memory for a world");
     }
     panic_hook_set(on_panic, w);
+    note_world(options);
     sim_world_run(w);
     collect(w, out);
     out->cpu_ns = cpu_ns() - began;
@@ -256,12 +293,13 @@ int sim_run(const struct sim_request *r)
     struct sim_options o = r->world;
     struct total t = { 0 };
     uint64_t told = 0;
+    uint64_t end_ns = r->for_s != 0 ? day_ns() + r->for_s * SIM_S : UINT64_MAX;
     if (r->bench) {
         return bench(r);
     }
     uint64_t seeds = r->seeds != 0 ? r->seeds : r->seeded ? 1 : UINT64_MAX;
     o.seed = r->seeded ? o.seed : fresh_seed();
-    for (uint64_t i = 0; i < seeds; i++) {
+    for (uint64_t i = 0; i < seeds && day_ns() < end_ns; i++) {
         if (!run_seed(r, &o, &t) && !r->keep_going) {
             break;
         }

@@ -26,6 +26,7 @@
 
 enum {
     SIM_QUEUE_MAX = 65536,
+    SIM_INSTANT_EVENTS_MAX = 100000, /* without the clock moving: ten times what a flood causes */
     SIM_FAILURE_BYTES = 512
 };
 #define SIM_MS UINT64_C(1000000)
@@ -65,6 +66,7 @@ struct sim_world {
     struct sim_options options;
     struct mem mem;
     uint64_t now_ns;
+    uint32_t instant_events; /* that happened now */
     struct heap queue;
     struct list free_events;
     uint32_t event_blocks;
