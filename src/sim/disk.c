@@ -239,6 +239,9 @@ enum err sim_disk_truncate(struct sim_disk *d, int file, uint64_t bytes)
 {
     struct sim_file *f = &d->file[file];
     bool last = false;
+    if (d->full && bytes > f->now_bytes) {
+        return ERR_NO_SPACE;
+    }
     TRY(sim_disk_op(d, &last));
     TRY(reserve(d, f, (size_t)bytes));
     if (bytes < f->now_bytes) {

@@ -1,5 +1,6 @@
-/* tests/unit/sim/test_disk.c -- Subject: rot on a simulated disk. Method: batches written and
- * synced as a log does it, then one bit flipped: never where nothing later tells that it was there.
+/* tests/unit/sim/test_disk.c -- Subject: rot on a simulated disk, and one that is full. Method:
+ * batches written and synced as a log does it, then one bit flipped: never where nothing later
+ * tells that it was there.
  */
 #include "tap.h"
 
@@ -91,9 +92,26 @@ static void tail_cut_off(void)
     stop();
 }
 
+/* What is there may change and shrink. */
+static void full(void)
+{
+    start();
+    put(0, 1, BATCH);
+    w.disk.full = true;
+    CHECK(sim_disk_write(&w.disk, w.file, BATCH, w.bytes, 1) == ERR_NO_SPACE);
+    CHECK(sim_disk_truncate(&w.disk, w.file, BATCH + 1) == ERR_NO_SPACE);
+    CHECK_U64(w.disk.file[w.file].now_bytes, BATCH);
+    put(0, 2, BATCH);
+    CHECK(sim_disk_truncate(&w.disk, w.file, 1) == ERR_OK);
+    w.disk.full = false;
+    CHECK(sim_disk_truncate(&w.disk, w.file, LARGE) == ERR_OK);
+    stop();
+}
+
 int main(void)
 {
     TAP_TEST("sim: the newest batch does not rot, however large", newest_spared);
     TAP_TEST("sim: what a cut tail leaves as the newest batch does not rot", tail_cut_off);
+    TAP_TEST("sim: nothing grows on a full disk", full);
     return tap_done();
 }
