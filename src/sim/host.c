@@ -69,7 +69,7 @@ static void wake_due(struct sim_world *w, struct sim_event *e)
     if (sim_host_enter(h)) {
         h->ran_ns = w->now_ns;
         sim_loop_run(&h->loop, h->loop.now_ns);
-        sim_judge_alone(&w->judge, h);
+        sim_judge_office(&w->judge, h);
         sim_host_leave(h);
     } else {
         arm(h);

@@ -1,7 +1,7 @@
 /* sim/judge.h -- what must hold in every run, looked at from outside the nodes.
  *
  * Shape:      judge_core.c watches terms, votes, logs and commits of all nodes after every step;
- *             judge_state.c the state machines; judge_reply.c what answers say; judge_end.c plays
+ *             judge_office.c who stays leader; judge_state.c the state machines; judge_reply.c what answers say; judge_end.c plays
  *             the end game: faults stop, a majority must serve again, agree, and have lost nothing.
  *             Linearizability is lincheck.h's, over the clients' history.
  * Owns:       its memory of the run, counted in the world's account
@@ -49,9 +49,17 @@ struct sim_seen {
     uint64_t read_term;
 };
 
+/* What a leader may stay in office by, on its machine's clock. */
+struct sim_office {
+    uint64_t since_ns;
+    uint64_t heard_ns[SIM_NODES_MAX]; /* a reply to it was taken from its mailbox */
+    bool arrived[SIM_NODES_MAX];      /* one waits there */
+};
+
 struct sim_judge {
     struct sim_world *world;
     struct sim_seen seen[SIM_NODES_MAX];
+    struct sim_office office[SIM_NODES_MAX];
     uint64_t *leader_of;      /* by term: id */
     uint64_t *committed_term; /* by index; 0: not known to be committed */
     uint64_t *state_hash;     /* by applied index; 0: not known */
@@ -94,8 +102,15 @@ void sim_judge_reply(struct sim_judge *j, const struct sim_host *h, bool write,
  * by a read of any kind. One revision is one write, for everybody and for good. */
 void sim_judge_value(struct sim_judge *j, int64_t revision, uint64_t serial);
 
-/* sim_judge_alone -- after a node ran all that was due: no leader stays without a majority. */
-void sim_judge_alone(struct sim_judge *j, const struct sim_host *h);
+/* sim_judge_heard -- a frame is delivered to a node: does a follower answer its leader? */
+void sim_judge_heard(struct sim_judge *j, const struct sim_host *h, uint32_t from,
+                     struct bytes frame);
+
+/* sim_judge_elected -- a node has just been seen to lead. */
+void sim_judge_elected(struct sim_judge *j, const struct sim_host *h);
+
+/* sim_judge_office -- after a node ran all that was due: no leader stays without a majority. */
+void sim_judge_office(struct sim_judge *j, const struct sim_host *h);
 
 /* sim_judge_end -- heal, demand progress of a majority, agreement, and a linearizable history. */
 void sim_judge_end(struct sim_judge *j);

@@ -12,7 +12,6 @@ enum {
     JUDGE_MATCH_BACK = 256, /* entries that logs are compared by */
     JUDGE_MATCH_EVERY = 256 /* looks between comparisons of logs */
 };
-#define JUDGE_ALONE_NS (10 * SIM_MS) /* a timer may be so late */
 
 void sim_judge_init(struct sim_judge *j, struct sim_world *w)
 {
@@ -89,6 +88,7 @@ static void judge_leader(struct sim_judge *j, const struct sim_host *h, const st
     }
     *leader = h->id;
     j->leaders++;
+    sim_judge_elected(j, h);
     uint64_t i = j->committed;
     while (i > 0 && j->committed_term[i] > s->term) {
         i--; /* its votes came late: it leads a term that is over, and owes nothing newer */
@@ -97,20 +97,6 @@ static void judge_leader(struct sim_judge *j, const struct sim_host *h, const st
         sim_world_fail(j->world,
                        "leader %" PRIu64 " of term %" PRIu64 " lacks the committed entry %" PRIu64,
                        h->id, s->term, i);
-    }
-}
-
-void sim_judge_alone(struct sim_judge *j, const struct sim_host *h)
-{
-    const struct sim_seen *seen = &j->seen[h->index];
-    struct raft_status s;
-    if (!seen->alive || seen->role != RAFT_LEADER || h->crashed || h->dying || h->disk.down) {
-        return;
-    }
-    raft_status(core_of(h), &s);
-    uint64_t bound = j->world->election_ns_min + JUDGE_ALONE_NS;
-    if (s.role == RAFT_LEADER && h->loop.now_ns > s.quorum_ack_ns + bound) {
-        sim_world_fail(j->world, "node %" PRIu64 " leads though no majority answers", h->id);
     }
 }
 

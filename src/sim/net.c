@@ -241,6 +241,7 @@ static void frame_due(struct sim_world *w, struct sim_event *e)
         if (l->open && !w->host[e->b].crashed) {
             l->stats.frames_in++;
             sim_story_fold(&w->story, w->now_ns * 97 + f->count + f->class);
+            sim_judge_heard(&w->judge, &w->host[e->b], e->a, bytes_of(f->bytes, f->count));
             l->handler->frame(l->arg, &w->key[e->a], serial, f->class,
                               bytes_of(f->bytes, f->count));
         }
