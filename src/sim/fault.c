@@ -426,7 +426,8 @@ static void disk_slow(struct sim_faults *f)
 static void disk_stuck(struct sim_faults *f)
 {
     struct sim_host *h = any_host(f);
-    h->loop.stuck_until_ns = sim_host_local(h) + length(f);
+    uint64_t now = sim_host_local(h);
+    sim_loop_stick(&h->loop, now, now + length(f));
 }
 
 static void disk_error(struct sim_faults *f)
@@ -607,7 +608,7 @@ void sim_faults_stop(struct sim_faults *f)
         h->doom = SIM_MOMENT_NONE;
         h->loop.job_ns_min = SIM_LOOP_JOB_NS_MIN;
         h->loop.job_ns_max = SIM_LOOP_JOB_NS_MAX;
-        h->loop.stuck_until_ns = 0;
+        sim_loop_unstick(&h->loop);
         h->disk.crash_at = 0;
         h->disk.crash_sync = false;
         h->disk.crash_vote = false;

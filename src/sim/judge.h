@@ -54,6 +54,8 @@ struct sim_office {
     uint64_t since_ns;
     uint64_t heard_ns[SIM_NODES_MAX]; /* a reply to it was taken from its mailbox */
     bool arrived[SIM_NODES_MAX];      /* one waits there */
+    uint64_t durable;
+    uint64_t waits_ns; /* since when its disk owes it more than that; UINT64_MAX: it owes nothing */
 };
 
 struct sim_judge {
@@ -109,7 +111,8 @@ void sim_judge_heard(struct sim_judge *j, const struct sim_host *h, uint32_t fro
 /* sim_judge_elected -- a node has just been seen to lead. */
 void sim_judge_elected(struct sim_judge *j, const struct sim_host *h);
 
-/* sim_judge_office -- after a node ran all that was due: no leader stays without a majority. */
+/* sim_judge_office -- after a node ran all that was due: no leader stays without a majority, or with
+ * a disk that hangs. */
 void sim_judge_office(struct sim_judge *j, const struct sim_host *h);
 
 /* sim_judge_end -- heal, demand progress of a majority, agreement, and a linearizable history. */

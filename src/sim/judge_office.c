@@ -13,7 +13,7 @@ enum {
 
 void sim_judge_elected(struct sim_judge *j, const struct sim_host *h)
 {
-    j->office[h->index] = (struct sim_office){ .since_ns = h->loop.now_ns };
+    j->office[h->index] = (struct sim_office){ .since_ns = h->loop.now_ns, .waits_ns = UINT64_MAX };
 }
 
 void sim_judge_heard(struct sim_judge *j, const struct sim_host *h, uint32_t from,
@@ -67,6 +67,28 @@ static void judge_alone(struct sim_judge *j, const struct sim_host *h)
     }
 }
 
+/* That it hangs is known from the disk, since when it owes something from what was seen before. */
+static void judge_hung(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s)
+{
+    struct sim_office *o = &j->office[h->index];
+    const struct sim_loop *l = &h->loop;
+    if (s->durable >= s->last) {
+        o->waits_ns = UINT64_MAX;
+    } else if (o->waits_ns == UINT64_MAX || s->durable != o->durable) {
+        o->waits_ns = l->now_ns;
+    }
+    o->durable = s->durable;
+    if (l->stuck_until_ns <= l->now_ns || o->waits_ns == UINT64_MAX) {
+        return;
+    }
+    uint64_t since = l->stuck_since_ns > o->waits_ns ? l->stuck_since_ns : o->waits_ns;
+    uint64_t bound = RAFT_HANG_ELECTIONS * j->world->election_ns_max + OFFICE_LATE_NS +
+                     OFFICE_TURNS * h->turn_ns;
+    if (l->now_ns > since && l->now_ns - since > bound) {
+        sim_world_fail(j->world, "node %" PRIu64 " leads though its disk hangs", h->id);
+    }
+}
+
 void sim_judge_office(struct sim_judge *j, const struct sim_host *h)
 {
     const struct sim_world *w = j->world;
@@ -84,4 +106,5 @@ void sim_judge_office(struct sim_judge *j, const struct sim_host *h)
     if (!w->options.quic || w->wire.tapped) {
         judge_alone(j, h);
     }
+    judge_hung(j, h, &s);
 }

@@ -172,6 +172,17 @@ static uint64_t worker_next(const struct sim_loop *l, const struct sim_worker *w
     return stuck ? l->stuck_until_ns : w->at_ns;
 }
 
+void sim_loop_stick(struct sim_loop *l, uint64_t now_ns, uint64_t until_ns)
+{
+    l->stuck_since_ns = l->stuck_until_ns > now_ns ? l->stuck_since_ns : now_ns;
+    l->stuck_until_ns = until_ns;
+}
+
+void sim_loop_unstick(struct sim_loop *l)
+{
+    l->stuck_until_ns = 0;
+}
+
 static void worker_close(struct os_worker *base)
 {
     struct sim_worker *w = worker_of(base);

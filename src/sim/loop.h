@@ -26,7 +26,8 @@ struct sim_loop {
     int64_t wall_shift_ns; /* the wall clock is so far from where it should be */
     uint64_t job_ns_min;   /* how long a worker's job takes */
     uint64_t job_ns_max;
-    uint64_t stuck_until_ns; /* the disk hangs: no job ends before */
+    uint64_t stuck_since_ns; /* the disk hangs: no job ends before the other time */
+    uint64_t stuck_until_ns;
     struct prng prng;
     struct heap timers;
     struct list hooks;
@@ -60,6 +61,11 @@ uint64_t sim_loop_next(const struct sim_loop *l);
 
 /* sim_loop_run -- the clock is at_ns now (never back): all that is due happens, once. */
 void sim_loop_run(struct sim_loop *l, uint64_t at_ns);
+
+/* sim_loop_stick -- from now on the disk hangs, until that time; one that hangs already goes on to.
+ * sim_loop_unstick: it works again. */
+void sim_loop_stick(struct sim_loop *l, uint64_t now_ns, uint64_t until_ns);
+void sim_loop_unstick(struct sim_loop *l);
 
 /* sim_turn -- jump to what is next; false when nothing can ever happen without a call from
  * outside. */

@@ -123,14 +123,14 @@ void play_clog(struct play *p, uint64_t node, uint64_t ms)
 void play_disk_sticks(struct play *p, uint64_t node)
 {
     sim_world_tell(p->world, node, "disk sticks", 0, 0);
-    play_host(p, node)->loop.stuck_until_ns = UINT64_MAX / 2;
+    sim_loop_stick(&play_host(p, node)->loop, sim_host_local(play_host(p, node)), UINT64_MAX / 2);
 }
 
 void play_disk_goes(struct play *p, uint64_t node)
 {
     struct sim_host *h = play_host(p, node);
     sim_world_tell(p->world, node, "disk goes on", 0, 0);
-    h->loop.stuck_until_ns = 0;
+    sim_loop_unstick(&h->loop);
     if (sim_host_enter(h)) {
         sim_host_leave(h); /* it learns of its own jobs when it wakes */
     }
