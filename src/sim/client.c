@@ -168,7 +168,7 @@ static void read_done(struct sim_client *c, const struct service_reply *reply)
         sim_world_fail(c->world, "a read returned bytes that nobody wrote");
     }
     if (found) {
-        sim_judge_value(&c->world->judge, reply->record.mod_revision, serial);
+        sim_judge_record(&c->world->judge, c->key[0], serial, &reply->record);
     }
     note(c, 0, HISTORY_OK, serial, found ? reply->record.mod_revision : 0);
     c->world->clients.reads_ok++;
@@ -321,11 +321,14 @@ static void draw(struct sim_client *c)
     }
 }
 
+/* It is written down, with what it may come to. */
 static void begin(struct sim_client *c)
 {
     c->state = SIM_CLIENT_WAITS;
     note_all(c, HISTORY_INV, 0);
-    attempt(c);
+    if (c->writes) {
+        sim_judge_write(&c->world->judge, c->serial, c->key, c->pair_count);
+    }
 }
 
 static void think_due(struct sim_world *w, struct sim_event *e)
@@ -334,6 +337,7 @@ static void think_due(struct sim_world *w, struct sim_event *e)
     c->due = NULL;
     draw(c);
     begin(c);
+    attempt(c);
 }
 
 static void think(struct sim_client *c, uint64_t wait_ns)
@@ -351,9 +355,8 @@ void sim_clients_rush(struct sim_clients *all, struct sim_host *h)
             sim_world_drop(c->world, c->due);
             c->due = NULL;
             draw(c);
-            c->state = SIM_CLIENT_WAITS;
             c->attempts = 1;
-            note_all(c, HISTORY_INV, 0);
+            begin(c);
             ask(c, h);
         }
     }
@@ -377,9 +380,8 @@ bool sim_clients_ask(struct sim_clients *all, uint32_t client, uint32_t host, bo
         c->serial = ++all->serial;
         c->value_bytes = SIM_TEXT_BYTES;
     }
-    c->state = SIM_CLIENT_WAITS;
     c->attempts = 1;
-    note_all(c, HISTORY_INV, 0);
+    begin(c);
     ask(c, &c->world->host[host]);
     return true;
 }

@@ -1,7 +1,8 @@
 /* sim/judge.h -- what must hold in every run, looked at from outside the nodes.
  *
  * Shape:      judge_core.c watches terms, votes, logs and commits of all nodes after every step;
- *             judge_office.c who stays leader; judge_state.c the state machines; judge_reply.c what answers say; judge_end.c plays
+ *             judge_office.c who stays leader; judge_state.c the state machines; judge_reply.c what answers say, judge_version.c
+ *             whether versions count writes; judge_end.c plays
  *             the end game: faults stop, a majority must serve again, agree, and have lost nothing.
  *             Linearizability is lincheck.h's, over the clients' history.
  * Owns:       its memory of the run, counted in the world's account
@@ -12,6 +13,7 @@
 
 #include "base/map.h"
 #include "raft/raft.h"
+#include "sim/client.h"
 #include "sim/net.h"
 
 enum {
@@ -58,6 +60,14 @@ struct sim_office {
     uint64_t waits_ns; /* since when its disk owes it more than that; UINT64_MAX: it owes nothing */
 };
 
+/* One value, which is written once. */
+struct sim_written {
+    int64_t revision; /* 0: not known */
+    uint32_t version[SIM_PAIRS_MAX];
+    uint8_t key[SIM_PAIRS_MAX];
+    uint8_t count; /* of its keys */
+};
+
 struct sim_judge {
     struct sim_world *world;
     struct sim_seen seen[SIM_NODES_MAX];
@@ -67,8 +77,11 @@ struct sim_judge {
     uint64_t *state_hash;     /* by applied index; 0: not known */
     int64_t *revision;        /* by applied index */
     uint32_t *serial;         /* by revision: of the values that were written at it; 0: not known */
-    uint64_t committed;       /* highest index that any node called committed */
-    uint64_t leaders;         /* elections won */
+    struct sim_written *written;   /* by serial */
+    int64_t created[SIM_KEYS_MAX]; /* revision at which a key was made; 0: not known */
+    int64_t revision_last;         /* that a client was told of */
+    uint64_t committed;            /* highest index that any node called committed */
+    uint64_t leaders;              /* elections won */
     uint64_t looks;
     bool undecided; /* the history was too tangled to decide within the bound */
 };
@@ -100,9 +113,16 @@ void sim_judge_state(struct sim_judge *j, struct sim_host *h);
 void sim_judge_reply(struct sim_judge *j, const struct sim_host *h, bool write,
                      const struct service_reply *r);
 
-/* sim_judge_value -- a client was told that this value was written at this revision: by a write, or
- * by a read of any kind. One revision is one write, for everybody and for good. */
+/* sim_judge_write -- a value is about to be written to these keys.
+ * sim_judge_value -- a client was told that this value was written at this revision. One revision
+ * is one write, for everybody and for good.
+ * sim_judge_record -- a client has read this, with a value of this serial number.
+ * sim_judge_versions -- in the end: every version that was read is the count of writes until then. */
+void sim_judge_write(struct sim_judge *j, uint64_t serial, const uint32_t *keys, uint32_t count);
 void sim_judge_value(struct sim_judge *j, int64_t revision, uint64_t serial);
+void sim_judge_record(struct sim_judge *j, uint32_t key, uint64_t serial,
+                      const struct service_record *r);
+void sim_judge_versions(struct sim_judge *j);
 
 /* sim_judge_heard -- a frame is delivered to a node: does a follower answer its leader? */
 void sim_judge_heard(struct sim_judge *j, const struct sim_host *h, uint32_t from,

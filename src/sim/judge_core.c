@@ -21,6 +21,7 @@ void sim_judge_init(struct sim_judge *j, struct sim_world *w)
     j->state_hash = mem_take(&w->mem, SIM_INDEX_MAX * sizeof *j->state_hash);
     j->revision = mem_take(&w->mem, SIM_INDEX_MAX * sizeof *j->revision);
     j->serial = mem_take(&w->mem, SIM_INDEX_MAX * sizeof *j->serial);
+    j->written = mem_take(&w->mem, SIM_INDEX_MAX * sizeof *j->written);
 }
 
 void sim_judge_done(struct sim_judge *j)
@@ -31,6 +32,7 @@ void sim_judge_done(struct sim_judge *j)
     mem_free(mem, j->state_hash);
     mem_free(mem, j->revision);
     mem_free(mem, j->serial);
+    mem_free(mem, j->written);
 }
 
 static const struct raft *core_of(const struct sim_host *h)

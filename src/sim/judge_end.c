@@ -203,6 +203,7 @@ void sim_judge_end(struct sim_judge *j)
         sim_world_fail(w, "liveness: the nodes of a well majority do not reach the same state");
     }
     if (!sim_world_over(w)) {
+        sim_judge_versions(j);
         judge_history(w);
     }
 }

@@ -52,23 +52,6 @@ static void judge_read(struct sim_judge *j, const struct sim_host *h, const stru
     seen->read_term = r->term;
 }
 
-void sim_judge_value(struct sim_judge *j, int64_t revision, uint64_t serial)
-{
-    if (revision < 0 || revision >= SIM_INDEX_MAX) {
-        sim_world_fail(j->world, "an answer says revision %" PRId64, revision);
-        return;
-    }
-    uint32_t *known = &j->serial[revision];
-    if (*known == 0) {
-        *known = (uint32_t)serial;
-    } else if (*known != serial) {
-        sim_world_fail(j->world,
-                       "revision %" PRId64 " wrote value %" PRIu32 " for one, %" PRIu64
-                       " for another",
-                       revision, *known, serial);
-    }
-}
-
 void sim_judge_reply(struct sim_judge *j, const struct sim_host *h, bool write,
                      const struct service_reply *r)
 {
