@@ -225,6 +225,13 @@ void sim_net_calm(struct sim_net *n)
 
 /* ---- frames ---- */
 
+static void fold(struct sim_story *s, const struct sim_frame *f, uint64_t now_ns)
+{
+    sim_story_fold(s, now_ns);
+    sim_story_fold(s, (uint64_t)f->from << 32 | f->to << 8 | f->class);
+    sim_story_fold_bytes(s, bytes_of(f->bytes, f->count));
+}
+
 /* a: from, b: to (as wait_for_host copies them), ptr: frame */
 static void frame_due(struct sim_world *w, struct sim_event *e)
 {
@@ -240,7 +247,7 @@ static void frame_due(struct sim_world *w, struct sim_event *e)
         tell_up(n, e->b, e->a, serial);
         if (l->open && !w->host[e->b].crashed) {
             l->stats.frames_in++;
-            sim_story_fold(&w->story, w->now_ns * 97 + f->count + f->class);
+            fold(&w->story, f, w->now_ns);
             sim_judge_heard(&w->judge, &w->host[e->b], e->a, bytes_of(f->bytes, f->count));
             l->handler->frame(l->arg, &w->key[e->a], serial, f->class,
                               bytes_of(f->bytes, f->count));

@@ -18,6 +18,23 @@ void sim_story_fold(struct sim_story *s, uint64_t v)
     s->hash = h * 0xc4ceb9fe1a85ec53u;
 }
 
+void sim_story_fold_bytes(struct sim_story *s, struct bytes b)
+{
+    size_t i = 0;
+    for (; i + 8 <= b.count; i += 8) {
+        uint64_t word = 0; /* the same on any machine: the first byte is the lowest */
+        for (unsigned k = 0; k < 8; k++) {
+            word |= (uint64_t)b.data[i + k] << (8 * k);
+        }
+        sim_story_fold(s, word);
+    }
+    uint64_t rest = b.count;
+    for (; i < b.count; i++) {
+        rest = rest << 8 | b.data[i];
+    }
+    sim_story_fold(s, rest);
+}
+
 static void print_head(FILE *out)
 {
     fprintf(out, "%10s %14s %4s %-22s %12s %12s  %4s %6s %8s %8s %8s\n", "event", "seconds", "node",
@@ -49,13 +66,17 @@ void sim_story_add(struct sim_story *s, uint64_t at_ns, uint64_t node, const cha
     e->a = a;
     e->b = b;
     sim_story_fold(s, at_ns);
-    sim_story_fold(s, node * 31 + (uint64_t)(unsigned char)what[0] * 7 + strlen(what));
+    sim_story_fold(s, node);
+    sim_story_fold_bytes(s, bytes_text(what));
     sim_story_fold(s, a);
     sim_story_fold(s, b);
     if (state != NULL) {
         e->state = *state;
-        sim_story_fold(s, state->term * 5 + state->role);
-        sim_story_fold(s, state->last * 3 + state->commit);
+        sim_story_fold(s, state->term);
+        sim_story_fold(s, state->role);
+        sim_story_fold(s, state->last);
+        sim_story_fold(s, state->commit);
+        sim_story_fold(s, state->applied);
     }
     if (s->lines != NULL) {
         if (e->number == 1) {

@@ -2,8 +2,8 @@
  *
  * Shape:      every event is folded into the hash; the newest SIM_STORY_EVENTS are kept for the
  *             table that follows a failure
- * Invariants: the same seed gives the same hash, on any machine: nothing but numbers of the world
- *             goes into it
+ * Invariants: the same seed gives the same hash, on any machine: numbers of the world, names of
+ *             events and bytes of frames go into it, nothing else
  * Owns:       the events, inside the struct
  * Thread:     one
  */
@@ -51,6 +51,9 @@ void sim_story_init(struct sim_story *s, FILE *lines);
 /* sim_story_add -- an event; what must be static text. state may be NULL. */
 void sim_story_add(struct sim_story *s, uint64_t at_ns, uint64_t node, const char *what, uint64_t a,
                    uint64_t b, const struct sim_story_node *state);
+
+/* sim_story_fold_bytes -- bytes that belong to the hash, eight at a time, and how many there are. */
+void sim_story_fold_bytes(struct sim_story *s, struct bytes b);
 
 /* sim_story_fold -- numbers that belong to the hash but are no event. */
 void sim_story_fold(struct sim_story *s, uint64_t v);

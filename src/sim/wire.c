@@ -46,15 +46,8 @@ static uint32_t owner(const struct sim_wire *x, const struct os_addr *a)
 
 static void fold(struct sim_story *s, const struct sim_packet *p)
 {
-    uint64_t word = 0;
-    size_t at = 0;
-    for (; at + sizeof word <= p->count; at += sizeof word) {
-        memcpy(&word, p->bytes + at, sizeof word);
-        sim_story_fold(s, word);
-    }
-    word = p->count;
-    memcpy(&word, p->bytes + at, p->count - at);
-    sim_story_fold(s, word + ((uint64_t)p->from << 40) + ((uint64_t)p->ecn << 48));
+    sim_story_fold(s, (uint64_t)p->from << 32 | p->to << 8 | (uint64_t)p->ecn);
+    sim_story_fold_bytes(s, bytes_of(p->bytes, p->count));
 }
 
 static void lose(struct sim_wire *x, struct sim_packet *p)

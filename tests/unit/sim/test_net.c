@@ -26,9 +26,9 @@ static struct sim_world *open_world(void)
 }
 
 /* From the first node to the second, as long as the first one knows a connection. */
-static void send_some(struct sim_world *w)
+static void send_some(struct sim_world *w, uint8_t last)
 {
-    static const uint8_t frame[] = { FRAME_KIND, 1, 2, 3 };
+    const uint8_t frame[] = { FRAME_KIND, 1, 2, last };
     struct link *l = &w->net.link[0].link;
     CHECK(sim_host_enter(&w->host[0]));
     for (int i = 0; i < FRAMES; i++) {
@@ -43,9 +43,9 @@ static void no_connection(void)
 {
     struct sim_world *w = open_world();
     w->net.quality.replay = 1;
-    send_some(w);
+    send_some(w, 3);
     sim_net_break(&w->net, 0, 1);
-    send_some(w);
+    send_some(w, 3);
     sim_net_cut(&w->net, 0, 1);
     sim_net_cut(&w->net, 1, 0);
     uint64_t heard = w->net.link[1].stats.frames_in;
@@ -60,7 +60,7 @@ static void next_connection(void)
 {
     struct sim_world *w = open_world();
     w->net.quality.replay = 1;
-    send_some(w);
+    send_some(w, 3);
     sim_net_break(&w->net, 0, 1);
     w->net.quality.replay = 0;
     sim_world_until(w, w->now_ns + 5 * SIM_S);
@@ -71,9 +71,26 @@ static void next_connection(void)
     sim_world_close(w);
 }
 
+static uint64_t story_of(uint8_t last)
+{
+    struct sim_world *w = open_world();
+    send_some(w, last);
+    sim_world_until(w, w->now_ns + SIM_S);
+    uint64_t hash = w->story.hash;
+    sim_world_close(w);
+    return hash;
+}
+
+static void bytes_told(void)
+{
+    CHECK_U64(story_of(3), story_of(3));
+    CHECK(story_of(3) != story_of(4));
+}
+
 int main(void)
 {
     TAP_TEST("net: no frame comes without a connection", no_connection);
     TAP_TEST("net: an old frame comes on the connection there is", next_connection);
+    TAP_TEST("net: the bytes of a frame are in the story", bytes_told);
     return tap_done();
 }
