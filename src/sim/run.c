@@ -257,7 +257,7 @@ static bool run_seed(const struct sim_request *r, const struct sim_options *o, s
                (unsigned long long)out.leaders, (unsigned long long)out.hash);
     }
     if (!good && r->shrink && out.failed) {
-        sim_shrink(r, o);
+        sim_shrink(r, o, out.failure);
     }
     return good;
 }

@@ -11,60 +11,97 @@ enum {
     SHRINK_ROUNDS = 12 /* halvings of the time */
 };
 
-/* Whether this world fails; what it says of itself goes nowhere. */
-static bool fails(const struct sim_request *r, const struct sim_options *o)
+/* What is made smaller: a world, and what is found in it. */
+struct shrink {
+    const struct sim_request *request;
+    const char *finding;
+};
+
+bool sim_shrink_same(const char *a, const char *b)
 {
-    int status = 0;
-    fflush(stdout);
-    pid_t pid = fork();
-    if (pid == 0) {
-        struct sim_request quiet = *r;
-        struct sim_options world = *o;
-        struct sim_outcome out;
-        int nowhere = open("/dev/null", O_WRONLY);
-        dup2(nowhere, STDERR_FILENO);
-        quiet.table = false;
-        quiet.artifact = NULL;
-        quiet.history = NULL;
-        world.trace = NULL;
-        world.node_log = NULL;
-        sim_run_world(&quiet, &world, &out);
-        _exit(out.failed ? 1 : 0);
+    while (*a != '\0' && *b != '\0') {
+        bool number = *a >= '0' && *a <= '9' && *b >= '0' && *b <= '9';
+        if (number) {
+            a += strspn(a, "0123456789");
+            b += strspn(b, "0123456789");
+        } else if (*a++ != *b++) {
+            return false;
+        }
     }
-    return pid > 0 && waitpid(pid, &status, 0) == pid && status != 0;
+    return *a == *b;
 }
 
-static void fewer_nodes(const struct sim_request *r, struct sim_options *o)
+/* In a process of its own, for a panic ends it; what the world says of itself goes nowhere. */
+NORETURN static void child(const struct shrink *s, const struct sim_options *o, int out_fd)
+{
+    struct sim_request quiet = *s->request;
+    struct sim_options world = *o;
+    struct sim_outcome out;
+    int nowhere = open("/dev/null", O_WRONLY);
+    dup2(nowhere, STDERR_FILENO);
+    quiet.table = false;
+    quiet.artifact = NULL;
+    quiet.history = NULL;
+    world.trace = NULL;
+    world.node_log = NULL;
+    sim_run_world(&quiet, &world, &out);
+    size_t count = strlen(out.failure);
+    _exit(write(out_fd, out.failure, count) == (ssize_t)count ? 0 : 1);
+}
+
+/* Whether this world has the same finding; another one, or an end without one, is none. */
+static bool fails(const struct shrink *s, const struct sim_options *o)
+{
+    char found[SIM_FAILURE_BYTES + 1] = "";
+    int status = 0;
+    int ends[2];
+    fflush(stdout);
+    if (pipe(ends) != 0) {
+        return false;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(ends[0]);
+        child(s, o, ends[1]);
+    }
+    close(ends[1]);
+    ssize_t count = pid > 0 ? read(ends[0], found, SIM_FAILURE_BYTES) : 0; /* all, or the end */
+    close(ends[0]);
+    bool ended = pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+    return ended && count > 0 && sim_shrink_same(found, s->finding);
+}
+
+static void fewer_nodes(const struct shrink *s, struct sim_options *o)
 {
     for (uint32_t nodes = 1; nodes <= 5; nodes += 2) {
         struct sim_options smaller = *o;
         smaller.nodes = nodes;
-        if ((o->nodes == 0 || nodes < o->nodes) && fails(r, &smaller)) {
+        if ((o->nodes == 0 || nodes < o->nodes) && fails(s, &smaller)) {
             *o = smaller;
             return;
         }
     }
 }
 
-static void fewer_faults(const struct sim_request *r, struct sim_options *o)
+static void fewer_faults(const struct shrink *s, struct sim_options *o)
 {
     for (int c = 0; c < SIM_FAULT_COUNT; c++) {
         struct sim_options smaller = *o;
         smaller.faults_off |= sim_fault_bit((enum sim_fault_class)c);
-        if (smaller.faults_off != o->faults_off && fails(r, &smaller)) {
+        if (smaller.faults_off != o->faults_off && fails(s, &smaller)) {
             *o = smaller;
         }
     }
 }
 
 /* Halve the time, then take quarters away, as far as the finding stays. */
-static void shorter(const struct sim_request *r, struct sim_options *o)
+static void shorter(const struct shrink *s, struct sim_options *o)
 {
     uint64_t step = o->virtual_ns / 2;
     for (int i = 0; i < SHRINK_ROUNDS && step >= 100 * SIM_MS; i++) {
         struct sim_options smaller = *o;
         smaller.virtual_ns -= step / SIM_MS * SIM_MS; /* as --minutes can say it */
-        if (smaller.virtual_ns > 0 && fails(r, &smaller)) {
+        if (smaller.virtual_ns > 0 && fails(s, &smaller)) {
             *o = smaller;
             step = step < o->virtual_ns ? step : o->virtual_ns / 2;
         } else {
@@ -73,18 +110,20 @@ static void shorter(const struct sim_request *r, struct sim_options *o)
     }
 }
 
-void sim_shrink(const struct sim_request *request, const struct sim_options *options)
+void sim_shrink(const struct sim_request *request, const struct sim_options *options,
+                const char *finding)
 {
+    struct shrink s = { request, finding };
     struct sim_options o = *options;
     struct sim_outcome out;
-    if (!fails(request, &o)) {
+    if (!fails(&s, &o)) {
         printf("shrink: the finding does not come again\n");
         return;
     }
-    shorter(request, &o);
-    fewer_nodes(request, &o);
-    fewer_faults(request, &o);
-    shorter(request, &o);
+    shorter(&s, &o);
+    fewer_nodes(&s, &o);
+    fewer_faults(&s, &o);
+    shorter(&s, &o);
     printf("shrink: the smallest world that still fails\n");
     struct sim_request last = *request;
     last.table = true;

@@ -8,7 +8,11 @@
 #include "sim/options.h"
 
 /* sim_shrink -- try fewer nodes, less time, fewer classes of faults; print the smallest world that
- * still has a finding, and its table. */
-void sim_shrink(const struct sim_request *request, const struct sim_options *options);
+ * still has this finding, and its table. */
+void sim_shrink(const struct sim_request *request, const struct sim_options *options,
+                const char *finding);
+
+/* sim_shrink_same -- two findings are one but for their numbers, which differ in a smaller world. */
+bool sim_shrink_same(const char *a, const char *b);
 
 #endif

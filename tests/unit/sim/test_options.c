@@ -1,9 +1,11 @@
-/* tests/unit/sim/test_options.c -- Subject: the line that replays a world. Method: options are
- * printed, the line is read as a command line again, and both must ask for the same world.
+/* tests/unit/sim/test_options.c -- Subject: the line that replays a world, and what makes one
+ * smaller. Method: options are printed, the line is read as a command line again, and both must ask
+ * for the same world.
  */
 #include "tap.h"
 
 #include "sim/options.h"
+#include "sim/shrink.h"
 
 #include <stdlib.h>
 
@@ -53,9 +55,18 @@ static void minutes_whole(void)
     }
 }
 
+static void same_finding(void)
+{
+    CHECK(sim_shrink_same("node 3 lost entries: has 19", "node 12 lost entries: has 7"));
+    CHECK(!sim_shrink_same("node 3 lost entries: has 19", "node 3 lost entries: has"));
+    CHECK(!sim_shrink_same("node 3 lost entries", "node 3 forgot its vote of term 4"));
+    CHECK(!sim_shrink_same("liveness: key 1 cannot be read", ""));
+}
+
 int main(void)
 {
     TAP_TEST("options: a world of all faults says so", all_faults);
     TAP_TEST("options: the time of a world is said to the millisecond", minutes_whole);
+    TAP_TEST("shrink: a finding is known by its text, whatever its numbers", same_finding);
     return tap_done();
 }
