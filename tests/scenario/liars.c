@@ -1,6 +1,6 @@
 /* tests/scenario/liars.c -- a member that lies inside an admitted session: honest nodes neither
  * break nor pass it on. What Raft cannot withstand at all is written down in docs/WIRE.md; those
- * plays judge only that nobody breaks. */
+ * plays say which findings are the liar's doing, and all others are judged. */
 #include "play.h"
 
 #include "node/call_codec.h"
@@ -21,6 +21,31 @@ static struct raft_msg says(struct play *p, uint64_t from, uint64_t to, enum raf
 }
 
 static const struct bytes no_entries;
+
+/* What comes of entries that nobody has: they count as committed on the word of one. */
+static const char *const invented_entries[] = { "committed", NULL };
+
+/* Terms beyond those that judges keep a place for, so that they do not know who leads. */
+static const char *const invented_terms[] = { "terms run away", "leads though no majority answers",
+                                              NULL };
+
+/* A flipped bit of a value, of an answer, of a promise; not of who leads, votes or is answered. */
+static const char *const flipped[] = { "has another state than others",
+                                       "bytes that nobody wrote",
+                                       "an answer says revision",
+                                       "wrote value",
+                                       "took effect at revisions",
+                                       "was created at revision",
+                                       "has version",
+                                       "which was written to others",
+                                       "as leader of term",
+                                       "the data is older than what this node has promised",
+                                       "is committed, but no majority has it on disk",
+                                       NULL };
+
+/* Acknowledgements and promises in another one's name. */
+static const char *const forged[] = { "the data is older than what this node has promised",
+                                      "is committed, but no majority has it on disk", NULL };
 
 /* In the name of the leader, on its own session. */
 static void impostor(struct play *p)
@@ -200,7 +225,7 @@ static void largest_append(struct play *p)
     uint8_t *bytes = calloc(1, room);
     struct writer w = writer_of(bytes, room);
     struct raft_msg m = says(p, liar, victim, RAFT_MSG_APPEND);
-    p->lawless = true;
+    p->borne = invented_entries;
     m.term += 1;
     m.index = play_seen(p, victim)->last;
     m.log_term = play_seen(p, victim)->last_term;
@@ -228,7 +253,7 @@ static void too_many_terms(struct play *p)
     uint64_t victim = play_follower(p, leader, 2);
     uint8_t *bytes = calloc(RUNS, RAFT_ENTRY_HEAD_BYTES_MAX);
     struct raft_msg m = says(p, liar, victim, RAFT_MSG_APPEND);
-    p->lawless = true;
+    p->borne = invented_terms;
     uint64_t index = play_seen(p, victim)->last;
     uint64_t term = play_seen(p, victim)->last_term;
     m.term = 20 * RUNS;
@@ -260,7 +285,6 @@ static void forged_members(struct play *p)
     uint64_t victim = play_follower(p, leader, 2);
     uint8_t conf[RAFT_CONF_BYTES_MAX];
     uint8_t bytes[4 * RAFT_CONF_BYTES_MAX];
-    p->lawless = true;
     for (uint8_t k = 1; k < 6; k++) {
         struct raft_conf c = { .voter_count = k, .learner_count = 1, .learner = { 99 } };
         struct writer cw = writer_of(conf, sizeof conf);
@@ -310,7 +334,7 @@ static void flipped_bits(struct play *p)
     uint64_t leader = play_begin(p);
     struct flips f = { .liar = play_number(p) % 2 == 0 ? leader : play_follower(p, leader, 1) };
     prng_seed(&f.prng, play_number(p));
-    p->lawless = true;
+    p->borne = flipped;
     p->world->net.lie = flip;
     p->world->net.lie_arg = &f;
     for (uint32_t i = 0; i < 100; i++) {
@@ -395,7 +419,7 @@ static void forged_everything(struct play *p)
     uint64_t liar = play_follower(p, leader, 1);
     struct prng r;
     prng_seed(&r, play_number(p));
-    p->lawless = true;
+    p->borne = forged;
     for (int i = 0; i < LIES; i++) {
         for (uint64_t to = 1; to <= 3; to++) {
             bool there = play_host(p, to)->state == SIM_HOST_UP &&

@@ -97,11 +97,16 @@ static void end_game(struct play *p)
     struct sim_world *w = p->world;
     w->net.lie = NULL;
     play_heal(p);
+    if (p->borne != NULL) {
+        play_await_answers(p);
+        play_asks_end(p);
+        return;
+    }
     play_asks_end(p);
-    if (!p->lawless && !p->no_end) {
+    if (!p->no_end) {
         sim_judge_end(&w->judge);
     }
-    if (w->failed && !p->lawless) {
+    if (w->failed) {
         play_fail(p, "end game: %s", w->failure);
     }
 }

@@ -63,9 +63,10 @@ struct play {
     struct sim_copy copy[SIM_NODES_MAX];
     struct play_ask ask[PLAY_ASKS_MAX];
     uint32_t asks;
-    bool
-        lawless; /* somebody lies beyond what can be withstood: only that nobody breaks is judged */
-    bool no_end; /* the play has said how it ends */
+    const char *const *borne; /* findings, by a part of their text and NULL last, that this play
+                                 brings about beyond what can be withstood; NULL: none. Its end is
+                                 only that all are answered */
+    bool no_end;              /* the play has said how it ends */
 };
 
 /* PLAY -- one play, on a stage of so many nodes, under a title "area: situation (R=nodes, ...)". */
@@ -200,6 +201,8 @@ void play_expect_code(struct play *p, uint32_t ask, enum err code);
 /* play_expect_not_ok -- failed or unknown; returns which. */
 enum play_outcome play_expect_not_ok(struct play *p, uint32_t ask);
 enum play_outcome play_outcome(struct play *p, uint32_t ask);
+/* play_await_answers -- until nobody waits for a node that is up. */
+void play_await_answers(struct play *p);
 /* play_writes -- a write that must succeed. play_reads: a read must find what that write wrote;
  * play_reads_nothing: must find nothing. */
 uint32_t play_writes(struct play *p, uint64_t at, uint32_t key);

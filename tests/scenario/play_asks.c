@@ -87,6 +87,21 @@ static void settle(struct play_ask *a, enum play_outcome outcome, enum err code)
     }
 }
 
+/* What the simulator's own clients show to the judges. */
+static void show(const struct play_ask *a, const struct service_reply *reply)
+{
+    struct sim_judge *j = &a->play->world->judge;
+    if (a->key == PLAY_KEYS) {
+        return; /* the beginning of the cluster is no write */
+    }
+    sim_judge_reply(j, play_host(a->play, a->at), a->writes, reply);
+    if (reply->code == ERR_OK && a->writes) {
+        sim_judge_value(j, reply->revision, a->serial);
+    } else if (reply->code == ERR_OK && a->serial != 0) {
+        sim_judge_record(j, a->key, a->serial, &reply->record);
+    }
+}
+
 static void done(struct service_call *call, const struct service_reply *reply)
 {
     struct play_ask *a = (struct play_ask *)call;
@@ -100,6 +115,7 @@ static void done(struct service_call *call, const struct service_reply *reply)
         settle(a, PLAY_UNKNOWN, reply->code);
     } else if (a->writes) {
         a->revision = reply->revision;
+        show(a, reply);
         settle(a, reply->code == ERR_OK ? PLAY_OK : PLAY_FAILED, reply->code);
     } else if (reply->code == ERR_OK || reply->code == ERR_NOT_FOUND) {
         bool found = reply->code == ERR_OK;
@@ -110,6 +126,7 @@ static void done(struct service_call *call, const struct service_reply *reply)
         if (found && a->serial == 0) {
             sim_world_fail(a->play->world, "a read returned bytes that nobody wrote");
         }
+        show(a, reply);
         settle(a, PLAY_OK, reply->code);
     } else {
         settle(a, PLAY_FAILED, reply->code);
@@ -188,6 +205,7 @@ static uint32_t ask_write(struct play *p, uint64_t at, uint32_t key, uint32_t by
     a->bytes = bytes;
     a->sequence = once ? a->serial : 0;
     note(a, HISTORY_INV);
+    sim_judge_write(&p->world->judge, a->serial, &key, 1);
     submit(p, a, at);
     return number(a);
 }
@@ -272,6 +290,24 @@ enum play_outcome play_outcome(struct play *p, uint32_t ask)
 {
     play_await(p, answered, ask, 0, "an answer to this ask");
     return p->ask[ask].outcome;
+}
+
+static bool all_answered(const struct play *p, uint64_t unused, uint64_t unused_too)
+{
+    (void)unused;
+    (void)unused_too;
+    for (uint32_t i = 0; i < p->asks; i++) {
+        const struct play_ask *a = &p->ask[i];
+        if (a->outcome == PLAY_PENDING && play_host(p, a->at)->state == SIM_HOST_UP) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void play_await_answers(struct play *p)
+{
+    play_await(p, all_answered, 0, 0, "every ask to be answered");
 }
 
 static void unexpected(struct play *p, uint32_t ask, const char *wanted)
