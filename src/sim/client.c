@@ -11,50 +11,6 @@ enum {
 };
 #define CLIENT_GRACE_NS (2 * SIM_S) /* a node may be so late with its answer */
 
-/* ---- names and values ---- */
-
-static struct bytes key_text(uint32_t key, char out[SIM_TEXT_BYTES])
-{
-    int n = snprintf(out, SIM_TEXT_BYTES, "k%u", key);
-    return bytes_of(out, (size_t)n);
-}
-
-static struct bytes serial_text(uint64_t serial, char out[SIM_TEXT_BYTES])
-{
-    int n = snprintf(out, SIM_TEXT_BYTES, "s%llu", (unsigned long long)serial);
-    return bytes_of(out, (size_t)n);
-}
-
-/* The bytes behind a serial number follow from it, so that a reader can tell what is not whole. */
-static struct bytes value_of(struct sim_clients *c, uint64_t serial, uint32_t bytes)
-{
-    char text[SIM_TEXT_BYTES];
-    struct bytes name = serial_text(serial, text);
-    memset(c->filling, (int)('a' + serial % 26), bytes);
-    memcpy(c->filling, name.data, name.count);
-    c->filling[name.count] = ':';
-    return bytes_of(c->filling, bytes > name.count + 1 ? bytes : name.count + 1);
-}
-
-/* The serial number of a value; 0: these bytes were never written as they are. */
-static uint64_t serial_of(struct bytes value)
-{
-    uint64_t serial = 0;
-    size_t i = 1;
-    if (value.count < 3 || value.data[0] != 's') {
-        return 0;
-    }
-    for (; i < value.count && value.data[i] != ':'; i++) {
-        serial = serial * 10 + (uint64_t)(value.data[i] - '0');
-    }
-    for (i++; i < value.count; i++) {
-        if (value.data[i] != 'a' + serial % 26) {
-            return 0;
-        }
-    }
-    return serial;
-}
-
 /* ---- the history ---- */
 
 static void note(struct sim_client *c, uint32_t pair, enum history_event event, uint64_t serial,
@@ -67,10 +23,10 @@ static void note(struct sim_client *c, uint32_t pair, enum history_event event, 
                                .process = c->index * SIM_PAIRS_MAX + pair,
                                .event = event,
                                .op = c->writes ? HISTORY_PUT : HISTORY_GET,
-                               .key = key_text(c->key[pair], key),
+                               .key = sim_key_text(c->key[pair], key),
                                .revision = revision };
     if (serial != 0) {
-        row.value = serial_text(serial, value);
+        row.value = sim_serial_text(serial, value);
     }
     if (!c->serializable && history_add(&w->clients.history, &row) != ERR_OK) {
         sim_world_fail(w, "the history is full");
@@ -159,7 +115,7 @@ static void write_done(struct sim_client *c, const struct service_reply *reply)
 static void read_done(struct sim_client *c, const struct service_reply *reply)
 {
     bool found = reply->code == ERR_OK;
-    uint64_t serial = found ? serial_of(reply->record.value) : 0;
+    uint64_t serial = found ? sim_value_serial(reply->record.value) : 0;
     if (!found && reply->code != ERR_NOT_FOUND) {
         failed(c, false);
         return;
@@ -230,13 +186,13 @@ static enum err call(struct sim_client *c, struct sim_host *h)
     struct service_pair pairs[SIM_PAIRS_MAX];
     struct service *s = node_service(h->node);
     if (!c->writes) {
-        return s->table->read(s, key_text(c->key[0], key[0]),
+        return s->table->read(s, sim_key_text(c->key[0], key[0]),
                               c->serializable ? SERVICE_SERIALIZABLE : SERVICE_LINEARIZABLE,
                               &c->call);
     }
-    struct bytes value = value_of(all, c->serial, c->value_bytes);
+    struct bytes value = sim_value_make(c->serial, all->filling, c->value_bytes);
     for (uint32_t i = 0; i < c->pair_count; i++) {
-        pairs[i] = (struct service_pair){ key_text(c->key[i], key[i]), value };
+        pairs[i] = (struct service_pair){ sim_key_text(c->key[i], key[i]), value };
     }
     return s->table->write(s, pairs, c->pair_count, &c->call);
 }

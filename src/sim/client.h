@@ -14,13 +14,13 @@
 #include "base/prng.h"
 #include "node/service.h"
 #include "sim/history.h"
+#include "sim/value.h"
 
 enum {
     SIM_CLIENTS_MAX = 12,
     SIM_KEYS_MAX = 12,
     SIM_PAIRS_MAX = 3, /* keys of one multi-key write */
-    SIM_VALUE_BYTES_MAX = 48 * 1024,
-    SIM_TEXT_BYTES = 24
+    SIM_VALUE_BYTES_MAX = 48 * 1024
 };
 
 struct sim_world;

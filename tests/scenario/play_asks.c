@@ -12,45 +12,6 @@ enum {
 
 static const char *const outcome_names[] = { "pending", "ok", "failed", "unknown" };
 
-/* ---- names and values, in the form of sim/client.c ---- */
-
-static struct bytes key_text(uint32_t key, char out[SIM_TEXT_BYTES])
-{
-    return bytes_of(out, (size_t)snprintf(out, SIM_TEXT_BYTES, "k%u", key));
-}
-
-static struct bytes serial_text(uint64_t serial, char out[SIM_TEXT_BYTES])
-{
-    int n = snprintf(out, SIM_TEXT_BYTES, "s%llu", (unsigned long long)serial);
-    return bytes_of(out, (size_t)n);
-}
-
-static uint8_t *value_make(const struct play_ask *a)
-{
-    char text[SIM_TEXT_BYTES];
-    struct bytes name = serial_text(a->serial, text);
-    uint8_t *out = malloc(a->bytes);
-    memset(out, (int)('a' + a->serial % 26), a->bytes);
-    memcpy(out, name.data, name.count);
-    out[name.count] = ':';
-    return out;
-}
-
-/* 0: these bytes were never written. */
-static uint64_t serial_of(struct bytes v)
-{
-    uint64_t serial = 0;
-    size_t i = 1;
-    for (; i < v.count && v.data[i] >= '0' && v.data[i] <= '9'; i++) {
-        serial = serial * 10 + (uint64_t)(v.data[i] - '0');
-    }
-    bool good = v.count > i && v.data[0] == 's' && v.data[i] == ':';
-    for (i++; good && i < v.count; i++) {
-        good = v.data[i] == 'a' + serial % 26;
-    }
-    return good ? serial : 0;
-}
-
 /* ---- the history ---- */
 
 static void note(struct play_ask *a, enum history_event event)
@@ -62,10 +23,10 @@ static void note(struct play_ask *a, enum history_event event)
                                .process = ASK_PROCESS + (uint32_t)(a - a->play->ask),
                                .event = event,
                                .op = a->writes ? HISTORY_PUT : HISTORY_GET,
-                               .key = key_text(a->key, key) };
+                               .key = sim_key_text(a->key, key) };
     row.revision = event == HISTORY_OK ? a->revision : 0;
     if (a->serial != 0 && (a->writes || event == HISTORY_OK)) {
-        row.value = serial_text(a->serial, value);
+        row.value = sim_serial_text(a->serial, value);
     }
     a->noted = event != HISTORY_INV;
     if (!a->serializable && history_add(&w->clients.history, &row) != ERR_OK) {
@@ -119,7 +80,7 @@ static void done(struct service_call *call, const struct service_reply *reply)
         settle(a, reply->code == ERR_OK ? PLAY_OK : PLAY_FAILED, reply->code);
     } else if (reply->code == ERR_OK || reply->code == ERR_NOT_FOUND) {
         bool found = reply->code == ERR_OK;
-        a->serial = found ? serial_of(reply->record.value) : 0;
+        a->serial = found ? sim_value_serial(reply->record.value) : 0;
         a->bytes = (uint32_t)reply->record.value.count;
         a->revision = found ? reply->record.mod_revision : 0;
         a->version = found ? reply->record.version : 0;
@@ -157,7 +118,7 @@ static void submit(struct play *p, struct play_ask *a, uint64_t at)
         play_fail(p, "node %llu cannot be asked: it is down or paused", (unsigned long long)at);
     }
     struct service *s = node_service(h->node);
-    struct bytes name = key_text(a->key, key);
+    struct bytes name = sim_key_text(a->key, key);
     a->at = at;
     a->outcome = PLAY_PENDING;
     a->call =
@@ -168,8 +129,8 @@ static void submit(struct play *p, struct play_ask *a, uint64_t at)
                    (uint64_t)(a - p->ask), a->key);
     enum err e = ERR_OK;
     if (a->writes) {
-        uint8_t *value = value_make(a);
-        struct service_pair pair = { name, bytes_of(value, a->bytes) };
+        uint8_t *value = malloc(a->bytes);
+        struct service_pair pair = { name, sim_value_make(a->serial, value, a->bytes) };
         e = s->table->write(s, &pair, 1, &a->call);
         free(value);
     } else {
