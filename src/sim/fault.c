@@ -4,6 +4,9 @@
 #include "base/panic.h"
 #include "sim/world.h"
 
+enum {
+    FAULT_FLOOD_ONE_IN = 12
+};
 #define FAULT_RESTART_NS (5 * SIM_S) /* mean of how long a node is down */
 #define FAULT_DOOM_NS (20 * SIM_S)   /* until a node that was to crash by itself is started */
 #define FAULT_DISK_NS (30 * SIM_S)   /* the same, of one whose disk was to fail */
@@ -510,6 +513,19 @@ static void quiet(struct sim_faults *f)
     load(f, true);
 }
 
+/* Seldom, for it costs as much as minutes of all the rest. Half of the time it is the leader, and
+ * half of these are cut off meanwhile, so that what they take piles up. */
+static void flood(struct sim_faults *f)
+{
+    bool leader = sim_chance(&f->prng, 2);
+    bool alone = leader && sim_chance(&f->prng, 2);
+    struct sim_host *h = leader ? leader_of(f) : any_host(f);
+    bool now = sim_chance(&f->prng, FAULT_FLOOD_ONE_IN);
+    if (now && h != NULL && sim_flood_start(&f->world->flood, h) && alone) {
+        isolate(f, h->index);
+    }
+}
+
 /* ---- of datagrams ---- */
 
 static uint64_t until(struct sim_faults *f)
@@ -600,6 +616,7 @@ void sim_faults_stop(struct sim_faults *f)
 {
     struct sim_world *w = f->world;
     f->over = true;
+    sim_flood_stop(&w->flood);
     sim_net_calm(&w->net);
     sim_wire_calm(&w->wire);
     for (uint32_t i = 0; i < w->node_count; i++) {

@@ -44,6 +44,7 @@
     X(DISK_ROT, "disk-rot", disk_rot)       /* a flipped bit in what was safe long ago */          \
     X(BURST, "burst", burst)                /* clients that do not think */                        \
     X(QUIET, "quiet", quiet)                /* clients that rest */                                \
+    X(FLOOD, "flood", flood)                /* thousands of operations of one node */              \
     /* of datagrams, with --quic only; last, so that the message level draws without them */       \
     X(REBIND, "rebind", rebind)    /* a machine seen under another address */                      \
     X(NARROW, "narrow", narrow)    /* large packets vanish */                                      \

@@ -96,6 +96,7 @@ void sim_host_poke(struct sim_host *h)
 static void bury(struct sim_host *h, const char *how)
 {
     sim_clients_lost(&h->world->clients, h);
+    sim_flood_lost(&h->world->flood, h);
     sim_judge_dying(&h->world->judge, h);
     node_close(h->node);
     h->node = NULL;
@@ -418,6 +419,7 @@ void sim_host_done(struct sim_host *h)
         h->crashed = true;
         h->disk.down = true;
         sim_clients_lost(&h->world->clients, h);
+        sim_flood_lost(&h->world->flood, h);
         node_close(h->node);
         sim_loop_done(&h->loop);
     }

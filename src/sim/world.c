@@ -173,6 +173,7 @@ struct sim_world *sim_world_open(const struct sim_options *options)
         options->chance(seeds[1] ^ seeds[2], &w->now_ns);
     }
     sim_clients_init(&w->clients, w, seeds[1]);
+    sim_flood_init(&w->flood, w, ~seeds[1]);
     sim_faults_init(&w->faults, w, seeds[2]);
     sim_judge_init(&w->judge, w);
     for (uint32_t i = 0; i < w->node_count; i++) {
@@ -242,6 +243,7 @@ void sim_world_close(struct sim_world *w)
     sim_net_done(&w->net);
     sim_wire_done(&w->wire);
     sim_clients_done(&w->clients);
+    sim_flood_done(&w->flood);
     sim_judge_done(&w->judge);
     for (uint32_t i = 0; i < w->event_blocks; i++) {
         mem_free(&w->mem, w->event_block[i]);

@@ -18,6 +18,7 @@
 #include "base/prng.h"
 #include "sim/client.h"
 #include "sim/fault.h"
+#include "sim/flood.h"
 #include "sim/host.h"
 #include "sim/judge.h"
 #include "sim/net.h"
@@ -81,6 +82,7 @@ struct sim_world {
     struct sim_net net;
     struct sim_wire wire; /* with --quic */
     struct sim_clients clients;
+    struct sim_flood flood;
     struct sim_faults faults;
     struct sim_judge judge;
     struct service_call init_call;

@@ -53,8 +53,31 @@ static void flaps(void)
     sim_world_close(w);
 }
 
+/* A node alone, before its cluster has begun, and after a whole run: all calls come to an end. */
+static void floods(void)
+{
+    struct sim_options o = { .seed = 2, .nodes = 1, .faults_off = UINT64_MAX };
+    o.virtual_ns = 20 * SIM_S;
+    struct sim_world *w = sim_world_open(&o);
+    CHECK(w != NULL);
+    sim_host_start(&w->host[0]);
+    CHECK(sim_flood_start(&w->flood, &w->host[0]));
+    CHECK(!sim_flood_start(&w->flood, &w->host[0]));
+    sim_world_until(w, w->now_ns + 20 * SIM_S);
+    CHECK(!w->failed && w->flood.host == NULL);
+    CHECK_U64(w->flood.refused, w->flood.count);
+    CHECK(sim_world_run(w));
+    CHECK(sim_flood_start(&w->flood, &w->host[0]));
+    w->flood.over = false;
+    sim_world_until(w, w->now_ns + 20 * SIM_S);
+    CHECK(!w->failed && w->flood.host == NULL);
+    CHECK(w->flood.done > 0);
+    sim_world_close(w);
+}
+
 int main(void)
 {
     TAP_TEST("faults: a flapping link is there again between its cuts", flaps);
+    TAP_TEST("faults: every call of a flood is answered or refused", floods);
     return tap_done();
 }
