@@ -13,7 +13,7 @@
 #include "base/prng.h"
 #include "sim/net.h"
 
-/* A row for each class: what --without calls it, and the function of fault.c that does it once. */
+/* A row for each class: what --without calls it, and sim_fault_do_..., which does it once. */
 #define SIM_FAULTS(X)                                                                              \
     X(CRASH, "crash", crash)                /* kill at once, start again later */                  \
     X(CRASH_INSIDE, "inside", crash_inside) /* kill inside an effect */                            \

@@ -1,0 +1,94 @@
+/* sim/fault_leader.c -- the plot against leaders: what happens to one that has just told a client
+ * what nobody else may know. */
+#include "sim/fault_impl.h"
+#include "sim/world.h"
+
+/* Of those that believe they lead, the one of the newest term. */
+struct sim_host *sim_fault_leader(struct sim_faults *f)
+{
+    struct sim_host *found = NULL;
+    uint64_t term = 0;
+    for (uint32_t i = 0; i < f->world->node_count; i++) {
+        const struct sim_seen *s = &f->world->judge.seen[i];
+        if (s->alive && s->role == RAFT_LEADER && s->term > term) {
+            found = &f->world->host[i];
+            term = s->term;
+        }
+    }
+    return found;
+}
+
+/* It is alone and does not know it, and clients go on writing: a tail that nobody else has. */
+static void isolate_rushed(struct sim_faults *f, struct sim_host *h)
+{
+    sim_fault_isolate(f, h->index);
+    sim_fault_later(f, 1000, sim_fault_resume_due, h->index);
+    f->deposed = sim_chance(&f->prng, 2) ? h->index + 1 : 0;
+}
+
+/* As soon as its successor has answered a client, that one is cut off, and the old leader is back
+ * with what only it has. */
+static void coup(struct sim_faults *f)
+{
+    struct sim_host *h = sim_fault_leader(f);
+    uint32_t old = f->deposed - 1;
+    if (h == NULL || h->index == old) {
+        return;
+    }
+    f->deposed = 0;
+    sim_fault_isolate(f, h->index);
+    for (uint32_t i = 0; i < f->world->node_count; i++) {
+        if (i != h->index) {
+            sim_net_heal(&f->world->net, old, i);
+            sim_net_heal(&f->world->net, i, old);
+        }
+    }
+}
+
+/* Now, or right after it has answered a client: nobody else may know yet what it knows. */
+void sim_fault_do_isolate_leader(struct sim_faults *f)
+{
+    struct sim_host *h = sim_fault_leader(f);
+    if (h != NULL && sim_chance(&f->prng, 2)) {
+        isolate_rushed(f, h);
+    } else {
+        f->treason = true;
+    }
+}
+
+static void betray(struct sim_faults *f)
+{
+    struct sim_host *h = sim_fault_leader(f);
+    f->treason = false;
+    if (h == NULL) {
+        return;
+    }
+    switch (prng_below(&f->prng, 3)) {
+    case 0:
+        sim_host_crash_soon(h, 1);
+        sim_fault_later(f, FAULT_DOOM_NS, sim_fault_start_due, h->index);
+        break;
+    case 1:
+        sim_fault_pause(f, h);
+        break;
+    default:
+        isolate_rushed(f, h);
+        break;
+    }
+}
+
+void sim_fault_moment(struct sim_faults *f, struct sim_host *h, enum sim_moment moment)
+{
+    if (f->over) {
+        return;
+    }
+    if (h->doom == moment) {
+        h->doom = SIM_MOMENT_NONE;
+        sim_host_crash_soon(h, sim_between(&f->prng, 1, 3));
+    }
+    if (f->treason && moment == SIM_MOMENT_ANSWER) {
+        betray(f);
+    } else if (f->deposed != 0 && moment == SIM_MOMENT_ANSWER) {
+        coup(f);
+    }
+}

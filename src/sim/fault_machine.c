@@ -1,0 +1,185 @@
+/* sim/fault_machine.c -- what happens to machines: their processes, clocks and disks. */
+#include "sim/fault_impl.h"
+#include "sim/world.h"
+
+#define FAULT_RESTART_NS (5 * SIM_S) /* mean of how long a node is down */
+#define FAULT_DISK_NS (30 * SIM_S)   /* until one is started whose disk was to fail */
+
+/* ---- processes ---- */
+
+void sim_fault_start_due(struct sim_world *w, struct sim_event *e)
+{
+    if (!w->faults.over) {
+        sim_host_start(&w->host[e->a]);
+    }
+}
+
+/* After a while, or so soon that others hardly notice. */
+static void start_later(struct sim_faults *f, uint32_t host)
+{
+    uint64_t ns = sim_chance(&f->prng, 3) ? sim_between(&f->prng, 1, 100) * SIM_MS
+                                          : sim_wait(&f->prng, FAULT_RESTART_NS);
+    sim_fault_later(f, ns, sim_fault_start_due, host);
+}
+
+void sim_fault_do_crash(struct sim_faults *f)
+{
+    struct sim_host *h = sim_fault_any_host(f);
+    h->spared = sim_chance(&f->prng, 3);
+    sim_host_crash(h);
+    start_later(f, h->index);
+}
+
+/* Its end comes at some effect from now, or when it has promised something; later on it is started
+ * whatever came of it. */
+void sim_fault_do_crash_inside(struct sim_faults *f)
+{
+    struct sim_host *h = sim_fault_any_host(f);
+    h->spared = sim_chance(&f->prng, 3);
+    h->doom = (enum sim_moment)prng_below(&f->prng, SIM_MOMENT_COUNT);
+    if (h->doom == SIM_MOMENT_NONE) {
+        sim_host_crash_soon(h, sim_between(&f->prng, 1, 40));
+    } else if (h->doom == SIM_MOMENT_SYNC) {
+        h->disk.crash_sync = true;
+    } else if (h->doom == SIM_MOMENT_HARD) {
+        h->disk.crash_vote = true;
+    }
+    sim_fault_later(f, FAULT_DOOM_NS, sim_fault_start_due, h->index);
+}
+
+void sim_fault_do_crash_all(struct sim_faults *f)
+{
+    for (uint32_t i = 0; i < f->world->node_count; i++) {
+        f->world->host[i].spared = false;
+        sim_host_crash(&f->world->host[i]);
+        start_later(f, i);
+    }
+}
+
+void sim_fault_do_stop(struct sim_faults *f)
+{
+    struct sim_host *h = sim_fault_any_host(f);
+    sim_host_stop(h);
+    start_later(f, h->index);
+}
+
+/* It goes on where it was, and the first thing it hears is what clients want. */
+void sim_fault_resume_due(struct sim_world *w, struct sim_event *e)
+{
+    if (!w->faults.over) {
+        sim_clients_rush(&w->clients, &w->host[e->a]);
+    }
+}
+
+void sim_fault_pause(struct sim_faults *f, struct sim_host *h)
+{
+    uint64_t ns = sim_fault_length(f);
+    sim_fault_later(f, ns, sim_fault_resume_due, h->index);
+    sim_host_pause(h, f->world->now_ns + ns);
+}
+
+void sim_fault_do_pause_host(struct sim_faults *f)
+{
+    sim_fault_pause(f, sim_fault_any_host(f));
+}
+
+static void quick_due(struct sim_world *w, struct sim_event *e)
+{
+    w->host[e->a].turn_ns = w->host[e->a].usual_turn_ns;
+}
+
+void sim_fault_do_slow(struct sim_faults *f)
+{
+    struct sim_host *h = sim_fault_any_host(f);
+    h->turn_ns = sim_between(&f->prng, 1, 100) * SIM_MS;
+    sim_fault_later(f, sim_fault_length(f), quick_due, h->index);
+}
+
+/* ---- clocks ---- */
+
+void sim_fault_do_rate(struct sim_faults *f)
+{
+    uint32_t in_1024ths = (uint32_t)sim_between(&f->prng, 922, 1126); /* 0.9 to 1.1 */
+    sim_host_rate(sim_fault_any_host(f), in_1024ths);
+}
+
+void sim_fault_do_jump(struct sim_faults *f)
+{
+    uint64_t ns = sim_wait(&f->prng, 5 * SIM_S);
+    sim_host_jump(sim_fault_any_host(f), ns);
+}
+
+void sim_fault_do_wall(struct sim_faults *f)
+{
+    struct sim_host *h = sim_fault_any_host(f);
+    int64_t by = (int64_t)prng_below(&f->prng, 7200 * SIM_S) - (int64_t)(3600 * SIM_S);
+    sim_host_wall(h, by);
+}
+
+/* ---- disks ---- */
+
+static void disk_quick_due(struct sim_world *w, struct sim_event *e)
+{
+    w->host[e->a].loop.job_ns_min = SIM_LOOP_JOB_NS_MIN;
+    w->host[e->a].loop.job_ns_max = SIM_LOOP_JOB_NS_MAX;
+}
+
+void sim_fault_do_disk_slow(struct sim_faults *f)
+{
+    struct sim_host *h = sim_fault_any_host(f);
+    h->loop.job_ns_min = SIM_MS;
+    h->loop.job_ns_max = sim_between(&f->prng, 2, 500) * SIM_MS;
+    sim_fault_later(f, sim_fault_length(f), disk_quick_due, h->index);
+}
+
+void sim_fault_do_disk_stuck(struct sim_faults *f)
+{
+    struct sim_host *h = sim_fault_any_host(f);
+    uint64_t now = sim_host_local(h);
+    sim_loop_stick(&h->loop, now, now + sim_fault_length(f));
+}
+
+void sim_fault_do_disk_error(struct sim_faults *f)
+{
+    static const enum err kinds[] = { ERR_IO, ERR_SYNC_FAILED, ERR_NO_SPACE };
+    struct sim_host *h = sim_fault_any_host(f);
+    h->disk.fault_at = h->disk.ops + sim_between(&f->prng, 1, 60);
+    h->disk.fault = kinds[prng_below(&f->prng, 3)];
+    h->spared = sim_chance(&f->prng, 2);
+    h->disk_failed = true;
+    sim_fault_later(f, FAULT_DISK_NS, sim_fault_start_due, h->index);
+}
+
+static void space_due(struct sim_world *w, struct sim_event *e)
+{
+    w->host[e->a].disk.full = false;
+    sim_fault_start_due(w, e);
+}
+
+void sim_fault_do_disk_full(struct sim_faults *f)
+{
+    struct sim_host *h = sim_fault_any_host(f);
+    h->disk.full = true;
+    h->disk_failed = true;
+    sim_fault_later(f, sim_fault_length(f), space_due, h->index);
+}
+
+static uint32_t damaged(const struct sim_world *w)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        count += w->host[i].damaged;
+    }
+    return count;
+}
+
+void sim_fault_do_disk_rot(struct sim_faults *f)
+{
+    struct sim_host *h = sim_fault_any_host(f);
+    bool bearable = 2 * (damaged(f->world) + 1) < f->world->node_count;
+    if (bearable && sim_disk_rot(&h->disk, ".seg", prng_next(&f->prng))) {
+        h->damaged = true;
+        sim_fault_later(f, sim_fault_length(f), sim_fault_start_due, h->index);
+        sim_host_crash(h); /* else it might never look there */
+    }
+}

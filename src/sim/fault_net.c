@@ -1,0 +1,207 @@
+/* sim/fault_net.c -- what happens between machines: cuts, clogs, loss, and with --quic what only
+ * packets meet. */
+#include "sim/fault_impl.h"
+#include "sim/world.h"
+
+/* ---- the network ---- */
+
+static void heal_due(struct sim_world *w, struct sim_event *e)
+{
+    if (!w->faults.over) { /* the end game has its own cuts */
+        sim_net_heal(&w->net, e->a, e->b);
+    }
+}
+
+static void cut(struct sim_faults *f, uint32_t from, uint32_t to, uint64_t ns)
+{
+    if (from != to) {
+        sim_net_cut(&f->world->net, from, to);
+        sim_fault_later(f, ns, heal_due, from)->b = to;
+    }
+}
+
+static void cut_both(struct sim_faults *f, uint32_t a, uint32_t b, uint64_t ns)
+{
+    cut(f, a, b, ns);
+    cut(f, b, a, ns);
+}
+
+void sim_fault_isolate(struct sim_faults *f, uint32_t host)
+{
+    uint64_t ns = sim_fault_length(f);
+    for (uint32_t i = 0; i < f->world->node_count; i++) {
+        cut_both(f, host, i, ns);
+    }
+}
+
+void sim_fault_do_isolate_any(struct sim_faults *f)
+{
+    sim_fault_isolate(f, sim_fault_any_host(f)->index);
+}
+
+/* Two groups by the bits of a drawn number; the bridge sees both. */
+static void part(struct sim_faults *f, uint32_t bridge)
+{
+    uint64_t side = prng_next(&f->prng);
+    uint64_t ns = sim_fault_length(f);
+    for (uint32_t a = 0; a < f->world->node_count; a++) {
+        for (uint32_t b = 0; b < a; b++) {
+            bool apart = (side >> a & 1u) != (side >> b & 1u);
+            if (apart && a != bridge && b != bridge) {
+                cut_both(f, a, b, ns);
+            }
+        }
+    }
+}
+
+void sim_fault_do_halves(struct sim_faults *f)
+{
+    part(f, SIM_NODES_MAX); /* nobody */
+}
+
+void sim_fault_do_bridge(struct sim_faults *f)
+{
+    part(f, sim_fault_any_host(f)->index);
+}
+
+void sim_fault_do_ring(struct sim_faults *f)
+{
+    uint32_t n = f->world->node_count;
+    uint64_t ns = sim_fault_length(f);
+    for (uint32_t a = 0; a < n; a++) {
+        for (uint32_t b = 0; b < a; b++) {
+            if (a - b != 1 && a - b != n - 1) {
+                cut_both(f, a, b, ns);
+            }
+        }
+    }
+}
+
+static void half_dead(struct sim_faults *f, bool sends)
+{
+    uint32_t host = sim_fault_any_host(f)->index;
+    uint64_t ns = sim_fault_length(f);
+    for (uint32_t i = 0; i < f->world->node_count; i++) {
+        cut(f, sends ? i : host, sends ? host : i, ns);
+    }
+}
+
+void sim_fault_do_mute(struct sim_faults *f)
+{
+    half_dead(f, false);
+}
+
+void sim_fault_do_deaf(struct sim_faults *f)
+{
+    half_dead(f, true);
+}
+
+void sim_fault_do_one_way(struct sim_faults *f)
+{
+    uint64_t ns = sim_fault_length(f);
+    uint32_t to = sim_fault_any_host(f)->index;
+    uint32_t from = sim_fault_any_host(f)->index;
+    cut(f, from, to, ns);
+}
+
+static void flap_due(struct sim_world *w, struct sim_event *e)
+{
+    if (!w->faults.over) {
+        cut_both(&w->faults, e->a, e->b, e->n);
+    }
+}
+
+/* Half of every period the link is there. */
+void sim_fault_do_flap(struct sim_faults *f)
+{
+    uint32_t a = sim_fault_any_host(f)->index;
+    uint32_t b = sim_fault_any_host(f)->index;
+    uint64_t period = sim_between(&f->prng, 20, 2000) * SIM_MS;
+    uint64_t times = sim_between(&f->prng, 2, 20);
+    for (uint64_t i = 0; i < times && a != b; i++) {
+        struct sim_event *e = sim_fault_later(f, i * period, flap_due, a);
+        e->b = b;
+        e->n = period / 2;
+    }
+}
+
+void sim_fault_do_break_some(struct sim_faults *f)
+{
+    for (uint32_t a = 0; a < f->world->node_count; a++) {
+        for (uint32_t b = 0; b < a; b++) {
+            if (sim_chance(&f->prng, 2)) {
+                sim_net_break(&f->world->net, a, b);
+            }
+        }
+    }
+}
+
+void sim_fault_do_clog_some(struct sim_faults *f)
+{
+    uint32_t host = sim_fault_any_host(f)->index;
+    uint64_t until = f->world->now_ns + sim_fault_length(f);
+    for (uint32_t i = 0; i < f->world->node_count; i++) {
+        if (sim_chance(&f->prng, 2)) {
+            f->world->net.clogged_ns[host][i] = until;
+        }
+        if (sim_chance(&f->prng, 2)) {
+            f->world->net.clogged_ns[i][host] = until;
+        }
+    }
+}
+
+static void calm_due(struct sim_world *w, struct sim_event *e)
+{
+    struct sim_quality *q = &w->net.quality;
+    if (e->b != 0) {
+        q->drop = q->twice = q->reorder = q->replay = q->truncate = q->refuse = 0;
+    } else {
+        q->latency_ns = SIM_NET_LATENCY_NS;
+        q->jitter_ns = SIM_NET_JITTER_NS;
+    }
+}
+
+void sim_fault_do_loss(struct sim_faults *f)
+{
+    struct sim_quality *q = &f->world->net.quality;
+    uint32_t *chances[] = {
+        &q->drop, &q->twice, &q->reorder, &q->replay, &q->truncate, &q->refuse
+    };
+    for (size_t i = 0; i < sizeof chances / sizeof chances[0]; i++) {
+        *chances[i] = sim_chance(&f->prng, 2) ? (uint32_t)sim_between(&f->prng, 2, 100) : 0;
+    }
+    sim_fault_later(f, sim_fault_length(f), calm_due, 0)->b = 1;
+}
+
+void sim_fault_do_latency(struct sim_faults *f)
+{
+    struct sim_quality *q = &f->world->net.quality;
+    q->latency_ns = sim_between(&f->prng, 1, 50) * SIM_MS;
+    q->jitter_ns = sim_between(&f->prng, 1, 100) * SIM_MS;
+    sim_fault_later(f, sim_fault_length(f), calm_due, 0);
+}
+
+/* ---- of datagrams ---- */
+
+static uint64_t until(struct sim_faults *f)
+{
+    return f->world->now_ns + sim_fault_length(f);
+}
+
+void sim_fault_do_rebind(struct sim_faults *f)
+{
+    uint64_t until_ns = until(f);
+    sim_wire_rebind(&f->world->wire, sim_fault_any_host(f)->index, until_ns);
+}
+
+void sim_fault_do_narrow(struct sim_faults *f)
+{
+    uint64_t until_ns = until(f);
+    uint32_t host = sim_chance(&f->prng, 2) ? SIM_NODES_MAX : sim_fault_any_host(f)->index;
+    sim_wire_narrow(&f->world->wire, host, until_ns);
+}
+
+void sim_fault_do_corrupt(struct sim_faults *f)
+{
+    sim_wire_corrupt(&f->world->wire, until(f));
+}
