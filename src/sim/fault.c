@@ -37,11 +37,11 @@ static void think_due(struct sim_world *w, struct sim_event *e)
     }
 }
 
-static void load(struct sim_faults *f, bool none)
+static bool load(struct sim_faults *f, bool none)
 {
     struct sim_clients *c = &f->world->clients;
     if (c->resting || c->load.think_ns < 10 * SIM_MS) {
-        return; /* one at a time */
+        return false; /* one at a time */
     }
     uint64_t ns = none ? sim_fault_length(f) : sim_wait(&f->prng, SIM_S / 2);
     sim_fault_later(f, ns, think_due, 0)->n = c->load.think_ns;
@@ -50,36 +50,41 @@ static void load(struct sim_faults *f, bool none)
     } else {
         c->load.think_ns = SIM_MS;
     }
+    return true;
 }
 
-void sim_fault_do_burst(struct sim_faults *f)
+bool sim_fault_do_burst(struct sim_faults *f)
 {
-    load(f, false);
+    return load(f, false);
 }
 
-void sim_fault_do_quiet(struct sim_faults *f)
+bool sim_fault_do_quiet(struct sim_faults *f)
 {
-    load(f, true);
+    return load(f, true);
 }
 
 /* Seldom, for it costs as much as minutes of all the rest. Half of the time it is the leader, and
  * half of these are cut off meanwhile, so that what they take piles up. */
-void sim_fault_do_flood(struct sim_faults *f)
+bool sim_fault_do_flood(struct sim_faults *f)
 {
     bool leader = sim_chance(&f->prng, 2);
     bool alone = leader && sim_chance(&f->prng, 2);
     struct sim_host *h = leader ? sim_fault_leader(f) : sim_fault_any_host(f);
     bool now = sim_chance(&f->prng, FAULT_FLOOD_ONE_IN);
-    if (now && h != NULL && sim_flood_start(&f->world->flood, h) && alone) {
+    if (!now || h == NULL || !sim_flood_start(&f->world->flood, h)) {
+        return false;
+    }
+    if (alone) {
         sim_fault_isolate(f, h->index);
     }
+    return true;
 }
 
 /* ---- all of them ---- */
 
 struct fault_row {
     const char *name;
-    void (*fn)(struct sim_faults *f);
+    bool (*fn)(struct sim_faults *f); /* false: it found nothing to do */
 };
 
 static const struct fault_row fault_rows[] = {
@@ -108,13 +113,13 @@ static uint32_t classes(const struct sim_faults *f)
     return f->world->options.quic ? SIM_FAULT_COUNT : SIM_FAULT_MESSAGE_COUNT;
 }
 
-/* One fault of a class now. */
+/* One fault of a class now; told before, for what follows is its doing, counted when it acted. */
 static void inject(struct sim_faults *f, enum sim_fault_class class)
 {
-    f->injected[class]++;
-    f->total++;
-    sim_world_tell(f->world, 0, fault_rows[class].name, f->total, 0);
-    fault_rows[class].fn(f);
+    sim_world_tell(f->world, 0, fault_rows[class].name, f->total + 1, 0);
+    bool acted = fault_rows[class].fn(f);
+    f->injected[class] += acted;
+    f->total += acted;
 }
 
 static void fault_due(struct sim_world *w, struct sim_event *e)

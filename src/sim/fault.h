@@ -82,7 +82,7 @@ struct sim_faults {
     bool over;
     uint32_t deposed; /* index + 1 of a leader that waits for its successor; 0: none */
     bool treason;     /* something happens to the leader when a write has been answered */
-    uint64_t injected[SIM_FAULT_COUNT];
+    uint64_t injected[SIM_FAULT_COUNT]; /* that acted: one may find nothing to do */
     uint64_t total;
 };
 

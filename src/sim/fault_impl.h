@@ -11,7 +11,8 @@
 
 #define FAULT_DOOM_NS (20 * SIM_S) /* until a node that was to crash by itself is started */
 
-#define FAULT_DECLARED(name, text, fn) void sim_fault_do_##fn(struct sim_faults *f);
+/* A row's function; false: it found nothing to do. */
+#define FAULT_DECLARED(name, text, fn) bool sim_fault_do_##fn(struct sim_faults *f);
 SIM_FAULTS(FAULT_DECLARED)
 #undef FAULT_DECLARED
 

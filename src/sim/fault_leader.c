@@ -3,6 +3,8 @@
 #include "sim/fault_impl.h"
 #include "sim/world.h"
 
+#define FAULT_RUSH_NS UINT64_C(1000) /* until clients ask one that was just cut off */
+
 /* Of those that believe they lead, the one of the newest term. */
 struct sim_host *sim_fault_leader(struct sim_faults *f)
 {
@@ -22,7 +24,7 @@ struct sim_host *sim_fault_leader(struct sim_faults *f)
 static void isolate_rushed(struct sim_faults *f, struct sim_host *h)
 {
     sim_fault_isolate(f, h->index);
-    sim_fault_later(f, 1000, sim_fault_resume_due, h->index);
+    sim_fault_later(f, FAULT_RUSH_NS, sim_fault_resume_due, h->index);
     f->deposed = sim_chance(&f->prng, 2) ? h->index + 1 : 0;
 }
 
@@ -46,14 +48,16 @@ static void coup(struct sim_faults *f)
 }
 
 /* Now, or right after it has answered a client: nobody else may know yet what it knows. */
-void sim_fault_do_isolate_leader(struct sim_faults *f)
+bool sim_fault_do_isolate_leader(struct sim_faults *f)
 {
     struct sim_host *h = sim_fault_leader(f);
     if (h != NULL && sim_chance(&f->prng, 2)) {
         isolate_rushed(f, h);
-    } else {
-        f->treason = true;
+        return true;
     }
+    bool planned = f->treason;
+    f->treason = true;
+    return !planned;
 }
 
 static void betray(struct sim_faults *f)

@@ -22,17 +22,19 @@ static void start_later(struct sim_faults *f, uint32_t host)
     sim_fault_later(f, ns, sim_fault_start_due, host);
 }
 
-void sim_fault_do_crash(struct sim_faults *f)
+bool sim_fault_do_crash(struct sim_faults *f)
 {
     struct sim_host *h = sim_fault_any_host(f);
+    bool up = h->state == SIM_HOST_UP;
     h->spared = sim_chance(&f->prng, 3);
     sim_host_crash(h);
     start_later(f, h->index);
+    return up;
 }
 
 /* Its end comes at some effect from now, or when it has promised something; later on it is started
  * whatever came of it. */
-void sim_fault_do_crash_inside(struct sim_faults *f)
+bool sim_fault_do_crash_inside(struct sim_faults *f)
 {
     struct sim_host *h = sim_fault_any_host(f);
     h->spared = sim_chance(&f->prng, 3);
@@ -45,22 +47,28 @@ void sim_fault_do_crash_inside(struct sim_faults *f)
         h->disk.crash_vote = true;
     }
     sim_fault_later(f, FAULT_DOOM_NS, sim_fault_start_due, h->index);
+    return true; /* one that is down may not live to be up */
 }
 
-void sim_fault_do_crash_all(struct sim_faults *f)
+bool sim_fault_do_crash_all(struct sim_faults *f)
 {
+    bool any = false;
     for (uint32_t i = 0; i < f->world->node_count; i++) {
+        any = any || f->world->host[i].state == SIM_HOST_UP;
         f->world->host[i].spared = false;
         sim_host_crash(&f->world->host[i]);
         start_later(f, i);
     }
+    return any;
 }
 
-void sim_fault_do_stop(struct sim_faults *f)
+bool sim_fault_do_stop(struct sim_faults *f)
 {
     struct sim_host *h = sim_fault_any_host(f);
+    bool up = h->state == SIM_HOST_UP;
     sim_host_stop(h);
     start_later(f, h->index);
+    return up && h->state != SIM_HOST_UP; /* one that sleeps does not hear it */
 }
 
 /* It goes on where it was, and the first thing it hears is what clients want. */
@@ -78,9 +86,11 @@ void sim_fault_pause(struct sim_faults *f, struct sim_host *h)
     sim_host_pause(h, f->world->now_ns + ns);
 }
 
-void sim_fault_do_pause_host(struct sim_faults *f)
+bool sim_fault_do_pause_host(struct sim_faults *f)
 {
-    sim_fault_pause(f, sim_fault_any_host(f));
+    struct sim_host *h = sim_fault_any_host(f);
+    sim_fault_pause(f, h);
+    return h->state == SIM_HOST_UP;
 }
 
 static void quick_due(struct sim_world *w, struct sim_event *e)
@@ -88,32 +98,36 @@ static void quick_due(struct sim_world *w, struct sim_event *e)
     w->host[e->a].turn_ns = w->host[e->a].usual_turn_ns;
 }
 
-void sim_fault_do_slow(struct sim_faults *f)
+bool sim_fault_do_slow(struct sim_faults *f)
 {
     struct sim_host *h = sim_fault_any_host(f);
     h->turn_ns = sim_between(&f->prng, 1, 100) * SIM_MS;
     sim_fault_later(f, sim_fault_length(f), quick_due, h->index);
+    return true;
 }
 
 /* ---- clocks ---- */
 
-void sim_fault_do_rate(struct sim_faults *f)
+bool sim_fault_do_rate(struct sim_faults *f)
 {
     uint32_t in_1024ths = (uint32_t)sim_between(&f->prng, 922, 1126); /* 0.9 to 1.1 */
     sim_host_rate(sim_fault_any_host(f), in_1024ths);
+    return true;
 }
 
-void sim_fault_do_jump(struct sim_faults *f)
+bool sim_fault_do_jump(struct sim_faults *f)
 {
     uint64_t ns = sim_wait(&f->prng, 5 * SIM_S);
     sim_host_jump(sim_fault_any_host(f), ns);
+    return true;
 }
 
-void sim_fault_do_wall(struct sim_faults *f)
+bool sim_fault_do_wall(struct sim_faults *f)
 {
     struct sim_host *h = sim_fault_any_host(f);
     int64_t by = (int64_t)prng_below(&f->prng, 7200 * SIM_S) - (int64_t)(3600 * SIM_S);
     sim_host_wall(h, by);
+    return true;
 }
 
 /* ---- disks ---- */
@@ -124,22 +138,24 @@ static void disk_quick_due(struct sim_world *w, struct sim_event *e)
     w->host[e->a].loop.job_ns_max = SIM_LOOP_JOB_NS_MAX;
 }
 
-void sim_fault_do_disk_slow(struct sim_faults *f)
+bool sim_fault_do_disk_slow(struct sim_faults *f)
 {
     struct sim_host *h = sim_fault_any_host(f);
     h->loop.job_ns_min = SIM_MS;
     h->loop.job_ns_max = sim_between(&f->prng, 2, 500) * SIM_MS;
     sim_fault_later(f, sim_fault_length(f), disk_quick_due, h->index);
+    return true;
 }
 
-void sim_fault_do_disk_stuck(struct sim_faults *f)
+bool sim_fault_do_disk_stuck(struct sim_faults *f)
 {
     struct sim_host *h = sim_fault_any_host(f);
     uint64_t now = sim_host_local(h);
     sim_loop_stick(&h->loop, now, now + sim_fault_length(f));
+    return true;
 }
 
-void sim_fault_do_disk_error(struct sim_faults *f)
+bool sim_fault_do_disk_error(struct sim_faults *f)
 {
     static const enum err kinds[] = { ERR_IO, ERR_SYNC_FAILED, ERR_NO_SPACE };
     struct sim_host *h = sim_fault_any_host(f);
@@ -148,6 +164,7 @@ void sim_fault_do_disk_error(struct sim_faults *f)
     h->spared = sim_chance(&f->prng, 2);
     h->disk_failed = true;
     sim_fault_later(f, FAULT_DISK_NS, sim_fault_start_due, h->index);
+    return true;
 }
 
 static void space_due(struct sim_world *w, struct sim_event *e)
@@ -156,12 +173,13 @@ static void space_due(struct sim_world *w, struct sim_event *e)
     sim_fault_start_due(w, e);
 }
 
-void sim_fault_do_disk_full(struct sim_faults *f)
+bool sim_fault_do_disk_full(struct sim_faults *f)
 {
     struct sim_host *h = sim_fault_any_host(f);
     h->disk.full = true;
     h->disk_failed = true;
     sim_fault_later(f, sim_fault_length(f), space_due, h->index);
+    return true;
 }
 
 static uint32_t damaged(const struct sim_world *w)
@@ -173,13 +191,15 @@ static uint32_t damaged(const struct sim_world *w)
     return count;
 }
 
-void sim_fault_do_disk_rot(struct sim_faults *f)
+bool sim_fault_do_disk_rot(struct sim_faults *f)
 {
     struct sim_host *h = sim_fault_any_host(f);
     bool bearable = 2 * (damaged(f->world) + 1) < f->world->node_count;
-    if (bearable && sim_disk_rot(&h->disk, ".seg", prng_next(&f->prng))) {
-        h->damaged = true;
-        sim_fault_later(f, sim_fault_length(f), sim_fault_start_due, h->index);
-        sim_host_crash(h); /* else it might never look there */
+    if (!bearable || !sim_disk_rot(&h->disk, ".seg", prng_next(&f->prng))) {
+        return false;
     }
+    h->damaged = true;
+    sim_fault_later(f, sim_fault_length(f), sim_fault_start_due, h->index);
+    sim_host_crash(h); /* else it might never look there */
+    return true;
 }

@@ -12,18 +12,28 @@ static void heal_due(struct sim_world *w, struct sim_event *e)
     }
 }
 
-static void cut(struct sim_faults *f, uint32_t from, uint32_t to, uint64_t ns)
+/* Whether there is such a way. */
+static bool cut(struct sim_faults *f, uint32_t from, uint32_t to, uint64_t ns)
 {
-    if (from != to) {
-        sim_net_cut(&f->world->net, from, to);
-        sim_fault_later(f, ns, heal_due, from)->b = to;
+    if (from == to) {
+        return false;
     }
+    sim_net_cut(&f->world->net, from, to);
+    sim_fault_later(f, ns, heal_due, from)->b = to;
+    return true;
 }
 
-static void cut_both(struct sim_faults *f, uint32_t a, uint32_t b, uint64_t ns)
+static bool cut_both(struct sim_faults *f, uint32_t a, uint32_t b, uint64_t ns)
 {
-    cut(f, a, b, ns);
-    cut(f, b, a, ns);
+    bool one = cut(f, a, b, ns);
+    bool other = cut(f, b, a, ns);
+    return one || other;
+}
+
+/* Whether there is anybody to talk to. */
+static bool company(const struct sim_faults *f)
+{
+    return f->world->node_count > 1;
 }
 
 void sim_fault_isolate(struct sim_faults *f, uint32_t host)
@@ -34,74 +44,80 @@ void sim_fault_isolate(struct sim_faults *f, uint32_t host)
     }
 }
 
-void sim_fault_do_isolate_any(struct sim_faults *f)
+bool sim_fault_do_isolate_any(struct sim_faults *f)
 {
     sim_fault_isolate(f, sim_fault_any_host(f)->index);
+    return company(f);
 }
 
 /* Two groups by the bits of a drawn number; the bridge sees both. */
-static void part(struct sim_faults *f, uint32_t bridge)
+static bool part(struct sim_faults *f, uint32_t bridge)
 {
+    bool any = false;
     uint64_t side = prng_next(&f->prng);
     uint64_t ns = sim_fault_length(f);
     for (uint32_t a = 0; a < f->world->node_count; a++) {
         for (uint32_t b = 0; b < a; b++) {
             bool apart = (side >> a & 1u) != (side >> b & 1u);
             if (apart && a != bridge && b != bridge) {
-                cut_both(f, a, b, ns);
+                any = cut_both(f, a, b, ns) || any;
             }
         }
     }
+    return any;
 }
 
-void sim_fault_do_halves(struct sim_faults *f)
+bool sim_fault_do_halves(struct sim_faults *f)
 {
-    part(f, SIM_NODES_MAX); /* nobody */
+    return part(f, SIM_NODES_MAX); /* nobody */
 }
 
-void sim_fault_do_bridge(struct sim_faults *f)
+bool sim_fault_do_bridge(struct sim_faults *f)
 {
-    part(f, sim_fault_any_host(f)->index);
+    return part(f, sim_fault_any_host(f)->index);
 }
 
-void sim_fault_do_ring(struct sim_faults *f)
+bool sim_fault_do_ring(struct sim_faults *f)
 {
     uint32_t n = f->world->node_count;
     uint64_t ns = sim_fault_length(f);
+    bool any = false;
     for (uint32_t a = 0; a < n; a++) {
         for (uint32_t b = 0; b < a; b++) {
             if (a - b != 1 && a - b != n - 1) {
-                cut_both(f, a, b, ns);
+                any = cut_both(f, a, b, ns) || any;
             }
         }
     }
+    return any;
 }
 
-static void half_dead(struct sim_faults *f, bool sends)
+static bool half_dead(struct sim_faults *f, bool sends)
 {
     uint32_t host = sim_fault_any_host(f)->index;
     uint64_t ns = sim_fault_length(f);
     for (uint32_t i = 0; i < f->world->node_count; i++) {
         cut(f, sends ? i : host, sends ? host : i, ns);
     }
+    return company(f);
 }
 
-void sim_fault_do_mute(struct sim_faults *f)
+bool sim_fault_do_mute(struct sim_faults *f)
 {
-    half_dead(f, false);
+    return half_dead(f, false);
 }
 
-void sim_fault_do_deaf(struct sim_faults *f)
+bool sim_fault_do_deaf(struct sim_faults *f)
 {
-    half_dead(f, true);
+    return half_dead(f, true);
 }
 
-void sim_fault_do_one_way(struct sim_faults *f)
+bool sim_fault_do_one_way(struct sim_faults *f)
 {
     uint64_t ns = sim_fault_length(f);
     uint32_t to = sim_fault_any_host(f)->index;
     uint32_t from = sim_fault_any_host(f)->index;
-    cut(f, from, to, ns);
+    return cut(f, from, to, ns);
 }
 
 static void flap_due(struct sim_world *w, struct sim_event *e)
@@ -112,7 +128,7 @@ static void flap_due(struct sim_world *w, struct sim_event *e)
 }
 
 /* Half of every period the link is there. */
-void sim_fault_do_flap(struct sim_faults *f)
+bool sim_fault_do_flap(struct sim_faults *f)
 {
     uint32_t a = sim_fault_any_host(f)->index;
     uint32_t b = sim_fault_any_host(f)->index;
@@ -123,20 +139,23 @@ void sim_fault_do_flap(struct sim_faults *f)
         e->b = b;
         e->n = period / 2;
     }
+    return a != b;
 }
 
-void sim_fault_do_break_some(struct sim_faults *f)
+bool sim_fault_do_break_some(struct sim_faults *f)
 {
+    bool any = false;
     for (uint32_t a = 0; a < f->world->node_count; a++) {
         for (uint32_t b = 0; b < a; b++) {
             if (sim_chance(&f->prng, 2)) {
-                sim_net_break(&f->world->net, a, b);
+                any = sim_net_break(&f->world->net, a, b) || any;
             }
         }
     }
+    return any;
 }
 
-void sim_fault_do_clog_some(struct sim_faults *f)
+bool sim_fault_do_clog_some(struct sim_faults *f)
 {
     uint32_t host = sim_fault_any_host(f)->index;
     uint64_t until = f->world->now_ns + sim_fault_length(f);
@@ -148,6 +167,7 @@ void sim_fault_do_clog_some(struct sim_faults *f)
             f->world->net.clogged_ns[i][host] = until;
         }
     }
+    return company(f);
 }
 
 static void calm_due(struct sim_world *w, struct sim_event *e)
@@ -161,7 +181,7 @@ static void calm_due(struct sim_world *w, struct sim_event *e)
     }
 }
 
-void sim_fault_do_loss(struct sim_faults *f)
+bool sim_fault_do_loss(struct sim_faults *f)
 {
     struct sim_quality *q = &f->world->net.quality;
     uint32_t *chances[] = {
@@ -171,14 +191,16 @@ void sim_fault_do_loss(struct sim_faults *f)
         *chances[i] = sim_chance(&f->prng, 2) ? (uint32_t)sim_between(&f->prng, 2, 100) : 0;
     }
     sim_fault_later(f, sim_fault_length(f), calm_due, 0)->b = 1;
+    return company(f);
 }
 
-void sim_fault_do_latency(struct sim_faults *f)
+bool sim_fault_do_latency(struct sim_faults *f)
 {
     struct sim_quality *q = &f->world->net.quality;
     q->latency_ns = sim_between(&f->prng, 1, 50) * SIM_MS;
     q->jitter_ns = sim_between(&f->prng, 1, 100) * SIM_MS;
     sim_fault_later(f, sim_fault_length(f), calm_due, 0);
+    return company(f);
 }
 
 /* ---- of datagrams ---- */
@@ -188,20 +210,23 @@ static uint64_t until(struct sim_faults *f)
     return f->world->now_ns + sim_fault_length(f);
 }
 
-void sim_fault_do_rebind(struct sim_faults *f)
+bool sim_fault_do_rebind(struct sim_faults *f)
 {
     uint64_t until_ns = until(f);
     sim_wire_rebind(&f->world->wire, sim_fault_any_host(f)->index, until_ns);
+    return company(f);
 }
 
-void sim_fault_do_narrow(struct sim_faults *f)
+bool sim_fault_do_narrow(struct sim_faults *f)
 {
     uint64_t until_ns = until(f);
     uint32_t host = sim_chance(&f->prng, 2) ? SIM_NODES_MAX : sim_fault_any_host(f)->index;
     sim_wire_narrow(&f->world->wire, host, until_ns);
+    return company(f);
 }
 
-void sim_fault_do_corrupt(struct sim_faults *f)
+bool sim_fault_do_corrupt(struct sim_faults *f)
 {
     sim_wire_corrupt(&f->world->wire, until(f));
+    return company(f);
 }

@@ -147,14 +147,14 @@ static void connect_due(struct sim_world *w, struct sim_event *e)
     sim_world_tell(w, a + 1, "connects", b + 1, serial);
 }
 
-void sim_net_break(struct sim_net *n, uint32_t a, uint32_t b)
+bool sim_net_break(struct sim_net *n, uint32_t a, uint32_t b)
 {
     uint64_t serial = *connection_of(n, a, b);
     if (n->world->options.quic) {
         sim_wire_break(&n->world->wire, a, b);
     }
     if (serial == 0) {
-        return;
+        return n->world->options.quic;
     }
     *connection_of(n, a, b) = 0;
     uint64_t now = n->world->now_ns;
@@ -162,6 +162,7 @@ void sim_net_break(struct sim_net *n, uint32_t a, uint32_t b)
     side_at(n, now + prng_below(&n->prng, NET_RESET_NS), down_due, b, a, serial);
     connect_soon(n, a, b, sim_between(&n->prng, NET_DIAL_NS_MIN, NET_DIAL_NS_MAX));
     sim_world_tell(n->world, a + 1, "loses connection", b + 1, serial);
+    return true;
 }
 
 /* A side has vanished without a word: the other one finds out by silence, or when it is back. */

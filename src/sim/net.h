@@ -94,8 +94,9 @@ MUST_CHECK
 enum err sim_net_open(void *arg, const struct node_key *key, const struct link_handler *handler,
                       void *handler_arg, struct link **out);
 
-/* sim_net_break -- lose the connection of two nodes and what is on it; they connect again. */
-void sim_net_break(struct sim_net *n, uint32_t a, uint32_t b);
+/* sim_net_break -- lose the connection of two nodes and what is on it; they connect again. false:
+ * they had none. */
+bool sim_net_break(struct sim_net *n, uint32_t a, uint32_t b);
 
 /* sim_net_cut, sim_net_heal -- frames from one to the other vanish; cuts are counted. */
 void sim_net_cut(struct sim_net *n, uint32_t from, uint32_t to);

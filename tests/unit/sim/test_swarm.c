@@ -75,9 +75,34 @@ static void floods(void)
     sim_world_close(w);
 }
 
+/* What has nobody to befall is no fault: one node has no links, and a log may have no place that
+ * may rot. */
+static void counted(void)
+{
+    static const enum sim_fault_class links[] = { SIM_FAULT_ISOLATE, SIM_FAULT_HALVES,
+                                                  SIM_FAULT_ONE_WAY, SIM_FAULT_BREAK,
+                                                  SIM_FAULT_LOSS,    SIM_FAULT_FLAP };
+    for (size_t i = 0; i < sizeof links / sizeof links[0]; i++) {
+        struct sim_options o = { .seed = 1, .nodes = 1, .faults_all = true };
+        o.faults_off = ~sim_fault_bit(links[i]);
+        struct sim_world *w = sim_world_open(&o);
+        CHECK(w != NULL);
+        sim_host_start(&w->host[0]);
+        sim_faults_start(&w->faults);
+        sim_world_until(w, w->now_ns + 200 * SIM_S);
+        CHECK_U64(w->faults.total, 0);
+        sim_world_close(w);
+    }
+    struct sim_world *w = world_with(SIM_FAULT_DISK_ROT); /* nobody has begun: logs are empty */
+    sim_world_until(w, w->now_ns + 200 * SIM_S);
+    CHECK_U64(w->faults.injected[SIM_FAULT_DISK_ROT], 0);
+    sim_world_close(w);
+}
+
 int main(void)
 {
     TAP_TEST("faults: a flapping link is there again between its cuts", flaps);
     TAP_TEST("faults: every call of a flood is answered or refused", floods);
+    TAP_TEST("faults: only those that acted are counted", counted);
     return tap_done();
 }
