@@ -80,8 +80,10 @@ struct sim_faults {
     uint64_t mean_ns;
     uint64_t length_ns; /* mean of how long one lasts */
     bool over;
-    uint32_t deposed; /* index + 1 of a leader that waits for its successor; 0: none */
-    bool treason;     /* something happens to the leader when a write has been answered */
+    uint32_t deposed;           /* index + 1 of a leader that waits for its successor; 0: none */
+    uint64_t deposed_cut_first; /* numbers of the cuts that keep it alone */
+    uint64_t deposed_cut_last;
+    bool treason; /* something happens to the leader when a write has been answered */
     uint64_t injected[SIM_FAULT_COUNT]; /* that acted: one may find nothing to do */
     uint64_t total;
 };

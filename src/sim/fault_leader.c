@@ -23,9 +23,12 @@ struct sim_host *sim_fault_leader(struct sim_faults *f)
 /* It is alone and does not know it, and clients go on writing: a tail that nobody else has. */
 static void isolate_rushed(struct sim_faults *f, struct sim_host *h)
 {
+    uint64_t before = f->world->net.cuts;
     sim_fault_isolate(f, h->index);
     sim_fault_later(f, FAULT_RUSH_NS, sim_fault_resume_due, h->index);
     f->deposed = sim_chance(&f->prng, 2) ? h->index + 1 : 0;
+    f->deposed_cut_first = before + 1;
+    f->deposed_cut_last = f->world->net.cuts;
 }
 
 /* As soon as its successor has answered a client, that one is cut off, and the old leader is back
@@ -39,11 +42,8 @@ static void coup(struct sim_faults *f)
     }
     f->deposed = 0;
     sim_fault_isolate(f, h->index);
-    for (uint32_t i = 0; i < f->world->node_count; i++) {
-        if (i != h->index) {
-            sim_net_heal(&f->world->net, old, i);
-            sim_net_heal(&f->world->net, i, old);
-        }
+    for (uint64_t number = f->deposed_cut_first; number <= f->deposed_cut_last; number++) {
+        sim_net_heal(&f->world->net, number); /* and no cut that others have made since */
     }
 }
 

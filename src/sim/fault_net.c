@@ -7,27 +7,25 @@
 
 static void heal_due(struct sim_world *w, struct sim_event *e)
 {
-    if (!w->faults.over) { /* the end game has its own cuts */
-        sim_net_heal(&w->net, e->a, e->b);
-    }
+    sim_net_heal(&w->net, e->n);
 }
 
-/* Whether there is such a way. */
-static bool cut(struct sim_faults *f, uint32_t from, uint32_t to, uint64_t ns)
+/* The number of this cut; 0: there is no such way. */
+static uint64_t cut(struct sim_faults *f, uint32_t from, uint32_t to, uint64_t ns)
 {
     if (from == to) {
-        return false;
+        return 0;
     }
-    sim_net_cut(&f->world->net, from, to);
-    sim_fault_later(f, ns, heal_due, from)->b = to;
-    return true;
+    uint64_t number = sim_net_cut(&f->world->net, from, to);
+    sim_fault_later(f, ns, heal_due, from)->n = number;
+    return number;
 }
 
 static bool cut_both(struct sim_faults *f, uint32_t a, uint32_t b, uint64_t ns)
 {
-    bool one = cut(f, a, b, ns);
-    bool other = cut(f, b, a, ns);
-    return one || other;
+    uint64_t there = cut(f, a, b, ns);
+    uint64_t back = cut(f, b, a, ns);
+    return there != 0 || back != 0;
 }
 
 /* Whether there is anybody to talk to. */
@@ -117,7 +115,7 @@ bool sim_fault_do_one_way(struct sim_faults *f)
     uint64_t ns = sim_fault_length(f);
     uint32_t to = sim_fault_any_host(f)->index;
     uint32_t from = sim_fault_any_host(f)->index;
-    return cut(f, from, to, ns);
+    return cut(f, from, to, ns) != 0;
 }
 
 static void flap_due(struct sim_world *w, struct sim_event *e)

@@ -187,16 +187,34 @@ static void silence_due(struct sim_world *w, struct sim_event *e)
     }
 }
 
-void sim_net_cut(struct sim_net *n, uint32_t from, uint32_t to)
+uint64_t sim_net_cut(struct sim_net *n, uint32_t from, uint32_t to)
 {
+    uint64_t number = ++n->cuts;
+    struct sim_cut *c = &n->in_force[number % SIM_CUTS_MAX];
+    ASSERT(c->number == 0);
+    *c = (struct sim_cut){ number, from, to };
     n->cut[from][to]++;
     uint64_t idle = sim_between(&n->prng, NET_IDLE_NS_MIN, NET_IDLE_NS_MAX);
     side_at(n, n->world->now_ns + idle, silence_due, from, to, *connection_of(n, from, to));
+    return number;
 }
 
-void sim_net_heal(struct sim_net *n, uint32_t from, uint32_t to)
+void sim_net_heal(struct sim_net *n, uint64_t number)
 {
-    n->cut[from][to] -= n->cut[from][to] > 0 ? 1 : 0;
+    struct sim_cut *c = &n->in_force[number % SIM_CUTS_MAX];
+    if (number != 0 && c->number == number) {
+        c->number = 0;
+        n->cut[c->from][c->to]--;
+    }
+}
+
+void sim_net_mend(struct sim_net *n, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = 0; i < SIM_CUTS_MAX; i++) {
+        if (n->in_force[i].number != 0 && n->in_force[i].from == from && n->in_force[i].to == to) {
+            sim_net_heal(n, n->in_force[i].number);
+        }
+    }
 }
 
 /* What is on this way still waits in an old clog. */
@@ -213,6 +231,7 @@ static bool late(const struct sim_net *n, uint32_t from, uint32_t to)
 void sim_net_calm(struct sim_net *n)
 {
     memset(n->cut, 0, sizeof n->cut);
+    memset(n->in_force, 0, sizeof n->in_force);
     memset(n->clogged_ns, 0, sizeof n->clogged_ns);
     n->quality = net_good;
     for (uint32_t a = 0; a < n->world->node_count; a++) {

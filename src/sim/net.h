@@ -18,7 +18,8 @@
 #include "sim/late.h"
 
 enum {
-    SIM_NODES_MAX = 9
+    SIM_NODES_MAX = 9,
+    SIM_CUTS_MAX = 16384 /* in force at once: cuts of minutes, dozens of them every tenth second */
 };
 
 /* A good network. */
@@ -66,6 +67,13 @@ struct sim_quality {
 typedef void (*sim_lie_fn)(void *arg, uint32_t from, uint32_t to, enum link_class class,
                            uint8_t *bytes, size_t *count);
 
+/* One cut in force; number 0: none. */
+struct sim_cut {
+    uint64_t number;
+    uint32_t from;
+    uint32_t to;
+};
+
 struct sim_net {
     struct sim_world *world;
     struct prng prng;
@@ -74,6 +82,8 @@ struct sim_net {
     uint64_t connection[SIM_NODES_MAX][SIM_NODES_MAX]; /* [a][b], a < b: serial; 0: none */
     bool connecting[SIM_NODES_MAX][SIM_NODES_MAX];     /* [a][b], a < b: an attempt is due */
     uint32_t cut[SIM_NODES_MAX][SIM_NODES_MAX];        /* [from][to]: cuts in force */
+    uint64_t cuts;                                     /* number of the newest */
+    struct sim_cut in_force[SIM_CUTS_MAX];             /* by number, in turn */
     uint64_t clogged_ns[SIM_NODES_MAX][SIM_NODES_MAX]; /* nothing arrives before */
     uint64_t arrives_ns[SIM_NODES_MAX][SIM_NODES_MAX][LINK_CLASS_COUNT]; /* the newest in order */
     struct sim_quality quality;
@@ -98,9 +108,13 @@ enum err sim_net_open(void *arg, const struct node_key *key, const struct link_h
  * they had none. */
 bool sim_net_break(struct sim_net *n, uint32_t a, uint32_t b);
 
-/* sim_net_cut, sim_net_heal -- frames from one to the other vanish; cuts are counted. */
-void sim_net_cut(struct sim_net *n, uint32_t from, uint32_t to);
-void sim_net_heal(struct sim_net *n, uint32_t from, uint32_t to);
+/* sim_net_cut -- frames from one to the other vanish; returns the number of this cut. Others may be
+ * in force on the same way.
+ * sim_net_heal -- this cut ends, and no other one; nothing when it has ended already.
+ * sim_net_mend -- all cuts of a way end. */
+uint64_t sim_net_cut(struct sim_net *n, uint32_t from, uint32_t to);
+void sim_net_heal(struct sim_net *n, uint64_t number);
+void sim_net_mend(struct sim_net *n, uint32_t from, uint32_t to);
 
 /* sim_net_calm -- no cut, no clog, no loss any more. */
 void sim_net_calm(struct sim_net *n);

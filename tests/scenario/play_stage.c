@@ -83,7 +83,7 @@ void play_isolate(struct play *p, uint64_t node)
 void play_mend_way(struct play *p, uint64_t from, uint64_t to)
 {
     sim_world_tell(p->world, from, "heard again by", to, 0);
-    sim_net_heal(&p->world->net, (uint32_t)from - 1, (uint32_t)to - 1);
+    sim_net_mend(&p->world->net, (uint32_t)from - 1, (uint32_t)to - 1);
 }
 
 void play_mend(struct play *p, uint64_t a, uint64_t b)

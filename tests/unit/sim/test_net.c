@@ -87,10 +87,34 @@ static void bytes_told(void)
     CHECK(story_of(3) != story_of(4));
 }
 
+/* Each cut ends by its own number, once. */
+static void cuts_numbered(void)
+{
+    struct sim_world *w = open_world();
+    uint64_t one = sim_net_cut(&w->net, 0, 1);
+    uint64_t other = sim_net_cut(&w->net, 0, 1);
+    CHECK(one != other);
+    sim_net_heal(&w->net, one);
+    sim_net_heal(&w->net, one);
+    CHECK_U64(w->net.cut[0][1], 1);
+    sim_net_heal(&w->net, other);
+    CHECK_U64(w->net.cut[0][1], 0);
+    uint64_t old = sim_net_cut(&w->net, 0, 1);
+    sim_net_calm(&w->net);
+    sim_net_cut(&w->net, 0, 1);
+    sim_net_heal(&w->net, old);
+    CHECK_U64(w->net.cut[0][1], 1);
+    sim_net_cut(&w->net, 0, 1);
+    sim_net_mend(&w->net, 0, 1);
+    CHECK_U64(w->net.cut[0][1], 0);
+    sim_world_close(w);
+}
+
 int main(void)
 {
     TAP_TEST("net: no frame comes without a connection", no_connection);
     TAP_TEST("net: an old frame comes on the connection there is", next_connection);
     TAP_TEST("net: the bytes of a frame are in the story", bytes_told);
+    TAP_TEST("net: the end of a cut ends no other one", cuts_numbered);
     return tap_done();
 }
