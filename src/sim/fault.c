@@ -5,6 +5,13 @@
 enum {
     FAULT_FLOOD_ONE_IN = 12
 };
+#define FAULT_MEAN_NS_MIN (50 * SIM_MS) /* mean of the time between two draws */
+#define FAULT_MEAN_NS_MAX (2 * SIM_S)
+#define FAULT_LENGTH_NS_MIN (200 * SIM_MS) /* mean of how long one lasts */
+#define FAULT_LENGTH_NS_MAX (8 * SIM_S)
+#define FAULT_BURST_NS (SIM_S / 2) /* mean of how long clients do not think */
+#define FAULT_BURST_THINK_NS SIM_MS
+#define FAULT_THINK_NS_LEAST (10 * SIM_MS) /* clients that think for less are in a burst already */
 
 /* Of draws there is one in an expression: the order within it is the compiler's, and a seed tells
  * the same story whoever built it. */
@@ -40,15 +47,15 @@ static void think_due(struct sim_world *w, struct sim_event *e)
 static bool load(struct sim_faults *f, bool none)
 {
     struct sim_clients *c = &f->world->clients;
-    if (c->resting || c->load.think_ns < 10 * SIM_MS) {
+    if (c->resting || c->load.think_ns < FAULT_THINK_NS_LEAST) {
         return false; /* one at a time */
     }
-    uint64_t ns = none ? sim_fault_length(f) : sim_wait(&f->prng, SIM_S / 2);
+    uint64_t ns = none ? sim_fault_length(f) : sim_wait(&f->prng, FAULT_BURST_NS);
     sim_fault_later(f, ns, think_due, 0)->n = c->load.think_ns;
     if (none) {
         sim_clients_rest(c);
     } else {
-        c->load.think_ns = SIM_MS;
+        c->load.think_ns = FAULT_BURST_THINK_NS;
     }
     return true;
 }
@@ -172,6 +179,7 @@ void sim_faults_init(struct sim_faults *f, struct sim_world *w, uint64_t seed)
     f->on = prng_next(&f->prng) & all;
     f->on = w->options.faults_all ? all : f->on;
     f->on &= ~w->options.faults_off;
-    f->mean_ns = sim_between(&f->prng, 50, 2000) * SIM_MS;
-    f->length_ns = sim_between(&f->prng, 200, 8000) * SIM_MS;
+    f->mean_ns = sim_between(&f->prng, FAULT_MEAN_NS_MIN, FAULT_MEAN_NS_MAX);
+    f->length_ns = sim_between(&f->prng, FAULT_LENGTH_NS_MIN, FAULT_LENGTH_NS_MAX);
+    f->uneven = sim_chance(&f->prng, 2);
 }

@@ -80,6 +80,9 @@ struct sim_faults {
     uint64_t mean_ns;
     uint64_t length_ns; /* mean of how long one lasts */
     bool over;
+    bool uneven;                /* links are worse one by one, not all alike */
+    uint64_t losses;            /* number of the newest */
+    uint64_t latencies;         /* likewise */
     uint32_t deposed;           /* index + 1 of a leader that waits for its successor; 0: none */
     uint64_t deposed_cut_first; /* numbers of the cuts that keep it alone */
     uint64_t deposed_cut_last;

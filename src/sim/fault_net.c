@@ -168,36 +168,95 @@ bool sim_fault_do_clog_some(struct sim_faults *f)
     return company(f);
 }
 
-static void calm_due(struct sim_world *w, struct sim_event *e)
+/* ---- how good links are ---- */
+
+enum {
+    FAULT_CHANCE_MIN = 2, /* one frame in so many */
+    FAULT_CHANCE_MAX = 100
+};
+#define FAULT_LATENCY_NS_MAX (50 * SIM_MS)
+#define FAULT_JITTER_NS_MAX (100 * SIM_MS)
+
+static void no_loss(struct sim_faults *f, struct sim_quality *q)
 {
-    struct sim_quality *q = &w->net.quality;
-    if (e->b != 0) {
-        q->drop = q->twice = q->reorder = q->replay = q->truncate = q->refuse = 0;
-    } else {
-        q->latency_ns = SIM_NET_LATENCY_NS;
-        q->jitter_ns = SIM_NET_JITTER_NS;
-    }
+    (void)f;
+    q->drop = q->twice = q->reorder = q->replay = q->truncate = q->refuse = 0;
 }
 
-bool sim_fault_do_loss(struct sim_faults *f)
+static void no_latency(struct sim_faults *f, struct sim_quality *q)
 {
-    struct sim_quality *q = &f->world->net.quality;
+    (void)f;
+    q->latency_ns = SIM_NET_LATENCY_NS;
+    q->jitter_ns = SIM_NET_JITTER_NS;
+}
+
+static void draw_loss(struct sim_faults *f, struct sim_quality *q)
+{
     uint32_t *chances[] = {
         &q->drop, &q->twice, &q->reorder, &q->replay, &q->truncate, &q->refuse
     };
     for (size_t i = 0; i < sizeof chances / sizeof chances[0]; i++) {
-        *chances[i] = sim_chance(&f->prng, 2) ? (uint32_t)sim_between(&f->prng, 2, 100) : 0;
+        bool is = sim_chance(&f->prng, 2);
+        *chances[i] = is ? (uint32_t)sim_between(&f->prng, FAULT_CHANCE_MIN, FAULT_CHANCE_MAX) : 0;
     }
-    sim_fault_later(f, sim_fault_length(f), calm_due, 0)->b = 1;
+}
+
+static void draw_latency(struct sim_faults *f, struct sim_quality *q)
+{
+    q->latency_ns = sim_between(&f->prng, SIM_MS, FAULT_LATENCY_NS_MAX);
+    q->jitter_ns = sim_between(&f->prng, SIM_MS, FAULT_JITTER_NS_MAX);
+}
+
+/* All links in the same way, or in an uneven world every other one in its own. */
+static void each_link(struct sim_faults *f, uint64_t one_in,
+                      void (*fn)(struct sim_faults *f, struct sim_quality *q))
+{
+    struct sim_net *n = &f->world->net;
+    fn(f, &n->quality);
+    for (uint32_t i = 0; n->uneven && i < SIM_NODES_MAX * SIM_NODES_MAX; i++) {
+        uint32_t from = i / SIM_NODES_MAX;
+        uint32_t to = i % SIM_NODES_MAX;
+        bool real = from < f->world->node_count && to < f->world->node_count && from != to;
+        if (real && sim_chance(&f->prng, one_in)) {
+            fn(f, &n->link_quality[from][to]);
+        }
+    }
+}
+
+/* A newer one of the same kind goes on. n: its number */
+static void no_loss_due(struct sim_world *w, struct sim_event *e)
+{
+    if (e->n == w->faults.losses) {
+        each_link(&w->faults, 1, no_loss);
+    }
+}
+
+static void no_latency_due(struct sim_world *w, struct sim_event *e)
+{
+    if (e->n == w->faults.latencies) {
+        each_link(&w->faults, 1, no_latency);
+    }
+}
+
+static void spread(struct sim_faults *f, void (*fn)(struct sim_faults *f, struct sim_quality *q))
+{
+    if (f->uneven) {
+        sim_net_uneven(&f->world->net);
+    }
+    each_link(f, 2, fn);
+}
+
+bool sim_fault_do_loss(struct sim_faults *f)
+{
+    spread(f, draw_loss);
+    sim_fault_later(f, sim_fault_length(f), no_loss_due, 0)->n = ++f->losses;
     return company(f);
 }
 
 bool sim_fault_do_latency(struct sim_faults *f)
 {
-    struct sim_quality *q = &f->world->net.quality;
-    q->latency_ns = sim_between(&f->prng, 1, 50) * SIM_MS;
-    q->jitter_ns = sim_between(&f->prng, 1, 100) * SIM_MS;
-    sim_fault_later(f, sim_fault_length(f), calm_due, 0);
+    spread(f, draw_latency);
+    sim_fault_later(f, sim_fault_length(f), no_latency_due, 0)->n = ++f->latencies;
     return company(f);
 }
 

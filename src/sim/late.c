@@ -4,13 +4,17 @@
 #include "base/panic.h"
 #include "sim/world.h"
 
+enum {
+    LATE_KEEP_ONE_IN = 4 /* of what is sent, as long as there is room */
+};
 #define LATE_AGAIN_NS (120 * SIM_S) /* how old a thing may come again */
 #define LATE_OVERTAKEN_NS (300 * SIM_MS)
 
 uint64_t sim_late_order(const struct sim_net *n, struct prng *p, uint32_t from, uint32_t to,
                         uint64_t *newest)
 {
-    uint64_t at = n->world->now_ns + n->quality.latency_ns + sim_wait(p, n->quality.jitter_ns);
+    const struct sim_quality *q = sim_net_quality(n, from, to);
+    uint64_t at = n->world->now_ns + q->latency_ns + sim_wait(p, q->jitter_ns);
     uint64_t clogged = n->clogged_ns[from][to];
     at = at > clogged ? at : clogged;
     at = at > *newest ? at : *newest + 1;
@@ -18,9 +22,9 @@ uint64_t sim_late_order(const struct sim_net *n, struct prng *p, uint32_t from, 
     return at;
 }
 
-uint64_t sim_late_overtake(const struct sim_net *n, struct prng *p)
+uint64_t sim_late_overtake(const struct sim_quality *q, struct prng *p)
 {
-    return sim_chance(p, n->quality.reorder) ? prng_below(p, LATE_OVERTAKEN_NS) : 0;
+    return sim_chance(p, q->reorder) ? prng_below(p, LATE_OVERTAKEN_NS) : 0;
 }
 
 void *sim_late_copy(struct sim_world *w, const void *thing, size_t bytes)
@@ -31,22 +35,22 @@ void *sim_late_copy(struct sim_world *w, const void *thing, size_t bytes)
     return copy;
 }
 
-void *sim_late_again(struct sim_late *l, const struct sim_net *n, struct prng *p, const void *thing,
-                     size_t bytes, uint64_t *out_at_ns)
+void *sim_late_again(struct sim_late *l, struct sim_world *w, const struct sim_quality *q,
+                     struct prng *p, const void *thing, size_t bytes, uint64_t *out_at_ns)
 {
-    if (n->quality.replay == 0) {
+    if (q->replay == 0) {
         return NULL;
     }
-    if (l->count < SIM_LATE_KEPT && sim_chance(p, 4)) {
-        l->kept[l->count++] = sim_late_copy(n->world, thing, bytes);
+    if (l->count < SIM_LATE_KEPT && sim_chance(p, LATE_KEEP_ONE_IN)) {
+        l->kept[l->count++] = sim_late_copy(w, thing, bytes);
     }
-    if (l->count == 0 || !sim_chance(p, n->quality.replay)) {
+    if (l->count == 0 || !sim_chance(p, q->replay)) {
         return NULL;
     }
     uint32_t i = (uint32_t)prng_below(p, l->count);
     void *old = l->kept[i];
     l->kept[i] = l->kept[--l->count];
-    *out_at_ns = n->world->now_ns + prng_below(p, LATE_AGAIN_NS);
+    *out_at_ns = w->now_ns + prng_below(p, LATE_AGAIN_NS);
     return old;
 }
 

@@ -17,6 +17,7 @@ enum {
 };
 
 struct sim_net;
+struct sim_quality;
 struct sim_world;
 struct sim_event;
 
@@ -31,12 +32,12 @@ uint64_t sim_late_order(const struct sim_net *n, struct prng *p, uint32_t from, 
                         uint64_t *newest);
 
 /* sim_late_overtake -- how much later one comes that nobody waits for: mostly not at all. */
-uint64_t sim_late_overtake(const struct sim_net *n, struct prng *p);
+uint64_t sim_late_overtake(const struct sim_quality *q, struct prng *p);
 
 /* sim_late_again -- a thing of so many bytes is sent: one in a while is copied and kept. Returns an
  * old one that is to come again, the caller's from now on, and when; NULL: none does. */
-void *sim_late_again(struct sim_late *l, const struct sim_net *n, struct prng *p, const void *thing,
-                     size_t bytes, uint64_t *out_at_ns);
+void *sim_late_again(struct sim_late *l, struct sim_world *w, const struct sim_quality *q,
+                     struct prng *p, const void *thing, size_t bytes, uint64_t *out_at_ns);
 
 /* sim_late_copy -- one more of a thing. */
 void *sim_late_copy(struct sim_world *w, const void *thing, size_t bytes);

@@ -217,6 +217,19 @@ void sim_net_mend(struct sim_net *n, uint32_t from, uint32_t to)
     }
 }
 
+const struct sim_quality *sim_net_quality(const struct sim_net *n, uint32_t from, uint32_t to)
+{
+    return n->uneven ? &n->link_quality[from][to] : &n->quality;
+}
+
+void sim_net_uneven(struct sim_net *n)
+{
+    for (uint32_t i = 0; i < SIM_NODES_MAX * SIM_NODES_MAX && !n->uneven; i++) {
+        n->link_quality[i / SIM_NODES_MAX][i % SIM_NODES_MAX] = net_good;
+    }
+    n->uneven = true;
+}
+
 /* What is on this way still waits in an old clog. */
 static bool late(const struct sim_net *n, uint32_t from, uint32_t to)
 {
@@ -234,6 +247,7 @@ void sim_net_calm(struct sim_net *n)
     memset(n->in_force, 0, sizeof n->in_force);
     memset(n->clogged_ns, 0, sizeof n->clogged_ns);
     n->quality = net_good;
+    n->uneven = false;
     for (uint32_t a = 0; a < n->world->node_count; a++) {
         for (uint32_t b = 0; b < a; b++) {
             if (late(n, a, b) || late(n, b, a)) {
@@ -295,7 +309,9 @@ static uint64_t in_order(struct sim_net *n, const struct sim_frame *f)
 static void replay(struct sim_net *n, const struct sim_frame *f)
 {
     uint64_t at = 0;
-    struct sim_frame *old = sim_late_again(&n->late, n, &n->prng, f, sizeof *f + f->count, &at);
+    const struct sim_quality *q = sim_net_quality(n, f->from, f->to);
+    struct sim_frame *old =
+        sim_late_again(&n->late, n->world, q, &n->prng, f, sizeof *f + f->count, &at);
     if (old != NULL) {
         old->again = true;
         frame_at(n, old, at);
@@ -305,7 +321,7 @@ static void replay(struct sim_net *n, const struct sim_frame *f)
 /* Raft's frames meet everything; those of the calls only time. */
 static void frame_send(struct sim_net *n, struct sim_frame *f)
 {
-    const struct sim_quality *q = &n->quality;
+    const struct sim_quality *q = sim_net_quality(n, f->from, f->to);
     bool raft = f->class != LINK_CALL;
     if (n->cut[f->from][f->to] > 0 || (raft && sim_chance(&n->prng, q->drop))) {
         n->lost++;
@@ -322,7 +338,7 @@ static void frame_send(struct sim_net *n, struct sim_frame *f)
         f->count = 1 + prng_below(&n->prng, f->count - 1);
     }
     uint64_t at = in_order(n, f);
-    frame_at(n, f, at + (raft ? sim_late_overtake(n, &n->prng) : 0));
+    frame_at(n, f, at + (raft ? sim_late_overtake(q, &n->prng) : 0));
 }
 
 /* ---- the link ---- */
@@ -372,7 +388,7 @@ static enum err send_frame(struct link *base, const struct node_key *peer, enum 
     if (count > NET_FRAME_BYTES_MAX) {
         return ERR_FRAME_TOO_LARGE;
     }
-    if (sim_chance(&n->prng, n->quality.refuse)) {
+    if (sim_chance(&n->prng, sim_net_quality(n, l->host->index, to)->refuse)) {
         return ERR_QUEUE_FULL;
     }
     if (!sim_host_boundary(l->host)) {

@@ -86,8 +86,10 @@ struct sim_net {
     struct sim_cut in_force[SIM_CUTS_MAX];             /* by number, in turn */
     uint64_t clogged_ns[SIM_NODES_MAX][SIM_NODES_MAX]; /* nothing arrives before */
     uint64_t arrives_ns[SIM_NODES_MAX][SIM_NODES_MAX][LINK_CLASS_COUNT]; /* the newest in order */
-    struct sim_quality quality;
-    struct sim_late late; /* frames */
+    struct sim_quality quality;                                          /* of all links */
+    bool uneven; /* each link has one of its own instead */
+    struct sim_quality link_quality[SIM_NODES_MAX][SIM_NODES_MAX]; /* [from][to] */
+    struct sim_late late;                                          /* frames */
     sim_lie_fn lie;
     void *lie_arg;
     uint64_t frames;
@@ -115,6 +117,12 @@ bool sim_net_break(struct sim_net *n, uint32_t a, uint32_t b);
 uint64_t sim_net_cut(struct sim_net *n, uint32_t from, uint32_t to);
 void sim_net_heal(struct sim_net *n, uint64_t number);
 void sim_net_mend(struct sim_net *n, uint32_t from, uint32_t to);
+
+/* sim_net_quality -- of a directed link, now. */
+const struct sim_quality *sim_net_quality(const struct sim_net *n, uint32_t from, uint32_t to);
+
+/* sim_net_uneven -- from now on until sim_net_calm links differ; they begin as good ones. */
+void sim_net_uneven(struct sim_net *n);
 
 /* sim_net_calm -- no cut, no clog, no loss any more. */
 void sim_net_calm(struct sim_net *n);

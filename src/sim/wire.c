@@ -92,7 +92,8 @@ static uint64_t in_order(struct sim_wire *x, const struct sim_packet *p)
 static void replay(struct sim_wire *x, const struct sim_packet *p)
 {
     uint64_t at = 0;
-    void *old = sim_late_again(&x->late, &x->world->net, &x->prng, p, sizeof *p + p->count, &at);
+    const struct sim_quality *q = sim_net_quality(&x->world->net, p->from, p->to);
+    void *old = sim_late_again(&x->late, x->world, q, &x->prng, p, sizeof *p + p->count, &at);
     if (old != NULL) {
         packet_at(x, old, at);
     }
@@ -122,7 +123,7 @@ static void flip(struct sim_wire *x, struct sim_packet *p)
 
 static void packet_send(struct sim_wire *x, struct sim_packet *p)
 {
-    const struct sim_quality *q = &x->world->net.quality;
+    const struct sim_quality *q = sim_net_quality(&x->world->net, p->from, p->to);
     x->packets++;
     fold(&x->world->story, p);
     if (blocked(x, p) || sim_chance(&x->prng, q->drop)) {
@@ -140,7 +141,7 @@ static void packet_send(struct sim_wire *x, struct sim_packet *p)
         flip(x, p);
     }
     uint64_t at = in_order(x, p);
-    packet_at(x, p, at + sim_late_overtake(&x->world->net, &x->prng));
+    packet_at(x, p, at + sim_late_overtake(q, &x->prng));
 }
 
 /* ---- what a machine sends ---- */
@@ -152,11 +153,11 @@ static enum err wire_send(void *arg, const struct os_addr *source, const struct 
     struct sim_wire *x = &h->world->wire;
     uint32_t to = owner(x, &s->remote);
     size_t segment = s->segment == 0 ? s->payload.count : s->segment;
-    if (sim_chance(&x->prng, x->world->net.quality.refuse)) {
-        return ERR_WOULD_BLOCK;
-    }
     if (to == SIM_NODES_MAX || to == h->index) {
         return ERR_IO; /* unreachable */
+    }
+    if (sim_chance(&x->prng, sim_net_quality(&x->world->net, h->index, to)->refuse)) {
+        return ERR_WOULD_BLOCK;
     }
     size_t largest = segment < s->payload.count ? segment : s->payload.count;
     if (x->mtu_told && largest + WIRE_HEADERS > mtu_between(x, h->index, to)) {

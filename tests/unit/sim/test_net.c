@@ -110,11 +110,33 @@ static void cuts_numbered(void)
     sim_world_close(w);
 }
 
+/* One way is bad, the other one is not. */
+static void directed(void)
+{
+    struct sim_world *w = open_world();
+    sim_net_uneven(&w->net);
+    w->net.link_quality[1][0].drop = 1;
+    uint64_t heard = w->net.link[1].stats.frames_in;
+    send_some(w, 3);
+    sim_world_until(w, w->now_ns + SIM_S);
+    CHECK_U64(w->net.link[1].stats.frames_in, heard + FRAMES);
+    w->net.link_quality[0][1].drop = 1;
+    send_some(w, 3);
+    sim_world_until(w, w->now_ns + SIM_S);
+    CHECK_U64(w->net.link[1].stats.frames_in, heard + FRAMES);
+    sim_net_calm(&w->net);
+    send_some(w, 3);
+    sim_world_until(w, w->now_ns + SIM_S);
+    CHECK_U64(w->net.link[1].stats.frames_in, heard + 2 * FRAMES);
+    sim_world_close(w);
+}
+
 int main(void)
 {
     TAP_TEST("net: no frame comes without a connection", no_connection);
     TAP_TEST("net: an old frame comes on the connection there is", next_connection);
     TAP_TEST("net: the bytes of a frame are in the story", bytes_told);
     TAP_TEST("net: the end of a cut ends no other one", cuts_numbered);
+    TAP_TEST("net: a link may be bad one way", directed);
     return tap_done();
 }
