@@ -1,8 +1,16 @@
 /* sim/artifact.c -- the fields of a run, as JSON. Texts are our own and need few escapes. */
 #include "sim/artifact.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
+
+enum {
+    ARTIFACT_PATH_BYTES = 1024,
+    ARTIFACT_NAME_BYTES = 64 /* of a file, behind its directory */
+};
 
 static void put_text(FILE *f, const char *text)
 {
@@ -53,10 +61,34 @@ static void put_metrics(FILE *f, const struct sim_world *w, const struct sim_out
     fputs("}},\n", f);
 }
 
+bool sim_artifact_dir(const char *dir)
+{
+    char path[ARTIFACT_PATH_BYTES];
+    size_t count = strlen(dir);
+    errno = 0;
+    bool fits = count > 0 && count + ARTIFACT_NAME_BYTES < sizeof path;
+    for (size_t i = 1; fits && i <= count; i++) {
+        if (dir[i] == '/' || dir[i] == '\0') {
+            memcpy(path, dir, i);
+            path[i] = '\0';
+            fits = mkdir(path, 0777) == 0 || errno == EEXIST || errno == EROFS;
+        }
+    }
+    if (fits) {
+        snprintf(path, sizeof path, "%s/.", dir);
+        fits = access(path, W_OK | X_OK) == 0;
+    }
+    if (!fits) {
+        fprintf(stderr, "aspen-sim: --artifact: '%s' is no directory to write to: %s\n", dir,
+                errno != 0 ? strerror(errno) : "its name is too long");
+    }
+    return fits;
+}
+
 void sim_artifact_write(const struct sim_world *w, const struct sim_outcome *o, const char *dir)
 {
-    char path[1024];
-    char id[64];
+    char path[ARTIFACT_PATH_BYTES];
+    char id[ARTIFACT_NAME_BYTES - 8]; /* and its ending */
     char when[32];
     time_t now = time(NULL);
     struct tm utc;

@@ -33,7 +33,7 @@ static const char options_help[] =
     "  --bench             five nodes, all faults: virtual time per processor time of one core\n"
     "  --keep-going        go on with the next seed after a finding (a panic ends it anyway)\n"
     "  --shrink            make a failing seed smaller before it is reported\n"
-    "  --artifact DIR      write a JSON file about each run\n"
+    "  --artifact DIR      write a JSON file about each run; it is made\n"
     "  --history FILE      write what the clients saw, for aspen-lincheck\n"
     "  --marks             count the rare paths that were reached (a build with -Dmarks=true)\n"
     "  --list              the fault classes\n";

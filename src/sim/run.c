@@ -31,6 +31,7 @@ static uint64_t day_ns(void)
 /* ---- who is told to stop says where it was ---- */
 
 enum {
+    RUN_USAGE = 2, /* exit code */
     RUN_LINE_BYTES = 1024,
     RUN_STOPPED = 128 + SIGTERM /* as a shell says it */
 };
@@ -294,6 +295,9 @@ int sim_run(const struct sim_request *r)
     struct total t = { 0 };
     uint64_t told = 0;
     uint64_t end_ns = r->for_s != 0 ? day_ns() + r->for_s * SIM_S : UINT64_MAX;
+    if (r->artifact != NULL && !sim_artifact_dir(r->artifact)) {
+        return RUN_USAGE;
+    }
     if (r->bench) {
         return bench(r);
     }

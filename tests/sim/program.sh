@@ -18,6 +18,16 @@ stops() {
     echo "of $events events"
 }
 
+# A directory that is not there is made; a file in its place is told once, and nothing runs.
+artifacts() {
+    "$SIM" --seed 1 --seeds 2 --minutes 0.1 --artifact "$DIR/new/deep" >"$DIR/said" || return 1
+    [ "$(find "$DIR/new/deep" -name 'sim-*.json' | wc -l)" -eq 2 ] || return 1
+    : >"$DIR/file"
+    "$SIM" --seed 1 --seeds 2 --minutes 0.1 --artifact "$DIR/file" >"$DIR/said" 2>&1
+    [ $? -eq 2 ] && [ "$(wc -l <"$DIR/said")" -eq 1 ]
+}
+
+check "--artifact makes its directory, or says that it cannot" artifacts
 check "--until stops anywhere, in the end game too" stops
 echo "1..$TEST"
 exit $FAILED

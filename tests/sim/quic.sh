@@ -25,7 +25,6 @@ together() {
 }
 same() {
     local one other
-    mkdir -p "$DIR/alone" "$DIR/together"
     one=$("$@") && other=$(together) && [ "$one" = "$other" ] && [ "$(wc -l <<<"$one")" -eq "$SEEDS" ]
 }
 unshuffled() { setarch -R true 2>/dev/null; }
