@@ -35,8 +35,8 @@ static void usage(FILE *to)
             "  --states N   give up (unknown) after N states of search; %d\n"
             "  --json       the lines as JSON objects\n"
             "  --help, --version\n\n"
-            "exit codes: 0 all good, 1 one is bad, else 2 usage or one is malformed,"
-            " else 3 one is unknown\n",
+            "exit codes: 0 all good, 1 one is bad, else 2 usage or one is malformed or without\n"
+            "operations, else 3 one is unknown\n",
             LINCHECK_STATES_DEFAULT);
 }
 
@@ -136,6 +136,10 @@ static void judge(struct program *p, const char *file)
     enum err e = read_file(file, &h, &diag);
     if (e == ERR_OK) {
         lincheck_run(&h, &mem, &p->options, &r);
+        if (r.ops == 0 && r.verdict == LINCHECK_GOOD) {
+            r.verdict = LINCHECK_MALFORMED; /* whoever wrote it has failed: nothing was judged */
+            snprintf(r.reason, sizeof r.reason, "no operations");
+        }
     } else {
         memset(&r, 0, sizeof r);
         bool room = e != ERR_NO_MEMORY && e != ERR_QUEUE_FULL;

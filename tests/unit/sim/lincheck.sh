@@ -61,7 +61,7 @@ done >>"$dir/dear"
 
 report "a good history is 0" 0 "good $dir/good: 2 operations on 1 keys" "$dir/good"
 report "standard input is -" 0 "good -: 2 operations" -
-report "an empty history is good" 0 "good $dir/empty: 0 operations" "$dir/empty"
+report "a history of no operations is 2" 2 "malformed $dir/empty: no operations" "$dir/empty"
 report "a bad history is 1, and says where" 1 \
     'key "a", process 4 at t 2300 (event 6), found nothing' "$dir/bad"
 report "a malformed line is 2, by its number" 2 "malformed $dir/line: line 5: " "$dir/line"
