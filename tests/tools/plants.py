@@ -142,6 +142,8 @@ PLANTS = (
     Plant("lengths", "a file of 900 lines", {VOTE: add("\n" * 900)}, VOTE, "the most is 800"),
     Plant("lengths", "a line of C with 101 columns", {VOTE: add("/* " + "x" * 98 + "\n */\n")}, VOTE,
           "has 101 columns, the most is 100"),
+    Plant("lengths", "a line of Go with 101 columns", {"tests/interop/x.go": "// " + "x" * 98 + "\n"},
+          "tests/interop/x.go", "has 101 columns, the most is 100"),
     Plant("lengths", "a line of prose with 121 columns", {"README.md": add("é" * 121 + "\n")}, "README.md",
           "has 121 columns, the most is 120"),
     Plant("lengths", "a script with a long line", {"tools/say": add("#" * 130 + "\n")}, "tools/say", "has 130 columns"),

@@ -6,7 +6,7 @@ from .tree import Finding
 
 NAME = "files"
 BYTES_MAX = 256 * 1024
-ENDINGS = (".c", ".h", ".py", ".sh", ".md", ".build", ".toml", ".txt", ".patch")
+ENDINGS = (".c", ".h", ".go", ".py", ".sh", ".md", ".build", ".toml", ".txt", ".patch")
 NAMES = ("LICENSE", "Makefile", ".gitignore", ".gitattributes", ".editorconfig", ".clang-format",
          ".git-blame-ignore-revs", "meson_options.txt")
 CONFLICT = re.compile(r"^(<{7}|>{7}|\|{7})( |$)")

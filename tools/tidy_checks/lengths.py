@@ -7,7 +7,7 @@ from .tree import Finding
 NAME = "lengths"
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 800
-C_COLUMNS_MAX = 100
+CODE_COLUMNS_MAX = 100
 TEXT_COLUMNS_MAX = 120
 ROOM_PAGE_LINES_MAX = 120
 
@@ -23,8 +23,8 @@ def check(tree):
 
 
 def _lines(tree, path):
-    is_c, is_page = path.endswith((".c", ".h")), path.endswith(".md")
-    most = C_COLUMNS_MAX if is_c else TEXT_COLUMNS_MAX
+    is_code, is_page = path.endswith((".c", ".h", ".go")), path.endswith(".md")
+    most = CODE_COLUMNS_MAX if is_code else TEXT_COLUMNS_MAX
     lines = tree.lines(path)
     room_page = re.fullmatch(r"src/\w+/README\.md", path)
     lines_max = ROOM_PAGE_LINES_MAX if room_page else FILE_LINES_MAX
