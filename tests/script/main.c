@@ -1,4 +1,4 @@
-/* tests/script/main.c -- raft-script FILE...: run scripts over the real core.
+/* tests/script/main.c -- raft-script [--outcome] FILE...: run scripts over the real core.
  *
  * Exit codes: 0 every file passed, 1 an expectation failed, 2 something was not understood
  * Why:        `# mark: NAME` is a comment to every other driver: scripts stay portable
@@ -58,7 +58,36 @@ static bool next_line(FILE *f, char *line, size_t room, bool *bad)
     return any && !*bad;
 }
 
-static int run_file(const char *path)
+/* --outcome: what each node came to, to be compared with another implementation's. It is asked for
+ * as a script would, so that it is what `expect` sees: a wrong value makes it tell the right one.
+ */
+static void print_outcome(struct script *s)
+{
+    static const char *const keys[] = { "commit", "last", "applied", "config", "app" };
+    char line[64];
+    uint32_t checks = s->checks;
+    for (unsigned id = 1; id <= WORLD_NODES_MAX; id++) {
+        const struct world_node *n = &s->world.node[id];
+        if (!n->exists) {
+            continue;
+        }
+        if (!n->up) {
+            printf("outcome %u down\n", id);
+            continue;
+        }
+        printf("outcome %u", id);
+        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+            snprintf(line, sizeof line, "expect %u %s=?", id, keys[i]);
+            (void)script_line(s, line);
+            const char *found = strstr(s->message, ", found ");
+            printf(" %s", found != NULL ? found + strlen(", found ") : "?");
+        }
+        printf("\n");
+    }
+    s->checks = checks;
+}
+
+static int run_file(const char *path, bool outcome)
 {
     FILE *f = fopen(path, "r");
     struct script *s = calloc(1, sizeof *s);
@@ -104,6 +133,9 @@ static int run_file(const char *path)
         rc = 2;
     }
     fclose(f);
+    if (outcome && s->world.started) {
+        print_outcome(s);
+    }
     marks_print(&marks);
     printf("%s %s checks=%u fails=%u\n", rc == 0 ? "PASS" : "FAIL", path, s->checks, s->fails);
     world_done(&s->world);
@@ -114,12 +146,14 @@ static int run_file(const char *path)
 int main(int argc, char **argv)
 {
     int worst = 0;
-    if (argc < 2) {
-        fprintf(stderr, "usage: raft-script FILE...\n");
+    bool outcome = argc > 1 && strcmp(argv[1], "--outcome") == 0;
+    int first = outcome ? 2 : 1;
+    if (argc <= first) {
+        fprintf(stderr, "usage: raft-script [--outcome] FILE...\n");
         return 2;
     }
-    for (int i = 1; i < argc; i++) {
-        int rc = run_file(argv[i]);
+    for (int i = first; i < argc; i++) {
+        int rc = run_file(argv[i], outcome);
         worst = rc > worst ? rc : worst;
     }
     return worst;
