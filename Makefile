@@ -1,5 +1,5 @@
 # The front door. Meson does the work; see `make help`.
-.PHONY: all test soak mutants demo tidy fmt bench clean help
+.PHONY: all test soak mutants interop demo tidy fmt bench clean help
 
 all: build/build.ninja
 	@ninja -C build --quiet
@@ -19,6 +19,11 @@ soak: all
 mutants:
 	@tools/install-deps build
 	@tools/run-mutants --keep
+
+interop: all
+	@tools/install-deps interop
+	@tests/interop/build
+	@tests/interop/run --count $(or $(COUNT),10000) --seed $(or $(SEED),1)
 
 demo: all
 	@tests/system/demo.sh
@@ -42,6 +47,7 @@ help:
 	@echo "make test    every check and test; the last line counts them"
 	@echo "make soak    fresh seeds in the simulator, then real processes, for SOAK=10 minutes"
 	@echo "make mutants plant known bugs, one at a time; each must be caught"
+	@echo "make interop our consensus core beside etcd's: COUNT=10000 random scripts from SEED=1 on"
 	@echo "make demo    a real three-node cluster, shown step by step"
 	@echo "make tidy    the machine checks alone"
 	@echo "make fmt     format the sources"
