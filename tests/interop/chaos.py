@@ -37,6 +37,7 @@ class Steps:
         self.plot, self.rng, self.say = plot, plot.rng, plot.say
         self.down, self.open = set(), []
         self.kinds = [self.run] * 5 + [self.propose] * 5 + [self.tick, self.pump, self.cut, self.cut, self.heal]
+        self.kinds += [self.read]
         self.kinds += [self.crash, self.crash, self.restart, self.restart, self.campaign] + [self.message] * 5
         if "disk" in plot.classes:
             self.kinds += [self.disk, self.disk, self.apply]
@@ -68,6 +69,10 @@ class Steps:
                 self.open.append(f"{name}@{node}")
                 self.say(f"propose {node} {name}")
             self.say(self.rng.choice(("settle", f"pump {self._node()}")))
+
+    def read(self):
+        if self._up():
+            self.say(f"read {self.rng.choice(self._up())} {self.plot.name('q')}")
 
     def cut(self):
         nodes = self.rng.sample(self.plot.nodes, len(self.plot.nodes))

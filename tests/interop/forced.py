@@ -13,11 +13,15 @@ def acts(plot):
     """The acts that fit this plot."""
     fit = [steady, untidy, minority_down, minority_cut, usurped, crown, leader_restart]
     if "disk" in plot.classes:
-        fit += [minority_loses, leader_loses]
-    if not plot.guarded:
-        fit += [inherited]
+        fit += [minority_loses, minority_fails, leader_loses]
+    if plot.guarded:
+        fit += [unwanted]
+    else:
+        fit += [inherited, belated] + [undecided] * ("disk" in plot.classes)
         if len(plot.voters) > 4:
             fit += [disowned]
+        if len(plot.voters) == 5 and not plot.learners and plot.one_by_one:
+            fit += [figure_8] * 4
     if "transfer" in plot.classes:
         fit += [handed_over, handed_over]
     if "snapshot" in plot.classes:
@@ -49,6 +53,8 @@ def steady(plot):
     for _ in range(plot.rng.randint(1, 3)):
         plot.must(plot.leader, plot.rng.randint(1, 3))
         plot.say("settle", f"run {plot.rng.randint(1, 12)}")
+        reads = [plot.read(plot.rng.choice(plot.nodes)) for _ in range(plot.rng.randint(0, 2))]
+        plot.say("settle", *(f"expect read {name} ok" for name in reads))
     plot.all_agree()
 
 
@@ -85,6 +91,39 @@ def minority_loses(plot):
                          "disk {} lose"))
 
 
+def minority_fails(plot):
+    """Disks that fail stop their nodes; new disks with what was on them bring them back."""
+    bad = plot.rng.sample(_others(plot), plot.rng.randint(1, plot.spare))
+    plot.say(*(f"disk {node} fail" for node in bad))
+    plot.must(plot.leader, plot.rng.randint(1, 3))
+    plot.say("settle", f"run {_ticks(plot)}", *(f"expect {node} role=stopped" for node in bad))
+    plot.say(*(f"crash {node}" for node in bad), *(f"restart {node}" for node in bad))
+    plot.say("run 8", f"expect leader {plot.leader}")
+    plot.all_agree()
+
+
+def unwanted(plot):
+    """Nobody unseats a leader that is heard."""
+    plot.say(f"campaign {plot.rng.choice(_others(plot))}", "settle", "run 3", f"expect leader {plot.leader}")
+    plot.must(plot.leader)
+    plot.say("settle")
+    plot.all_agree()
+
+
+def undecided(plot):
+    """A candidate whose disk takes its term and vote away has asked nobody."""
+    node, heir = plot.rng.sample(plot.voters, 2)
+    if node == plot.leader:
+        node, heir = heir, node
+    plot.say(f"disk {node} hold", f"campaign {node}", f"pump {node}", f"expect msgs {node}>* 0")
+    plot.say(f"disk {node} lose", f"crash {node}", f"restart {node}", f"campaign {heir}", "settle")
+    if heir != plot.leader:
+        plot.crowned(heir)
+    plot.must(plot.leader)
+    plot.say("settle", "run 5")
+    plot.all_agree()
+
+
 def minority_cut(plot):
     away = _minority(plot)
     here = [node for node in plot.nodes if node not in away]
@@ -99,14 +138,30 @@ def _alone(plot):
     plot.say("cut " + " ".join(f"{a}|{b}" for a, b in itertools.combinations(plot.nodes, 2)), "run 45")
 
 
+def _elect(plot, node, electors):
+    """At once; or step by step, with a read when it leads and has committed nothing of its own yet, or with its first
+    messages to somebody lost."""
+    plot.say(f"campaign {node}")
+    how = plot.rng.choice(("at once", "read", "lost"))
+    if how != "at once":
+        others = [other for other in electors if other != node]
+        plot.say(f"pump {node}", *_round(node, *others) * (2 if plot.guarded else 1), f"expect {node} role=leader")
+    if how == "read":
+        read = plot.read(node)
+        plot.say(f"expect read {read} pending", "settle", f"expect read {read} ok")
+    elif how == "lost":
+        plot.say(f"drop {node}>{plot.rng.choice(others)}", "settle", "run 3")
+    plot.say("settle")
+    plot.crowned(node)
+
+
 def crown(plot):
     """Another leader, of our choice; also after chaos, when it is not known who leads."""
     node = plot.rng.choice(plot.voters)
     if plot.guarded:
         _alone(plot)
         plot.say("heal")
-    plot.say(f"campaign {node}", "settle")
-    plot.crowned(node)
+    _elect(plot, node, plot.nodes)
     plot.must(node)
     plot.say("settle", "run 3")
     plot.all_agree()
@@ -120,14 +175,27 @@ def usurped(plot):
     plot.say(f"cut {old}|{_joined(rest)}")
     for _ in range(rng.randint(1, 5)):
         plot.lost(old)
-    plot.say("settle")
+    read = plot.read(old)
+    plot.say("settle", f"expect read {read} pending")
     if plot.guarded:
         _alone(plot)
         plot.say("heal " + " ".join(f"{a}|{b}" for a, b in itertools.combinations(rest, 2)))
-    plot.say(f"campaign {heir}", "settle")
-    plot.crowned(heir)
+    _elect(plot, heir, rest)
     plot.must(heir, rng.randint(1, 3))
-    plot.say("settle", "heal", "run 8", f"expect leader {heir}")
+    plot.say("settle", "heal", "run 8", f"expect read {read} fail", f"expect leader {heir}")
+    plot.all_agree()
+
+
+def belated(plot):
+    """A leader's messages arrive when another leads."""
+    old, heir = plot.leader, plot.rng.choice(_others(plot))
+    rest = [node for node in plot.nodes if node not in (old, heir)]
+    plot.lost(old)
+    plot.say(f"pump {old}", f"campaign {heir}", f"pump {heir}", *_round(heir, *rest), f"expect {heir} role=leader")
+    plot.say(f"deliver {old}>*", "settle", "run 3")
+    plot.crowned(heir)
+    plot.must(heir)
+    plot.say("settle", "run 3")
     plot.all_agree()
 
 
@@ -137,8 +205,7 @@ def _fall(plot, old, back):
         _alone(plot)
         plot.say("heal")
     heir = plot.rng.choice([node for node in plot.voters if node != old])
-    plot.say(f"campaign {heir}", "settle")
-    plot.crowned(heir)
+    _elect(plot, heir, [node for node in plot.nodes if node != old])
     plot.must(heir)
     plot.say("settle", *back, "run 8", f"expect leader {heir}")
     plot.all_agree()
@@ -167,8 +234,7 @@ def inherited(plot):
     heir = plot.rng.choice(_others(plot))
     plot.must(old)
     plot.say(f"pump {old}", f"deliver {old}>{heir}", f"pump {heir}", f"crash {old}", "drop *>*")
-    plot.say(f"campaign {heir}", "settle")
-    plot.crowned(heir)
+    _elect(plot, heir, [node for node in plot.nodes if node != old])
     plot.must(heir)
     plot.say("settle", f"restart {old}", "run 8", f"expect leader {heir}")
     plot.all_agree()
@@ -180,8 +246,7 @@ def disowned(plot):
     holder, heir = plot.rng.sample(_others(plot), 2)
     plot.lost(old)
     plot.say(f"pump {old}", f"deliver {old}>{holder}", f"pump {holder}", f"crash {old}", "drop *>*")
-    plot.say(f"campaign {heir}", "settle")
-    plot.crowned(heir)
+    _elect(plot, heir, [node for node in plot.nodes if node != old])
     plot.must(heir)
     plot.say("settle", f"restart {old}", "run 8", f"expect leader {heir}")
     plot.all_agree()
@@ -211,3 +276,28 @@ def compacted(plot):
         plot.say("settle")
     plot.say(*(f"restart {node}" for node in down), "run 12", f"expect leader {plot.leader}")
     plot.all_agree()
+
+
+def figure_8(plot):
+    """Raft paper, figure 8: an entry of an old term is on a majority, and must not be committed by counting that."""
+    a = plot.leader
+    b, c, d, e = plot.rng.sample(_others(plot), 4)
+    plot.say(f"cut {a}>{c} {a}>{d} {a}>{e}")
+    plot.lost(a)
+    plot.say("settle", f"crash {a}", f"crash {b}", "heal")
+    plot.say(f"campaign {e}", f"pump {e}", *_round(e, c, d), f"expect {e} role=leader", f"crash {e}", "drop *>*")
+    plot.say(f"restart {a}", f"restart {b}", f"campaign {a}", f"pump {a}", "drop *>*")  # they voted for e in that term
+    plot.say(f"campaign {a}", f"pump {a}", *_round(a, b, c), f"expect {a} role=leader")
+    plot.say(*_round(a, b), *_round(a, c), f"drop {a}>{c}", f"pump {a}", *_round(a, c), f"crash {a}", f"crash {b}")
+    plot.say("drop *>*", f"restart {e}", f"campaign {e}", "settle", f"campaign {e}", "settle")
+    plot.crowned(e)
+    plot.must(e)
+    plot.say("settle", f"restart {a}", f"restart {b}", "run 8", f"expect leader {e}")
+    plot.exact = False  # how many campaigns it took
+    plot.all_agree()
+
+
+def _round(a, *peers):
+    """From a to its peers and back."""
+    return [*(f"deliver {a}>{p}" for p in peers), *(f"pump {p}" for p in peers), *(f"deliver {p}>{a}" for p in peers),
+            f"pump {a}"]

@@ -19,10 +19,12 @@ class Outcome:
     """What one driver told of one script."""
 
     def __init__(self, lines):
-        self.nodes, self.fails, self.passed = {}, [], False
+        self.nodes, self.reads, self.fails, self.passed = {}, {}, [], False
         for line in lines:
             words = line.split(" ")
-            if words[0] == "outcome":
+            if words[:2] == ["outcome", "read"]:
+                self.reads[words[2]] = words[3:]
+            elif words[0] == "outcome":
                 self.nodes[words[1]] = dict(word.split("=", 1) for word in words[2:] if "=" in word)
             elif words[0] == "FAIL" and words[1] == "line":
                 self.fails.append(line)
@@ -114,3 +116,5 @@ def together(ours, theirs, script):
     for key in ["config"] + ["commit", "last", "app"] * told_of.exact:
         if ours.any[key] != theirs.any[key]:
             yield f"{key}: {ours.any[key]} and {theirs.any[key]}"
+    if told_of.exact and ours.reads != theirs.reads:
+        yield f"reads: {ours.reads} and {theirs.reads}"

@@ -78,6 +78,12 @@ class Plot:
         self.say(f"propose {node} {name}")
         self.never.append(name)
 
+    def read(self, node):
+        """A read, and the name by which it is asked after."""
+        name = self.name("r")
+        self.say(f"read {node} {name}")
+        return name
+
     def all_agree(self):
         self.say("expect agree " + ",".join(map(str, self.nodes)))
 
@@ -97,9 +103,10 @@ class Plot:
     def _open(self, seed):
         guard = "" if self.guarded else " prevote=0 checkquorum=0"
         learners = " learners=" + ",".join(map(str, self.learners)) if self.learners else ""
-        self.say("cluster voters=" + ",".join(map(str, self.voters)) + learners + guard
-                 + self.rng.choice(("", "", " maxmsg=0", " inflight=2", " maxmsg=0 inflight=1", " maxcommit=20"))
-                 + f" seed={seed % 2**31}")
+        bounds = self.rng.choice(("", "", " maxmsg=0", " maxmsg=0", " inflight=2", " maxmsg=0 inflight=1",
+                                  " maxcommit=20"))
+        self.one_by_one = bounds == " maxmsg=0"
+        self.say(f"cluster voters={','.join(map(str, self.voters))}{learners}{guard}{bounds} seed={seed % 2**31}")
         first = self.rng.choice(self.voters)
         self.say(f"campaign {first}", "settle")
         self.crowned(first)

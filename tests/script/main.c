@@ -84,6 +84,11 @@ static void print_outcome(struct script *s)
         }
         printf("\n");
     }
+    for (uint32_t i = 0; i < s->world.read_count; i++) {
+        static const char *const states[] = { "pending", "ok", "fail" };
+        const struct world_read *r = &s->world.read[i];
+        printf("outcome read %s %s %llu\n", r->tag, states[r->state], (unsigned long long)r->index);
+    }
     s->checks = checks;
 }
 

@@ -77,6 +77,8 @@ func (s *script) try(line string) (err error, broken bool) {
 	return s.line(line), false
 }
 
+var readStates = map[readState]string{readPending: "pending", readOK: "ok", readFailed: "fail"}
+
 // printOutcome: what each node came to, without what two implementations may do differently.
 func printOutcome(w *world) {
 	w.each(func(n *node) {
@@ -91,4 +93,8 @@ func printOutcome(w *world) {
 		}
 		fmt.Fprintln(out)
 	})
+	for _, tag := range w.tags {
+		r := w.reads[tag]
+		fmt.Fprintf(out, "outcome read %s %s %d\n", tag, readStates[r.state], r.index)
+	}
 }

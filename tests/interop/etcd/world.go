@@ -38,6 +38,7 @@ type world struct {
 	cut     map[link]bool
 	sent    map[link]uint64
 	reads   map[string]*read
+	tags    []string // of the reads, in the order of asking
 	asked   uint64
 	shelf   shelf
 	err     string // of what was asked last: empty, or a name
@@ -174,6 +175,9 @@ func refusal(n *node) string {
 func (w *world) read(n *node, tag string) {
 	w.asked++
 	r := &read{id: n.id, lead: n.raw.BasicStatus().Lead, ctx: fmt.Sprint(tag, "#", w.asked)}
+	if w.reads[tag] == nil {
+		w.tags = append(w.tags, tag)
+	}
 	w.reads[tag] = r
 	w.err = ""
 	if r.lead == raft.None { // dropped by the library without a word
