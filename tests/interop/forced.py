@@ -288,7 +288,7 @@ def figure_8(plot):
     plot.say(f"campaign {e}", f"pump {e}", *_round(e, c, d), f"expect {e} role=leader", f"crash {e}", "drop *>*")
     plot.say(f"restart {a}", f"restart {b}", f"campaign {a}", f"pump {a}", "drop *>*")  # they voted for e in that term
     plot.say(f"campaign {a}", f"pump {a}", *_round(a, b, c), f"expect {a} role=leader")
-    plot.say(*_round(a, b), *_round(a, c), f"drop {a}>{c}", f"pump {a}", *_round(a, c), f"crash {a}", f"crash {b}")
+    plot.say(*_round(a, b), *_round(a, c), *_round(a, c), f"crash {a}", f"crash {b}")
     plot.say("drop *>*", f"restart {e}", f"campaign {e}", "settle", f"campaign {e}", "settle")
     plot.crowned(e)
     plot.must(e)
