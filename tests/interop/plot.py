@@ -95,7 +95,7 @@ class Plot:
     def text(self):
         notes = [f"# order: {' '.join(self.order)}", f"# never: {' '.join(self.never)}",
                  f"# members: {' '.join(map(str, self.nodes))}"]
-        # Our driver takes a vote that a disk was still holding when it lost it for given.
+        # Our driver takes a vote that a held disk has lost for given, and calls the next one its second.
         loses = any(line.endswith((" hold", " slow 3")) for line in self.lines)
         lines = ["invariants on"] * (not loses) + self.lines
         return "\n".join(notes + ["# exact"] * self.exact + lines) + "\n"
