@@ -177,8 +177,13 @@ func (n *node) advance(rd raft.Ready) {
 	durable := n.disk.durable
 	done.HardState = pb.HardState{Term: durable.hard.Term, Vote: durable.hard.Vote,
 		Commit: n.disk.written.hard.Commit}
+	at := rd.Snapshot.Metadata.Index
+	restored := at > 0 && durable.base >= at && n.machine.applied() >= at
+	if restored {
+		done.Snapshot = rd.Snapshot
+	}
 	for i, e := range rd.Entries {
-		if !durable.has(e) {
+		if !durable.has(e) || (at > 0 && !restored) { // what follows a snapshot comes after it
 			break
 		}
 		done.Entries = rd.Entries[:i+1]
@@ -188,10 +193,6 @@ func (n *node) advance(rd raft.Ready) {
 			break
 		}
 		done.CommittedEntries = rd.CommittedEntries[:i+1]
-	}
-	at := rd.Snapshot.Metadata.Index
-	if at > 0 && durable.base >= at && n.machine.applied() >= at {
-		done.Snapshot = rd.Snapshot
 	}
 	n.raw.Advance(done)
 }
