@@ -87,6 +87,10 @@ class Steps:
         node = self._node()
         if "disk" in self.plot.classes and self.rng.random() < 0.5:
             self.say(f"disk {node} lose")
+        if self.rng.random() < 0.5:
+            self.say(f"pump {node}")
+        elif node not in self.down:
+            self.plot.forgets = True
         self.say(f"crash {node}")
         self.down.add(node)
 

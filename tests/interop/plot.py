@@ -25,7 +25,7 @@ CLASSES = {
     "transfer": "transfer ID TO",
     "snapshot": "snapshot ID keep=N",
 }
-DEFAULT = ("chaos", "disk", "learners")
+DEFAULT = ("chaos", "disk", "learners", "conf", "transfer")
 COMMANDS_MAX = 80  # what `expect` tells of `app` has 500 bytes
 
 
@@ -37,6 +37,7 @@ class Plot:
         self.classes = frozenset(classes)
         self.lines, self.order, self.never = [], [], []
         self.exact = True
+        self.forgets = False  # a node fell with a vote that it may have told nobody
         self.count = 0
         self.guarded = self.rng.random() < 0.6  # pre-votes and check-quorum
         self.voters = list(range(1, self.rng.choice((3, 3, 3, 4, 5, 5)) + 1))
@@ -95,8 +96,8 @@ class Plot:
     def text(self):
         notes = [f"# order: {' '.join(self.order)}", f"# never: {' '.join(self.never)}",
                  f"# members: {' '.join(map(str, self.nodes))}"]
-        # Our driver takes a vote that a held disk has lost for given, and calls the next one its second.
-        loses = any(line.endswith((" hold", " slow 3")) for line in self.lines)
+        # Our driver takes a vote that never left its node for given, and calls the next one its second.
+        loses = self.forgets or any(line.endswith((" hold", " slow 3")) for line in self.lines)
         lines = ["invariants on"] * (not loses) + self.lines
         return "\n".join(notes + ["# exact"] * self.exact + lines) + "\n"
 
