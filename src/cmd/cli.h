@@ -51,9 +51,6 @@ json_t *cli_ask(struct cli *cli, uint32_t endpoint, const char *path, const json
  * not sent to the next one. Prints what went wrong. */
 json_t *cli_ask_any(struct cli *cli, const char *path, const json_t *body, int *out_exit);
 
-/* cli_number -- a node id of an argument; 0 with a message when it is none. */
-unsigned long long cli_number(const char *text);
-
 /* The commands; each returns the exit code of the process. */
 int cli_status(struct cli *cli);
 int cli_init(struct cli *cli);

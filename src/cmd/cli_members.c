@@ -8,7 +8,8 @@ enum {
     MEMBERS_TIMEOUT_MS = 15000 /* longer than a node waits for a change to be done */
 };
 
-unsigned long long cli_number(const char *text)
+/* A node id of an argument; 0 with a message when it is none. */
+static unsigned long long number_of(const char *text)
 {
     char *end = NULL;
     unsigned long long id = strtoull(text, &end, 10);
@@ -172,7 +173,7 @@ static int cluster_promote(struct cli *cli)
 {
     json_int_t index = 0;
     int rc = CLI_OK;
-    json_int_t id = (json_int_t)cli_number(cli->argv[2]);
+    json_int_t id = (json_int_t)number_of(cli->argv[2]);
     json_t *voters = id != 0 ? voters_now(cli, &index, &rc) : NULL;
     if (voters == NULL) {
         return id == 0 ? CLI_USAGE : rc;
@@ -184,7 +185,7 @@ static int cluster_promote(struct cli *cli)
 
 static int cluster_remove(struct cli *cli)
 {
-    json_int_t id = (json_int_t)cli_number(cli->argv[2]);
+    json_int_t id = (json_int_t)number_of(cli->argv[2]);
     return id == 0 ? CLI_USAGE : ask(cli, "/remove-member", json_pack("{s:I}", "id", id));
 }
 
@@ -193,7 +194,7 @@ static int cluster_replace(struct cli *cli)
 {
     int rc = CLI_USAGE;
     json_t *state = NULL;
-    json_int_t old = (json_int_t)cli_number(cli->argv[2]);
+    json_int_t old = (json_int_t)number_of(cli->argv[2]);
     json_int_t fresh = old != 0 ? add_one(cli, cli->argv[3], &state, &rc) : 0;
     if (fresh == 0) {
         return rc;
@@ -212,7 +213,7 @@ static int cluster_replace(struct cli *cli)
 
 static int cluster_transfer(struct cli *cli)
 {
-    json_int_t to = cli->argc > 2 ? (json_int_t)cli_number(cli->argv[2]) : 0;
+    json_int_t to = cli->argc > 2 ? (json_int_t)number_of(cli->argv[2]) : 0;
     if (cli->argc > 2 && to == 0) {
         return CLI_USAGE;
     }

@@ -2,6 +2,34 @@
 #include "base/panic.h"
 #include "node/impl.h"
 
+static void member_add(struct node *n, uint64_t id, bool voter, struct service_members *out)
+{
+    const struct book_entry *e = book_by_id(&n->book, id);
+    out->member[out->count].id = id;
+    out->member[out->count].voter = voter;
+    if (e != NULL) {
+        memcpy(out->member[out->count].addr, e->addr, sizeof e->addr);
+        memcpy(out->member[out->count].raft_addr, e->raft_addr, sizeof e->raft_addr);
+    }
+    out->count++;
+}
+
+static uint32_t backend_members(struct service *s, struct service_members *out)
+{
+    struct node *n = (struct node *)s;
+    struct raft_status st;
+    memset(out, 0, sizeof *out);
+    raft_status(n->core, &st);
+    out->index = st.conf.index;
+    for (uint8_t i = 0; i < st.conf.voter_count; i++) {
+        member_add(n, st.conf.voter[i], true, out);
+    }
+    for (uint8_t i = 0; i < st.conf.learner_count; i++) {
+        member_add(n, st.conf.learner[i], false, out);
+    }
+    return out->count;
+}
+
 void backend_answer_members(struct node *n, struct op *op)
 {
     struct service_reply reply = { .code = ERR_OK, .members = &n->members };
@@ -184,34 +212,6 @@ static enum err backend_add_peer(struct service *s, uint64_t id, const struct no
 static uint32_t backend_addrs(struct service *s, struct os_addr *out, uint32_t max)
 {
     return link_addrs(((struct node *)s)->link, out, max);
-}
-
-static void member_add(struct node *n, uint64_t id, bool voter, struct service_members *out)
-{
-    const struct book_entry *e = book_by_id(&n->book, id);
-    out->member[out->count].id = id;
-    out->member[out->count].voter = voter;
-    if (e != NULL) {
-        memcpy(out->member[out->count].addr, e->addr, sizeof e->addr);
-        memcpy(out->member[out->count].raft_addr, e->raft_addr, sizeof e->raft_addr);
-    }
-    out->count++;
-}
-
-uint32_t backend_members(struct service *s, struct service_members *out)
-{
-    struct node *n = (struct node *)s;
-    struct raft_status st;
-    memset(out, 0, sizeof *out);
-    raft_status(n->core, &st);
-    out->index = st.conf.index;
-    for (uint8_t i = 0; i < st.conf.voter_count; i++) {
-        member_add(n, st.conf.voter[i], true, out);
-    }
-    for (uint8_t i = 0; i < st.conf.learner_count; i++) {
-        member_add(n, st.conf.learner[i], false, out);
-    }
-    return out->count;
 }
 
 static void backend_forget(struct service *s, struct service_call *call)

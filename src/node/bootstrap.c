@@ -487,7 +487,7 @@ static void close_storage(struct node *n, bool whole)
     if (n->log != NULL) {
         log_close(n->log); /* first: what is applied is in the log, so the store is never ahead */
     }
-    snap_send_close(n);
+    snapshot_send_close(n);
     state_close(n, whole);
     if (n->keeper != NULL) {
         os_worker_close(n->keeper);

@@ -19,7 +19,7 @@ enum frame_kind {
     FRAME_WRITE = 2,      /* a command to propose */
     FRAME_ANSWER = 3,     /* what came of it */
     FRAME_CONTROL = 4,    /* a change of the cluster, as node/control_codec.h says */
-    FRAME_SNAP_OFFER = 5, /* of a snapshot, and its pieces, as node/snap_codec.h says */
+    FRAME_SNAP_OFFER = 5, /* of a snapshot, and its pieces, as node/snapshot_codec.h says */
     FRAME_SNAP_WANT = 6,
     FRAME_SNAP_PART = 7
 };

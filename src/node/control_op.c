@@ -1,12 +1,11 @@
-/* node/control_op.c -- changes of the cluster: learners, voters, who leads. Asked on any node, done by
- * the leader.
+/* node/control_op.c -- changes of the cluster: learners, voters, who leads. Asked on any node, done
+ * by the leader.
  *
  * Shape:      an operation waits in n->controls until it can begin: here when this node leads, else
  *             with whoever does. What only needs time (a change under way, a learner that lags)
  *             waits too, until the deadline, and then says for what.
  * Thread:     the loop's
  */
-#include "base/mark.h"
 #include "base/panic.h"
 #include "node/control_codec.h"
 #include "node/impl.h"
@@ -103,6 +102,35 @@ enum err control_transfer(struct service *s, uint64_t to, struct service_call *c
     return begin((struct node *)s, &c, call);
 }
 
+/* Why not, and what to do about it. */
+static const char *advice(enum err e)
+{
+    switch (e) {
+    case ERR_UNKNOWN_NODE:
+        return "no such member: add it first, as in: aspen cluster add ID=ADDR";
+    case ERR_UNKNOWN_ENDPOINT:
+        return "the endpoint of the new node is not known: name it with --peers or POST /add-peer";
+    case ERR_NOT_CAUGHT_UP:
+        return "the learner has not caught up yet: see aspen cluster status, then ask again";
+    case ERR_CONF_PENDING:
+        return "another change is under way: see aspen cluster status, then ask again";
+    case ERR_CONF_CHANGED:
+        return "the configuration is not the one that was meant: see aspen cluster status";
+    case ERR_BAD_REQUEST:
+        return "no voter would be left, too many members, a voter as learner, or a key or number "
+               "of another member";
+    case ERR_TIMEOUT:
+        return "it could not be done in time; nothing was changed";
+    default:
+        return NULL;
+    }
+}
+
+static void refuse(struct node *n, struct op *op, enum err why)
+{
+    answer_text(n, op, why, advice(why));
+}
+
 /* ---- on the leader ---- */
 
 /* The voters become exactly those named; learners that are not named stay. */
@@ -125,7 +153,8 @@ static uint32_t voters_named(const struct control *c, const struct raft_conf *no
     return count;
 }
 
-/* What is asked, as changes of the configuration in force. err ERR_UNKNOWN_NODE, ERR_BAD_REQUEST. */
+/* What is asked, as changes of the configuration in force. err ERR_UNKNOWN_NODE,
+ * ERR_BAD_REQUEST. */
 static enum err changes_of(const struct control *c, const struct raft_conf *now,
                            struct raft_change *out, uint32_t *out_count)
 {
@@ -215,7 +244,7 @@ static void change(struct node *n, struct op *op, const struct control *c,
     e = e == ERR_OK && c->kind == CONTROL_ADD_LEARNER ? endpoint_learn(n, c) : e;
     e = e == ERR_OK ? tail_of(n, now, c, &tail) : e;
     if (e != ERR_OK) {
-        control_refuse(n, op, e);
+        refuse(n, op, e);
         return;
     }
     ev.tail_size = (uint32_t)tail.offset;
@@ -240,35 +269,6 @@ static void lead_one(struct node *n, struct op *op, const struct raft_status *st
 
 /* ---- what became of it ---- */
 
-/* Why not, and what to do about it. */
-static const char *advice(enum err e)
-{
-    switch (e) {
-    case ERR_UNKNOWN_NODE:
-        return "no such member: add it first, as in: aspen cluster add ID=ADDR";
-    case ERR_UNKNOWN_ENDPOINT:
-        return "the endpoint of the new node is not known: name it with --peers or POST /add-peer";
-    case ERR_NOT_CAUGHT_UP:
-        return "the learner has not caught up yet: see aspen cluster status, then ask again";
-    case ERR_CONF_PENDING:
-        return "another change is under way: see aspen cluster status, then ask again";
-    case ERR_CONF_CHANGED:
-        return "the configuration is not the one that was meant: see aspen cluster status";
-    case ERR_BAD_REQUEST:
-        return "no voter would be left, too many members, a voter as learner, or a key or number "
-               "of another member";
-    case ERR_TIMEOUT:
-        return "it could not be done in time; nothing was changed";
-    default:
-        return NULL;
-    }
-}
-
-void control_refuse(struct node *n, struct op *op, enum err why)
-{
-    answer_text(n, op, why, advice(why));
-}
-
 void control_reply(struct node *n, struct op *op, const struct raft_effect *e)
 {
     struct control c;
@@ -282,12 +282,11 @@ void control_reply(struct node *n, struct op *op, const struct raft_effect *e)
     } else if (e->code == ERR_OK) {
         backend_answer_members(n, op);
     } else if (later) {
-        MARK("node: a change of the cluster waits");
         op->state = OP_QUEUED;
         op->waits_for = e->code;
         list_push_back(&n->controls, &op->wait);
     } else {
-        control_refuse(n, op, e->code);
+        refuse(n, op, e->code);
     }
 }
 
@@ -331,7 +330,7 @@ void control_expire(struct node *n, uint64_t now_ns)
         struct op *op = CONTAINER_OF(node, struct op, wait);
         node = node->next;
         if (op->deadline_ns <= now_ns && op->state == OP_QUEUED) {
-            control_refuse(n, op, op->waits_for != ERR_OK ? op->waits_for : ERR_TIMEOUT);
+            refuse(n, op, op->waits_for != ERR_OK ? op->waits_for : ERR_TIMEOUT);
         }
     }
     if (!list_empty(&n->controls)) {

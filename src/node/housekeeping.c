@@ -93,8 +93,8 @@ void housekeeping_second(void *arg, uint64_t now_ns)
     watch_disk(n);
     watch_terms(n);
     state_second(n);
-    snap_send_second(n, now_ns);
-    snap_receive_second(n, now_ns);
+    snapshot_send_second(n, now_ns);
+    snapshot_receive_second(n, now_ns);
     logger_flush(n->logger);
     IGNORE(os_timer_set(n->os, &n->second_timer, now_ns + NS_PER_S)); /* none left: no watch */
 }

@@ -327,68 +327,70 @@ enum err state_reopen(struct node *n);
 /* state_conf_seen -- a configuration entry is applied. */
 void state_conf_seen(struct node *n, uint64_t index, struct bytes data);
 
-/* ---- snap_make.c ---- */
+/* ---- snapshot_make.c ---- */
 
-/* snap_make_open -- the store of snapshots, before the state machine. err as snap_open. */
+/* snapshot_make_open -- the store of snapshots, before the state machine. err as snap_open. */
 MUST_CHECK
-enum err snap_make_open(struct node *n, struct diag *diag);
+enum err snapshot_make_open(struct node *n, struct diag *diag);
 
-/* snap_make_file -- begin one of what is on disk, unless one is being made. err as snap_make. */
+/* snapshot_make_file -- begin one of what is on disk, unless one is being made. err as
+ * snap_make. */
 MUST_CHECK
-enum err snap_make_file(struct node *n);
+enum err snapshot_make_file(struct node *n);
 
-/* ---- snap_send.c ---- */
+/* ---- snapshot_send.c ---- */
 
-/* snap_send_begin -- the core has sent one to a peer. */
-void snap_send_begin(struct node *n, const struct raft_msg *m);
+/* snapshot_send_begin -- the core has sent one to a peer. */
+void snapshot_send_begin(struct node *n, const struct raft_msg *m);
 
-/* snap_send_start -- offer what waits, when there is a snapshot that the log goes on from. */
-void snap_send_start(struct node *n);
+/* snapshot_send_start -- offer what waits, when there is a snapshot that the log goes on from. */
+void snapshot_send_start(struct node *n);
 
-/* snap_send_failed -- no snapshot can be made for those that wait. */
-void snap_send_failed(struct node *n);
+/* snapshot_send_failed -- no snapshot can be made for those that wait. */
+void snapshot_send_failed(struct node *n);
 
-/* snap_send_want -- a peer says how far it is. */
-void snap_send_want(struct node *n, const struct node_key *peer, struct bytes frame);
+/* snapshot_send_want -- a peer says how far it is. */
+void snapshot_send_want(struct node *n, const struct node_key *peer, struct bytes frame);
 
-/* snap_send_second -- offers are repeated, silence ends a sending. */
-void snap_send_second(struct node *n, uint64_t now_ns);
+/* snapshot_send_second -- offers are repeated, silence ends a sending. */
+void snapshot_send_second(struct node *n, uint64_t now_ns);
 
-/* snap_send_tell -- step the core for what failed; from the raft actor's turn. */
-void snap_send_tell(struct node *n);
+/* snapshot_send_tell -- step the core for what failed; from the raft actor's turn. */
+void snapshot_send_tell(struct node *n);
 
-/* snap_send_close -- give up all of them. */
-void snap_send_close(struct node *n);
+/* snapshot_send_close -- give up all of them. */
+void snapshot_send_close(struct node *n);
 
-/* ---- snap_receive.c ---- */
+/* ---- snapshot_receive.c ---- */
 
-/* snap_receive_offer, snap_receive_part -- frames of a peer that sends one. */
-void snap_receive_offer(struct node *n, const struct node_key *peer, struct bytes frame);
-void snap_receive_part(struct node *n, const struct node_key *peer, struct bytes frame);
+/* snapshot_receive_offer, snapshot_receive_part -- frames of a peer that sends one. */
+void snapshot_receive_offer(struct node *n, const struct node_key *peer, struct bytes frame);
+void snapshot_receive_part(struct node *n, const struct node_key *peer, struct bytes frame);
 
-/* snap_receive_stored, snap_receive_whole, snap_receive_built, snap_receive_swapped -- of struct
- * snap_handler. */
-void snap_receive_stored(void *arg, enum err e, const struct snap_id *id, uint64_t offset);
-void snap_receive_whole(void *arg, enum err e, const struct snap_meta *meta);
-void snap_receive_built(void *arg, enum err e, const struct snap_meta *meta);
-void snap_receive_swapped(void *arg, enum err e, const struct snap_meta *meta);
+/* snapshot_receive_stored, snapshot_receive_whole, snapshot_receive_built, snapshot_receive_swapped
+ * -- of struct snap_handler. */
+void snapshot_receive_stored(void *arg, enum err e, const struct snap_id *id, uint64_t offset);
+void snapshot_receive_whole(void *arg, enum err e, const struct snap_meta *meta);
+void snapshot_receive_built(void *arg, enum err e, const struct snap_meta *meta);
+void snapshot_receive_swapped(void *arg, enum err e, const struct snap_meta *meta);
 
-/* snap_receive_install -- RAFT_DO_INSTALL. */
-void snap_receive_install(struct node *n, const struct raft_effect *e);
+/* snapshot_receive_install -- RAFT_DO_INSTALL: the log begins behind it. */
+void snapshot_receive_install(struct node *n, const struct raft_effect *e);
 
-/* snap_receive_go_on -- the log is durable further, or the rows are free: swap if it is time. */
-void snap_receive_go_on(struct node *n);
+/* snapshot_receive_go_on -- the log is durable further, or the rows are free: swap if it is
+ * time. */
+void snapshot_receive_go_on(struct node *n);
 
-/* snap_receive_second -- say again how far it is, in case that was lost. */
-void snap_receive_second(struct node *n, uint64_t now_ns);
+/* snapshot_receive_second -- say again how far it is, in case that was lost. */
+void snapshot_receive_second(struct node *n, uint64_t now_ns);
 
-/* snap_receive_installing -- nothing may be applied, and nothing flushed. */
-bool snap_receive_installing(const struct node *n);
+/* snapshot_receive_installing -- nothing may be applied, and nothing flushed. */
+bool snapshot_receive_installing(const struct node *n);
 
 /* ---- forward.c ---- */
 
-/* forward_out -- hand a local write or control to the leader; false: unknown or not connected, op is as it
- * was. True: op is with the leader, or was answered ERR_BUSY because the way is full. */
+/* forward_out -- hand a local write or control to the leader; false: unknown or not connected, op
+ * is as it was. True: op is with the leader, or was answered ERR_BUSY because the way is full. */
 bool forward_out(struct node *n, struct op *op, uint64_t leader);
 
 /* forward_in -- a peer's write in a frame of this life of its connection. */
@@ -467,9 +469,6 @@ void control_expire(struct node *n, uint64_t now_ns);
 /* control_reply -- the core has answered: done, refused, or not yet. */
 void control_reply(struct node *n, struct op *op, const struct raft_effect *e);
 
-/* control_refuse -- answer with the reason, and what to do about it. */
-void control_refuse(struct node *n, struct op *op, enum err why);
-
 /* ---- backend_raft.c ---- */
 
 extern const struct service_table backend_raft_table;
@@ -491,9 +490,6 @@ void backend_answer_members(struct node *n, struct op *op);
 
 /* backend_answered -- op_reply_fn: count what own clients are told, in one place for all ways. */
 void backend_answered(void *arg, const struct op *op, const struct service_reply *reply);
-
-/* backend_members -- of the configuration in force; returns how many. */
-uint32_t backend_members(struct service *s, struct service_members *out);
 
 /* ---- status.c ---- */
 

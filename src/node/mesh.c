@@ -106,13 +106,13 @@ static void frame_in(void *arg, const struct node_key *peer, uint64_t epoch, enu
         forward_answer_in(n, peer, frame);
         break;
     case FRAME_SNAP_OFFER:
-        snap_receive_offer(n, peer, frame);
+        snapshot_receive_offer(n, peer, frame);
         break;
     case FRAME_SNAP_WANT:
-        snap_send_want(n, peer, frame);
+        snapshot_send_want(n, peer, frame);
         break;
     case FRAME_SNAP_PART:
-        snap_receive_part(n, peer, frame);
+        snapshot_receive_part(n, peer, frame);
         break;
     default:
         metrics_add(&n->metrics, METRICS_RAFT_MESSAGES_BAD, 1);

@@ -136,7 +136,6 @@ static bool outsider(const struct node *n, const struct raft_status *s)
 static void refuse_all(struct node *n, struct list *from)
 {
     while (!list_empty(from)) {
-        MARK("node: no member, no leader, no waiting");
         backend_answer(n, CONTAINER_OF(from->next, struct op, wait), ERR_NO_LEADER, 0);
     }
 }
@@ -181,7 +180,7 @@ static void tell_durable(struct node *n)
     n->durable_news = false;
     raft_send_release(n);
     raft_actor_step(n, &ev, &step);
-    snap_receive_go_on(n);
+    snapshot_receive_go_on(n);
 }
 
 static void tell_applied(struct node *n)
@@ -234,7 +233,7 @@ void raft_actor_turn(void *self)
     if (n->state.checkpoint_news) {
         tell_checkpoint(n);
     }
-    snap_send_tell(n);
+    snapshot_send_tell(n);
     if (!list_empty(&n->writes) || !list_empty(&n->reads)) {
         raft_status(n->core, &s);
         if (s.role != RAFT_LEADER && s.last > 0) {

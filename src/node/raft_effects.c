@@ -210,7 +210,7 @@ void raft_effects_run(struct node *n, const struct node_step *step)
             break;
         case RAFT_DO_SEND:
             if (e->msg.type == RAFT_MSG_SNAPSHOT) {
-                snap_send_begin(n, &e->msg);
+                snapshot_send_begin(n, &e->msg);
             } else {
                 raft_send_gate(n, e);
             }
@@ -234,7 +234,7 @@ void raft_effects_run(struct node *n, const struct node_step *step)
             run_compact(n, e);
             break;
         case RAFT_DO_INSTALL:
-            snap_receive_install(n, e);
+            snapshot_receive_install(n, e);
             break;
         case RAFT_DO_ROLE:
             run_role(n);

@@ -82,7 +82,8 @@ struct service_call {
      * routes set none yet: over HTTP a write that is sent again may be done again. */
     uint64_t client;
     uint64_t sequence;
-    /* change-membership, add-learner: only if this is still the index of the configuration; 0: any */
+    /* change-membership, add-learner: only if this is still the index of the configuration; 0:
+     * any */
     uint64_t expect;
     uint64_t ticket;      /* the service's */
     uint64_t deadline_ns; /* absolute; 0: the default */

@@ -179,7 +179,7 @@ void state_moved(struct node *n)
     if (n->dead) {
         return;
     }
-    snap_receive_go_on(n);
+    snapshot_receive_go_on(n);
     actor_poke(&n->kv_actor);
     actor_poke(&n->raft_actor);
 }
@@ -212,7 +212,7 @@ enum err state_open(struct node *n, const struct log_recovered *rec, struct diag
     if (e != ERR_OK) {
         return diag_set(diag, e, "no thread for the state machine: %s", err_text(e));
     }
-    TRY(snap_make_open(n, diag));
+    TRY(snapshot_make_open(n, diag));
     e = kv_open(&n->kv, &s->tables);
     if (e == ERR_OK) {
         TRY(close_gap(n, rec, diag));
@@ -230,7 +230,7 @@ enum err state_open(struct node *n, const struct log_recovered *rec, struct diag
 static void begin(struct node *n)
 {
     struct state *s = &n->state;
-    if (s->backing == NULL || n->dead || flush_busy(&s->flush) || snap_receive_installing(n) ||
+    if (s->backing == NULL || n->dead || flush_busy(&s->flush) || snapshot_receive_installing(n) ||
         s->flushed.applied == n->kv.applied) {
         return;
     }
@@ -247,7 +247,7 @@ static void begin(struct node *n)
 static void checkpoint(struct node *n)
 {
     struct state *s = &n->state;
-    if (s->checkpoint_wanted && s->backing == NULL && !snap_receive_installing(n)) {
+    if (s->checkpoint_wanted && s->backing == NULL && !snapshot_receive_installing(n)) {
         enum err e = state_mark_now(n, &s->flushed);
         if (e != ERR_OK) {
             node_fail(n, NODE_PART_KV, e, "the state machine cannot be saved");
@@ -265,7 +265,7 @@ static void checkpoint(struct node *n)
 bool state_stalled(const struct node *n)
 {
     const struct state *s = &n->state;
-    if (snap_receive_installing(n)) {
+    if (snapshot_receive_installing(n)) {
         return true;
     }
     return flush_busy(&s->flush) && tables_overlay_bytes(&s->tables) / 2 >= n->bounds.overlay_bytes;
@@ -296,7 +296,7 @@ void state_turn(struct node *n)
         s->log_bytes >= STATE_REPLAY_BYTES || s->checkpoint_wanted) {
         checkpoint(n);
     }
-    snap_send_start(n);
+    snapshot_send_start(n);
 }
 
 void state_second(struct node *n)
@@ -318,7 +318,7 @@ void state_second(struct node *n)
 static void flush_last(struct node *n)
 {
     struct state *s = &n->state;
-    if (s->flushed.applied == n->kv.applied || snap_receive_installing(n)) {
+    if (s->flushed.applied == n->kv.applied || snapshot_receive_installing(n)) {
         return;
     }
     enum err e = s->tables.flushing ? tables_write(&s->tables) : ERR_OK;

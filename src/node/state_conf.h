@@ -1,5 +1,5 @@
-/* node/state_conf.h -- the configuration that moves with the state machine, as bytes: which cluster,
- * which entry, and what that entry says, with the endpoints of its members.
+/* node/state_conf.h -- the configuration that moves with the state machine, as bytes: which
+ * cluster, which entry, and what that entry says, with the endpoints of its members.
  *
  * Shape:  cluster 16 | index u64 | entry
  * Owns:   nothing; entry points into the bytes

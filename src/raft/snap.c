@@ -72,7 +72,6 @@ static uint64_t compact_to(const struct raft *r, const struct raft_event *ev)
     for (uint64_t bytes = 0; to > least && to > r->snap_index; to--) {
         bytes += raft_log_size(r, to) == UINT32_MAX ? 0 : raft_log_size(r, to);
         if (ev->keep_bytes != 0 && bytes > ev->keep_bytes) {
-            MARK("raft: fewer entries are kept, for they are large");
             break;
         }
     }

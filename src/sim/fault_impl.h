@@ -16,11 +16,13 @@
 SIM_FAULTS(FAULT_DECLARED)
 #undef FAULT_DECLARED
 
-/* sim_fault_any_host -- of the world, drawn.
- * sim_fault_length -- how long a fault lasts, drawn.
- * sim_fault_later -- a later moment of this fault; it knows a host (a) and numbers (b, n). */
+/* sim_fault_any_host -- of the world, drawn. */
 struct sim_host *sim_fault_any_host(struct sim_faults *f);
+
+/* sim_fault_length -- how long a fault lasts, drawn. */
 uint64_t sim_fault_length(struct sim_faults *f);
+
+/* sim_fault_later -- a later moment of this fault; it knows a host (a) and numbers (b, n). */
 struct sim_event *sim_fault_later(struct sim_faults *f, uint64_t wait_ns, sim_event_fn fn,
                                   uint32_t a);
 

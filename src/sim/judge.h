@@ -1,8 +1,8 @@
 /* sim/judge.h -- what must hold in every run, looked at from outside the nodes.
  *
  * Shape:      judge_core.c watches terms, votes, logs and commits of all nodes after every step;
- *             judge_office.c who stays leader; judge_state.c the state machines; judge_reply.c what answers say, judge_version.c
- *             whether versions count writes; judge_end.c plays
+ *             judge_office.c who stays leader; judge_state.c the state machines; judge_reply.c what
+ *             answers say, judge_version.c whether versions count writes; judge_end.c plays
  *             the end game: faults stop, a majority must serve again, agree, and have lost nothing.
  *             Linearizability is lincheck.h's, over the clients' history.
  * Owns:       its memory of the run, counted in the world's account
@@ -117,7 +117,8 @@ void sim_judge_reply(struct sim_judge *j, const struct sim_host *h, bool write,
  * sim_judge_value -- a client was told that this value was written at this revision. One revision
  * is one write, for everybody and for good.
  * sim_judge_record -- a client has read this, with a value of this serial number.
- * sim_judge_versions -- in the end: every version that was read is the count of writes until then. */
+ * sim_judge_versions -- in the end: every version that was read is the count of writes until
+ * then. */
 void sim_judge_write(struct sim_judge *j, uint64_t serial, const uint32_t *keys, uint32_t count);
 void sim_judge_value(struct sim_judge *j, int64_t revision, uint64_t serial);
 void sim_judge_record(struct sim_judge *j, uint32_t key, uint64_t serial,
@@ -131,8 +132,8 @@ void sim_judge_heard(struct sim_judge *j, const struct sim_host *h, uint32_t fro
 /* sim_judge_elected -- a node has just been seen to lead. */
 void sim_judge_elected(struct sim_judge *j, const struct sim_host *h);
 
-/* sim_judge_office -- after a node ran all that was due: no leader stays without a majority, or with
- * a disk that hangs. */
+/* sim_judge_office -- after a node ran all that was due: no leader stays without a majority, or
+ * with a disk that hangs. */
 void sim_judge_office(struct sim_judge *j, const struct sim_host *h);
 
 /* sim_judge_end -- heal, demand progress of a majority, agreement, and a linearizable history. */

@@ -22,7 +22,7 @@ static const char options_help[] =
     "  --seeds K           K seeds, from --seed on\n"
     "  --for SECONDS       no new seed when so much time of day has passed\n"
     "  --nodes N           1..9 nodes (default: drawn)\n"
-    "  --minutes M         virtual minutes in which things go wrong, to the nearest ms (default 2)\n"
+    "  --minutes M         virtual minutes in which things go wrong, to the ms (default 2)\n"
     "  --until EVENT       stop after that event of the story\n"
     "  --without A,B       leave fault classes out\n"
     "  --all-faults        no fault class is switched off by the draw\n"

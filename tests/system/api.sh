@@ -225,9 +225,11 @@ ask 1 /read '{"key":"k1"}' -H "X-Long: $(x_times 9000)"
 check "a large header is 431" refuses 431 HEADER_TOO_LARGE
 not_built() { refuses 501 NOT_BUILT && says 501 "'not available in this version' in r['error']"; }
 ask 1 /add-learner '{"learner":{"id":6,"addr":"a:1","raft_addr":null}}'
-check "a learner whose endpoint nobody knows is refused with advice" says 400 "r['code'] == 'UNKNOWN_ENDPOINT' and '/add-peer' in r['error']"
+check "a learner whose endpoint nobody knows is refused with advice" \
+    says 400 "r['code'] == 'UNKNOWN_ENDPOINT' and '/add-peer' in r['error']"
 ask 1 /change-membership '{"members":[1,2,9]}'
-check "a voter that is no member is refused with advice" says 400 "r['code'] == 'UNKNOWN_NODE' and 'aspen cluster add' in r['error']"
+check "a voter that is no member is refused with advice" \
+    says 400 "r['code'] == 'UNKNOWN_NODE' and 'aspen cluster add' in r['error']"
 ask 1 /change-membership '{"members":[1,2,2]}'
 check "a voter that is named twice is refused" refuses 400 BAD_REQUEST
 ask 1 /change-membership '{"members":[1,2,3],"expect":999}'

@@ -35,7 +35,10 @@ change() {
     esac
 }
 
-cluster() { "$BUILD/aspen" --endpoints "$ENDPOINTS" cluster "$@" >"$WORK/cli.log" 2>&1 || fail "aspen cluster $*: $(cat "$WORK/cli.log")"; }
+cluster() {
+    "$BUILD/aspen" --endpoints "$ENDPOINTS" cluster "$@" >"$WORK/cli.log" 2>&1 ||
+        fail "aspen cluster $*: $(cat "$WORK/cli.log")"
+}
 
 for id in 1 2 3 4 5 6; do
     start $id

@@ -1,14 +1,14 @@
-/* node/snap_send.c -- a leader's snapshots on their way to peers that lack the log.
+/* node/snapshot_send.c -- a leader's snapshots on their way to peers that lack the log.
  *
- * Shape:      the core names the peer; the newest snapshot from which the log goes on is offered, or
+ * Shape:      the core names the peer; the newest snapshot from which the log goes on is offered,
+ *             or
  *             one is made first; then one part at a time, each when the one before is stored there
  * Invariants: every one that the core sent ends: the peer says done (the core hears its
  *             acknowledgement), or the core is told that it failed
  * Thread:     the loop's
  */
-#include "base/mark.h"
 #include "node/impl.h"
-#include "node/snap_codec.h"
+#include "node/snapshot_codec.h"
 
 enum {
     SEND_SILENCE_S = 10 /* a peer that says nothing for so long gets no more of it */
@@ -34,7 +34,6 @@ static void end(struct snap_out *o)
 
 static void failed(struct node *n, struct snap_out *o)
 {
-    MARK("node: a snapshot does not arrive");
     if (o->reader != NULL) {
         snap_reader_close(o->reader);
         o->reader = NULL;
@@ -54,7 +53,7 @@ static void offer(struct node *n, struct snap_out *o)
                             .epoch = o->msg.epoch,
                             .id = o->id,
                             .bytes = snap_reader_bytes(o->reader) };
-    snap_offer_encode(&x, &w);
+    snapshot_offer_encode(&x, &w);
     if (peer == NULL || !peer->up ||
         link_send(n->link, &peer->key, LINK_SNAPSHOT, writer_bytes(&w), bytes_of(NULL, 0)) !=
             ERR_OK) {
@@ -68,7 +67,7 @@ static bool fits(const struct node *n, const struct snap_id *id)
     return id->index + 1 >= log_first(n->log);
 }
 
-void snap_send_start(struct node *n)
+void snapshot_send_start(struct node *n)
 {
     for (uint32_t i = 0; i < NODE_SNAP_SENDERS; i++) {
         struct snap_out *o = &n->snap_out[i];
@@ -88,7 +87,7 @@ void snap_send_start(struct node *n)
                 offer(n, o);
             }
         } else if (!snap_making(n->snaps, &bytes) && !flush_busy(&n->state.flush)) {
-            enum err e = snap_make_file(n);
+            enum err e = snapshot_make_file(n);
             if (e != ERR_OK && e != ERR_BUSY) {
                 failed(n, o);
             }
@@ -96,14 +95,13 @@ void snap_send_start(struct node *n)
     }
 }
 
-void snap_send_begin(struct node *n, const struct raft_msg *m)
+void snapshot_send_begin(struct node *n, const struct raft_msg *m)
 {
     struct snap_out *o = out_of(n, m->to);
     for (uint32_t i = 0; o == NULL && i < NODE_SNAP_SENDERS; i++) {
         o = n->snap_out[i].phase == SNAP_OUT_FREE ? &n->snap_out[i] : NULL;
     }
     if (o == NULL) {
-        MARK("node: too many snapshots are on their way");
         if (n->snap_refused_count < NODE_SNAP_REFUSED) {
             n->snap_refused[n->snap_refused_count++] = m->to;
         }
@@ -117,7 +115,7 @@ void snap_send_begin(struct node *n, const struct raft_msg *m)
     actor_poke(&n->kv_actor); /* from there it starts */
 }
 
-void snap_send_failed(struct node *n)
+void snapshot_send_failed(struct node *n)
 {
     for (uint32_t i = 0; i < NODE_SNAP_SENDERS; i++) {
         if (n->snap_out[i].phase == SNAP_OUT_WAITING) {
@@ -136,7 +134,7 @@ static void part(struct node *n, struct snap_out *o, const struct node_key *peer
         struct snap_part p = { .id = o->id,
                                .offset = offset,
                                .data = bytes_of(n->snap_room, count) };
-        snap_part_encode(&p, &w);
+        snapshot_part_encode(&p, &w);
         e = link_send(n->link, peer, LINK_SNAPSHOT, writer_bytes(&w), p.data);
     }
     if (e != ERR_OK) {
@@ -144,11 +142,11 @@ static void part(struct node *n, struct snap_out *o, const struct node_key *peer
     }
 }
 
-void snap_send_want(struct node *n, const struct node_key *peer, struct bytes frame)
+void snapshot_send_want(struct node *n, const struct node_key *peer, struct bytes frame)
 {
     struct snap_want x;
     const struct book_entry *b = book_by_key(&n->book, peer);
-    if (snap_want_decode(frame, &x) != ERR_OK) {
+    if (snapshot_want_decode(frame, &x) != ERR_OK) {
         metrics_add(&n->metrics, METRICS_RPC_ERRORS, 1);
         return;
     }
@@ -156,7 +154,6 @@ void snap_send_want(struct node *n, const struct node_key *peer, struct bytes fr
     bool current = o != NULL && (o->phase == SNAP_OUT_OFFERED || o->phase == SNAP_OUT_SENDING) &&
                    snap_id_equal(&x.id, &o->id);
     if (!current) {
-        MARK("node: a wish for a snapshot that is not sent any more");
         return;
     }
     o->heard_ns = os_now(n->os);
@@ -170,7 +167,7 @@ void snap_send_want(struct node *n, const struct node_key *peer, struct bytes fr
     }
 }
 
-void snap_send_second(struct node *n, uint64_t now_ns)
+void snapshot_send_second(struct node *n, uint64_t now_ns)
 {
     for (uint32_t i = 0; i < NODE_SNAP_SENDERS; i++) {
         struct snap_out *o = &n->snap_out[i];
@@ -183,10 +180,10 @@ void snap_send_second(struct node *n, uint64_t now_ns)
             offer(n, o); /* it may be lost */
         }
     }
-    snap_send_start(n);
+    snapshot_send_start(n);
 }
 
-void snap_send_tell(struct node *n)
+void snapshot_send_tell(struct node *n)
 {
     struct raft_event ev = { .type = RAFT_EV_SNAP_FAILED };
     struct node_step step = { 0 };
@@ -204,7 +201,7 @@ void snap_send_tell(struct node *n)
     }
 }
 
-void snap_send_close(struct node *n)
+void snapshot_send_close(struct node *n)
 {
     for (uint32_t i = 0; i < NODE_SNAP_SENDERS; i++) {
         end(&n->snap_out[i]);

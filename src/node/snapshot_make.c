@@ -1,9 +1,8 @@
-/* node/snap_make.c -- the node's store of snapshots: opened, and one made of what is on disk.
+/* node/snapshot_make.c -- the node's store of snapshots: opened, and one made of what is on disk.
  *
- * Why: the log may go as soon as the state machine is on disk, so what the core calls a snapshot is a
- *      flush; a file of it is made when a peer needs one, and then of the newest flush
+ * Why: the log may go as soon as the state machine is on disk, so what the core calls a snapshot is
+ *      a flush; a file of it is made when a peer needs one, and then of the newest flush
  */
-#include "base/mark.h"
 #include "node/impl.h"
 
 static void made(void *arg, enum err e, const struct snap_meta *meta)
@@ -14,23 +13,25 @@ static void made(void *arg, enum err e, const struct snap_meta *meta)
         logger_log(n->logger, LOGGER_INFO, "snapshot made", logger_u64("index", meta->id.index),
                    logger_u64("term", meta->id.term));
     } else if (e != ERR_SHUTTING_DOWN) {
-        MARK("node: a snapshot cannot be made");
         metrics_add(&n->metrics, METRICS_STORAGE_ERRORS, 1);
         logger_log(n->logger, LOGGER_WARN, "a snapshot could not be made", logger_err(e));
         if (e == ERR_CORRUPT) {
             node_fail(n, NODE_PART_KV, e, "a row of the state machine has rotted");
             return;
         }
-        snap_send_failed(n);
+        snapshot_send_failed(n);
     }
     state_moved(n);
 }
 
-enum err snap_make_open(struct node *n, struct diag *diag)
+enum err snapshot_make_open(struct node *n, struct diag *diag)
 {
-    struct snap_handler h = {
-        made, snap_receive_stored, snap_receive_whole, snap_receive_built, snap_receive_swapped, n
-    };
+    struct snap_handler h = { made,
+                              snapshot_receive_stored,
+                              snapshot_receive_whole,
+                              snapshot_receive_built,
+                              snapshot_receive_swapped,
+                              n };
     if (n->config->storage_backend != CONFIG_STORAGE_INMEMORY) {
         TRY(node_dir_open(n, "", "snap", &n->snap_dir, diag));
     }
@@ -38,7 +39,7 @@ enum err snap_make_open(struct node *n, struct diag *diag)
     return snap_open(n->os, n->snap_dir, &n->store_mem, &h, &n->snaps, diag);
 }
 
-enum err snap_make_file(struct node *n)
+enum err snapshot_make_file(struct node *n)
 {
     struct state *s = &n->state;
     uint64_t bytes = 0;

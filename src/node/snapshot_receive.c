@@ -1,15 +1,15 @@
-/* node/snap_receive.c -- a snapshot on its way to this node, from the first byte to its place.
+/* node/snapshot_receive.c -- a snapshot on its way to this node, from the first byte to its place.
  *
- * Shape:      bytes, rows beside the old ones, the core's word, the log's record, the swap: each step
+ * Shape:      bytes, rows beside the old ones, the core's word, the log's record, the swap: each
+ *             step
  *             when the one before is done. Until the log's record is durable a crash leaves the old
  *             state; from there on the next start finishes what was begun (state.c).
  * Invariants: one at a time; from the log's record to the swap nothing is applied or flushed
  * Thread:     the loop's
  */
-#include "base/mark.h"
 #include "base/panic.h"
 #include "node/impl.h"
-#include "node/snap_codec.h"
+#include "node/snapshot_codec.h"
 #include "node/state_conf.h"
 #include "raft/raft_codec.h"
 
@@ -18,7 +18,7 @@ static void say(struct node *n, enum snap_verdict verdict, uint64_t offset)
     uint8_t room[SNAP_FRAME_HEAD_BYTES_MAX];
     struct writer w = writer_of(room, sizeof room);
     struct snap_want x = { .id = n->snap_in.id, .verdict = verdict, .offset = offset };
-    snap_want_encode(&x, &w);
+    snapshot_want_encode(&x, &w);
     IGNORE(link_send(n->link, &n->snap_in.key, LINK_SNAPSHOT, writer_bytes(&w),
                      bytes_of(NULL, 0))); /* it is said again */
     n->snap_in.heard_ns = os_now(n->os);
@@ -26,12 +26,11 @@ static void say(struct node *n, enum snap_verdict verdict, uint64_t offset)
 
 static void refuse(struct node *n)
 {
-    MARK("node: a snapshot is refused");
     say(n, SNAP_REFUSED, 0);
     n->snap_in.phase = SNAP_IN_NONE;
 }
 
-bool snap_receive_installing(const struct node *n)
+bool snapshot_receive_installing(const struct node *n)
 {
     return n->snap_in.phase == SNAP_IN_LOG || n->snap_in.phase == SNAP_IN_SWAP;
 }
@@ -60,11 +59,11 @@ static void receive(struct node *n)
     }
 }
 
-void snap_receive_offer(struct node *n, const struct node_key *peer, struct bytes frame)
+void snapshot_receive_offer(struct node *n, const struct node_key *peer, struct bytes frame)
 {
     struct snap_offer o;
     struct snap_in *in = &n->snap_in;
-    if (snap_offer_decode(frame, &o) != ERR_OK || o.to != n->config->node_id ||
+    if (snapshot_offer_decode(frame, &o) != ERR_OK || o.to != n->config->node_id ||
         !mesh_sender_good(n, peer, o.from)) {
         metrics_add(&n->metrics, METRICS_RAFT_MESSAGES_BAD, 1);
         return;
@@ -94,12 +93,12 @@ void snap_receive_offer(struct node *n, const struct node_key *peer, struct byte
     }
 }
 
-void snap_receive_part(struct node *n, const struct node_key *peer, struct bytes frame)
+void snapshot_receive_part(struct node *n, const struct node_key *peer, struct bytes frame)
 {
     struct snap_part p;
     struct snap_id now;
     uint64_t offset = 0;
-    if (snap_part_decode(frame, &p) != ERR_OK) {
+    if (snapshot_part_decode(frame, &p) != ERR_OK) {
         metrics_add(&n->metrics, METRICS_RAFT_MESSAGES_BAD, 1);
         return;
     }
@@ -115,7 +114,7 @@ void snap_receive_part(struct node *n, const struct node_key *peer, struct bytes
     }
 }
 
-void snap_receive_stored(void *arg, enum err e, const struct snap_id *id, uint64_t offset)
+void snapshot_receive_stored(void *arg, enum err e, const struct snap_id *id, uint64_t offset)
 {
     struct node *n = arg;
     if (n->snap_in.phase != SNAP_IN_BYTES || !snap_id_equal(id, &n->snap_in.id)) {
@@ -130,7 +129,7 @@ void snap_receive_stored(void *arg, enum err e, const struct snap_id *id, uint64
     say(n, SNAP_GO_ON, offset);
 }
 
-void snap_receive_whole(void *arg, enum err e, const struct snap_meta *meta)
+void snapshot_receive_whole(void *arg, enum err e, const struct snap_meta *meta)
 {
     struct node *n = arg;
     if (n->snap_in.phase != SNAP_IN_BYTES) {
@@ -168,7 +167,7 @@ static bool core_wants(struct node *n)
     return !n->dead && (in->phase == SNAP_IN_LOG || st.commit >= in->id.index);
 }
 
-void snap_receive_built(void *arg, enum err e, const struct snap_meta *meta)
+void snapshot_receive_built(void *arg, enum err e, const struct snap_meta *meta)
 {
     struct node *n = arg;
     struct snap_in *in = &n->snap_in;
@@ -192,13 +191,12 @@ void snap_receive_built(void *arg, enum err e, const struct snap_meta *meta)
     }
     say(n, SNAP_DONE, in->bytes);
     if (in->phase != SNAP_IN_LOG) {
-        MARK("node: a snapshot comes too late");
         snap_build_cancel(n->snaps);
         in->phase = SNAP_IN_NONE;
     }
 }
 
-void snap_receive_install(struct node *n, const struct raft_effect *e)
+void snapshot_receive_install(struct node *n, const struct raft_effect *e)
 {
     struct snap_in *in = &n->snap_in;
     ASSERT(in->phase == SNAP_IN_CORE && in->id.index == e->index);
@@ -216,10 +214,11 @@ void snap_receive_install(struct node *n, const struct raft_effect *e)
     in->swapping = false;
 }
 
-void snap_receive_go_on(struct node *n)
+void snapshot_receive_go_on(struct node *n)
 {
     struct snap_in *in = &n->snap_in;
-    if (n->dead || !snap_receive_installing(n) || in->swapping || n->durable_ticket < in->ticket) {
+    if (n->dead || !snapshot_receive_installing(n) || in->swapping ||
+        n->durable_ticket < in->ticket) {
         return;
     }
     in->phase = SNAP_IN_SWAP;
@@ -233,7 +232,7 @@ void snap_receive_go_on(struct node *n)
     }
 }
 
-void snap_receive_swapped(void *arg, enum err e, const struct snap_meta *meta)
+void snapshot_receive_swapped(void *arg, enum err e, const struct snap_meta *meta)
 {
     struct node *n = arg;
     (void)meta;
@@ -249,12 +248,12 @@ void snap_receive_swapped(void *arg, enum err e, const struct snap_meta *meta)
     state_moved(n);
 }
 
-void snap_receive_second(struct node *n, uint64_t now_ns)
+void snapshot_receive_second(struct node *n, uint64_t now_ns)
 {
     struct snap_in *in = &n->snap_in;
     struct snap_id now;
     uint64_t offset = 0;
-    snap_receive_go_on(n);
+    snapshot_receive_go_on(n);
     if (in->phase == SNAP_IN_NONE || now_ns - in->heard_ns < NS_PER_S) {
         return;
     }

@@ -1,5 +1,6 @@
-/* node/snap_codec.c -- offers, wishes and parts of snapshots, as docs/WIRE.md tabulates them. */
-#include "node/snap_codec.h"
+/* node/snapshot_codec.c -- offers, wishes and parts of snapshots, as docs/WIRE.md tabulates
+ * them. */
+#include "node/snapshot_codec.h"
 
 static void id_encode(const struct snap_id *id, struct writer *w)
 {
@@ -17,7 +18,7 @@ static struct snap_id id_decode(struct reader *r)
     return id;
 }
 
-void snap_offer_encode(const struct snap_offer *o, struct writer *w)
+void snapshot_offer_encode(const struct snap_offer *o, struct writer *w)
 {
     writer_u8(w, FRAME_SNAP_OFFER);
     writer_varint(w, o->from);
@@ -28,7 +29,7 @@ void snap_offer_encode(const struct snap_offer *o, struct writer *w)
     writer_varint(w, o->bytes);
 }
 
-enum err snap_offer_decode(struct bytes frame, struct snap_offer *out)
+enum err snapshot_offer_decode(struct bytes frame, struct snap_offer *out)
 {
     struct reader r = reader_of(frame);
     struct snap_offer o;
@@ -49,7 +50,7 @@ enum err snap_offer_decode(struct bytes frame, struct snap_offer *out)
     return ERR_OK;
 }
 
-void snap_want_encode(const struct snap_want *x, struct writer *w)
+void snapshot_want_encode(const struct snap_want *x, struct writer *w)
 {
     writer_u8(w, FRAME_SNAP_WANT);
     id_encode(&x->id, w);
@@ -57,7 +58,7 @@ void snap_want_encode(const struct snap_want *x, struct writer *w)
     writer_varint(w, x->offset);
 }
 
-enum err snap_want_decode(struct bytes frame, struct snap_want *out)
+enum err snapshot_want_decode(struct bytes frame, struct snap_want *out)
 {
     struct reader r = reader_of(frame);
     struct snap_want x;
@@ -75,7 +76,7 @@ enum err snap_want_decode(struct bytes frame, struct snap_want *out)
     return ERR_OK;
 }
 
-void snap_part_encode(const struct snap_part *p, struct writer *w)
+void snapshot_part_encode(const struct snap_part *p, struct writer *w)
 {
     writer_u8(w, FRAME_SNAP_PART);
     id_encode(&p->id, w);
@@ -83,7 +84,7 @@ void snap_part_encode(const struct snap_part *p, struct writer *w)
     writer_varint(w, p->data.count);
 }
 
-enum err snap_part_decode(struct bytes frame, struct snap_part *out)
+enum err snapshot_part_decode(struct bytes frame, struct snap_part *out)
 {
     struct reader r = reader_of(frame);
     struct snap_part p;
