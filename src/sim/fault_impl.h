@@ -1,7 +1,7 @@
 /* sim/fault_impl.h -- what the files of the faults share; nobody else includes it.
  *
- * Shape:      fault.c draws and keeps the table; fault_machine.c, fault_net.c and fault_leader.c
- *             have a function for each of its rows
+ * Shape:      fault.c draws and keeps the table; fault_machine.c, fault_net.c, fault_leader.c
+ *             and fault_load.c have a function for each of its rows
  * Thread:     one
  */
 #ifndef SIM_FAULT_IMPL_H
@@ -11,10 +11,7 @@
 
 #define FAULT_DOOM_NS (20 * SIM_S) /* until a node that was to crash by itself is started */
 
-/* A row's function; false: it found nothing to do. */
-#define FAULT_DECLARED(name, text, fn) bool sim_fault_do_##fn(struct sim_faults *f);
-SIM_FAULTS(FAULT_DECLARED)
-#undef FAULT_DECLARED
+/* ---- fault.c ---- */
 
 /* sim_fault_any_host -- of the world, drawn. */
 struct sim_host *sim_fault_any_host(struct sim_faults *f);
@@ -43,5 +40,10 @@ void sim_fault_isolate(struct sim_faults *f, uint32_t host);
 
 /* sim_fault_leader -- of those that believe they lead, the one of the newest term; or NULL. */
 struct sim_host *sim_fault_leader(struct sim_faults *f);
+
+/* A row's function; false: it found nothing to do. */
+#define FAULT_DECLARED(name, text, fn) bool sim_fault_do_##fn(struct sim_faults *f);
+SIM_FAULTS(FAULT_DECLARED)
+#undef FAULT_DECLARED
 
 #endif
