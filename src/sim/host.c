@@ -369,7 +369,8 @@ struct os_addr sim_host_addr(uint32_t index)
                              .port = SIM_HOST_PORT };
 }
 
-/* A third of the runs with the bounds of every day, the others with hostile ones. */
+/* A third of the machines have the bounds of every day, a third small ones, and a third small ones
+ * for batches and appends too. */
 static void draw_bounds(struct sim_host *h)
 {
     struct prng *p = &h->world->prng;

@@ -2,8 +2,8 @@
  *
  * Shape:      judge_core.c watches terms, votes, logs and commits of all nodes after every step;
  *             judge_office.c who stays leader; judge_state.c the state machines; judge_reply.c what
- *             answers say, judge_version.c whether versions count writes; judge_end.c plays
- *             the end game: faults stop, a majority must serve again, agree, and have lost nothing.
+ *             answers say; judge_version.c whether versions count writes; judge_end.c plays the end
+ *             game: faults stop, a majority must serve again, agree, and have lost nothing.
  *             Linearizability is lincheck.h's, over the clients' history.
  * Owns:       its memory of the run, counted in the world's account
  * Thread:     one
@@ -117,8 +117,7 @@ void sim_judge_reply(struct sim_judge *j, const struct sim_host *h, bool write,
  * sim_judge_value -- a client was told that this value was written at this revision. One revision
  * is one write, for everybody and for good.
  * sim_judge_record -- a client has read this, with a value of this serial number.
- * sim_judge_versions -- in the end: every version that was read is the count of writes until
- * then. */
+ * sim_judge_versions -- in the end: each version that was read is the count of writes to then. */
 void sim_judge_write(struct sim_judge *j, uint64_t serial, const uint32_t *keys, uint32_t count);
 void sim_judge_value(struct sim_judge *j, int64_t revision, uint64_t serial);
 void sim_judge_record(struct sim_judge *j, uint32_t key, uint64_t serial,

@@ -48,8 +48,8 @@ enum {
     SIM_LOOP_JOB_NS_MAX = 500 * 1000
 };
 
-/* sim_loop_init -- a machine that has just started; seed decides what happens first of all that
- * could, the disk is as it was. */
+/* sim_loop_init -- a machine that has just started, the disk is as it was. The seed decides how
+ * long jobs take and what is random; of what could happen now the order is sim_loop_run's. */
 void sim_loop_init(struct sim_loop *l, struct mem *mem, struct sim_disk *disk, uint64_t seed);
 
 /* sim_loop_done -- every handle must be closed. */

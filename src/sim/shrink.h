@@ -12,8 +12,7 @@
 void sim_shrink(const struct sim_request *request, const struct sim_options *options,
                 const char *finding);
 
-/* sim_shrink_same -- two findings are one but for their numbers, which differ in a smaller
- * world. */
+/* sim_shrink_same -- two findings are one but for numbers, which differ in a smaller world. */
 bool sim_shrink_same(const char *a, const char *b);
 
 #endif

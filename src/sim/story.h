@@ -52,8 +52,7 @@ void sim_story_init(struct sim_story *s, FILE *lines);
 void sim_story_add(struct sim_story *s, uint64_t at_ns, uint64_t node, const char *what, uint64_t a,
                    uint64_t b, const struct sim_story_node *state);
 
-/* sim_story_fold_bytes -- bytes that belong to the hash, eight at a time, and how many there
- * are. */
+/* sim_story_fold_bytes -- bytes that belong to the hash, and how many there are. */
 void sim_story_fold_bytes(struct sim_story *s, struct bytes b);
 
 /* sim_story_fold -- numbers that belong to the hash but are no event. */

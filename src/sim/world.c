@@ -24,8 +24,8 @@ uint64_t sim_between(struct prng *p, uint64_t least, uint64_t most)
     return least + prng_below(p, most - least + 1);
 }
 
-/* Each of up to five times, with one chance in four, the wait grows by a drawn mean: integers only,
- * so that every machine draws the same. */
+/* Each of up to five times, with one chance in three, the wait grows by a drawn mean: integers
+ * only, so that every machine draws the same. */
 uint64_t sim_wait(struct prng *p, uint64_t mean_ns)
 {
     uint64_t wait = prng_below(p, mean_ns + 1);
