@@ -5,19 +5,10 @@
 
 #define FAULT_RUSH_NS UINT64_C(1000) /* until clients ask one that was just cut off */
 
-/* Of those that believe they lead, the one of the newest term. */
 struct sim_host *sim_fault_leader(struct sim_faults *f)
 {
-    struct sim_host *found = NULL;
-    uint64_t term = 0;
-    for (uint32_t i = 0; i < f->world->node_count; i++) {
-        const struct sim_seen *s = &f->world->judge.seen[i];
-        if (s->alive && s->role == RAFT_LEADER && s->term > term) {
-            found = &f->world->host[i];
-            term = s->term;
-        }
-    }
-    return found;
+    uint64_t id = sim_judge_leader(&f->world->judge, UINT64_MAX, false);
+    return id != 0 ? &f->world->host[id - 1] : NULL;
 }
 
 /* It is alone and does not know it, and clients go on writing: a tail that nobody else has. */

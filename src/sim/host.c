@@ -8,7 +8,6 @@
 enum {
     HOST_RATE_ONE = 1024
 };
-#define HOST_TURN_NS UINT64_C(1000)   /* nothing takes no time */
 #define HOST_MEM_BYTES (640ull * MIB) /* a bound: a link's and a loop's */
 #define HOST_DISK_BYTES (512ull * MIB)
 
@@ -386,7 +385,7 @@ static void draw_bounds(struct sim_host *h)
     b->overlay_bytes = (uint32_t)sim_between(p, 4 * KIB, 256 * KIB);
     b->snap_entries = (uint32_t)sim_between(p, 1, 256);
     b->keep_entries = (uint32_t)sim_between(p, 1, 128);
-    h->usual_turn_ns = HOST_TURN_NS << (hostile == 0 ? 0 : prng_below(p, 9)); /* to 256 us */
+    h->usual_turn_ns = SIM_TURN_NS << (hostile == 0 ? 0 : prng_below(p, 9)); /* to 256 us */
     h->turn_ns = h->usual_turn_ns;
     if (hostile == 0) {
         *b = (struct node_bounds){ .segment_bytes = b->segment_bytes };

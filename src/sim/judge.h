@@ -103,6 +103,11 @@ void sim_judge_born(struct sim_judge *j, struct sim_host *h);
  * counts, for others may know of it already. */
 void sim_judge_dying(struct sim_judge *j, struct sim_host *h);
 
+/* sim_judge_leader -- id of the node that was seen to lead, in the newest term if there are
+ * several; 0: none. among: bits of the nodes that count; settled: only one that has committed in
+ * its term. */
+uint64_t sim_judge_leader(const struct sim_judge *j, uint64_t among, bool settled);
+
 /* sim_judge_gone -- a life has ended. */
 void sim_judge_gone(struct sim_judge *j, struct sim_host *h);
 

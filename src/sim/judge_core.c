@@ -102,6 +102,22 @@ static void judge_leader(struct sim_judge *j, const struct sim_host *h, const st
     }
 }
 
+uint64_t sim_judge_leader(const struct sim_judge *j, uint64_t among, bool settled)
+{
+    uint64_t leader = 0;
+    uint64_t term = 0;
+    for (uint32_t i = 0; i < j->world->node_count; i++) {
+        const struct sim_seen *s = &j->seen[i];
+        bool good = !settled || (s->commit > 0 && j->committed_term[s->commit] == s->term);
+        bool leads = s->alive && s->role == RAFT_LEADER && (among >> i & 1u) != 0;
+        if (leads && good && s->term > term) {
+            leader = i + 1;
+            term = s->term;
+        }
+    }
+    return leader;
+}
+
 /* ---- commits ---- */
 
 /* Nodes on whose disks an entry is: those that are down count by what they had made durable, and by

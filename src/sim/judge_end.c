@@ -41,14 +41,7 @@ static bool in_core(const struct sim_world *w, uint32_t i)
 
 static bool has_leader(struct sim_world *w)
 {
-    for (uint32_t i = 0; i < w->node_count; i++) {
-        const struct sim_seen *s = &w->judge.seen[i];
-        if (in_core(w, i) && s->alive && s->role == RAFT_LEADER && s->commit > 0 &&
-            w->judge.committed_term[s->commit] == s->term) {
-            return true;
-        }
-    }
-    return false;
+    return sim_judge_leader(&w->judge, w->clients.core, true) != 0;
 }
 
 /* Packets that found no way are sent again at doubled intervals, so that a connection that has been

@@ -5,7 +5,6 @@
 #include "sim/udp.h"
 
 enum {
-    SIM_START_NS = 1000000000,
     SIM_TELL_NS_MAX = 20 * 1000 /* from the end of a job until the loop hears of it */
 };
 
@@ -286,7 +285,7 @@ bool sim_turn(struct sim_loop *l)
     if (at == UINT64_MAX) {
         return false;
     }
-    sim_loop_run(l, at > l->now_ns ? at : l->now_ns + 1000); /* nothing takes no time */
+    sim_loop_run(l, at > l->now_ns ? at : l->now_ns + SIM_TURN_NS);
     return true;
 }
 

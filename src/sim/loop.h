@@ -39,6 +39,9 @@ struct sim_loop {
     uint32_t letters; /* datagrams that wait in them */
 };
 
+#define SIM_START_NS UINT64_C(1000000000) /* of a machine's clock, and of a world's */
+#define SIM_TURN_NS UINT64_C(1000)        /* a turn at least: nothing takes no time */
+
 /* Where the wall clock stands when the other one says 0: 2026, so that it may go back. */
 #define SIM_LOOP_WALL_NS (UINT64_C(1767225600) * UINT64_C(1000000000))
 

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 
 enum {
-    WORLD_BLOCK_EVENTS = 256,
-    WORLD_START_NS = 1000000000
+    WORLD_BLOCK_EVENTS = 256
 };
 #define WORLD_MEM_BYTES (4096ull * MIB)
 
@@ -159,7 +158,7 @@ struct sim_world *sim_world_open(const struct sim_options *options)
     mem_init(&w->mem, "simulation", WORLD_MEM_BYTES);
     heap_init(&w->queue, &w->mem, SIM_QUEUE_MAX);
     list_init(&w->free_events);
-    w->now_ns = WORLD_START_NS;
+    w->now_ns = SIM_START_NS;
     prng_seed(&w->prng, options->seed);
     sim_story_init(&w->story, options->trace);
     draw_times(w);

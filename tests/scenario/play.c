@@ -2,6 +2,7 @@
 #include "play.h"
 
 #include "base/panic.h"
+#include "sim/table.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -30,19 +31,7 @@ static void print_story(const struct sim_world *w)
         return;
     }
     sim_story_table(&w->story, f);
-    for (uint32_t i = 0; i < w->node_count; i++) {
-        static const char *const states[] = { "down", "up", "stopped" };
-        const struct sim_seen *s = &w->judge.seen[i];
-        fprintf(f,
-                "node %u: %s (%s), life %llu, term %llu, vote %llu, leader %llu, last %llu/%llu, "
-                "durable %llu, commit %llu, applied %llu\n",
-                i + 1, states[w->host[i].state], err_name(w->host[i].reason),
-                (unsigned long long)w->host[i].life, (unsigned long long)s->term,
-                (unsigned long long)s->vote, (unsigned long long)s->leader,
-                (unsigned long long)s->last, (unsigned long long)s->last_term,
-                (unsigned long long)s->durable, (unsigned long long)s->commit,
-                (unsigned long long)s->applied);
-    }
+    sim_table_print(w, f, false);
     fclose(f);
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         printf("# %s\n", line);

@@ -250,20 +250,9 @@ static bool leads(const struct play *p, uint64_t node)
     return s->alive && s->role == RAFT_LEADER;
 }
 
-/* The one that leads the newest term and has committed in it; 0: none. */
 static uint64_t leader_of(const struct play *p)
 {
-    uint64_t leader = 0;
-    uint64_t term = 0;
-    for (uint64_t n = 1; n <= p->world->node_count; n++) {
-        const struct sim_seen *s = play_seen(p, n);
-        bool settled = s->commit > 0 && p->world->judge.committed_term[s->commit] == s->term;
-        if (leads(p, n) && settled && s->term > term) {
-            leader = n;
-            term = s->term;
-        }
-    }
-    return leader;
+    return sim_judge_leader(&p->world->judge, UINT64_MAX, true);
 }
 
 static bool hears(const struct play *p, uint64_t from, uint64_t to)

@@ -77,6 +77,7 @@ ALLOWED = {
     ("src/node/bootstrap.c", "calloc free"): "the node holds its own account",
     ("src/sim/marks.c", "fprintf"): "the table of marks, to the stream that aspen-sim names",
     ("src/sim/story.c", "fprintf"): "events, to the stream that aspen-sim names",
+    ("src/sim/table.c", "fprintf"): "how nodes stood, to the same stream",
     ("src/sim/world.c", "calloc free"): "the world holds its own account",
     ("src/api/json_in.c", "free"): "text that jansson allocated",
     ("src/api/routes_status.c", "free"): "text that jansson allocated",
