@@ -7,9 +7,27 @@
 enum {
     CLIENT_TRIES_NODE = 4, /* nodes that are tried before it thinks again */
     CLIENT_ATTEMPTS_MAX = 12,
-    CLIENT_LARGE_BYTES = 20 * 1000 /* more than the first window of a connection */
+    CLIENT_LARGE_BYTES = 20 * 1000, /* more than the first window of a connection */
+    CLIENT_COUNT_MIN = 2,
+    CLIENT_WRITES_PERCENT_MIN = 20,
+    CLIENT_WRITES_PERCENT_MAX = 80,
+    CLIENT_SERIALIZABLE_PERCENT_MAX = 20,
+    CLIENT_ONCE_PERCENT_STEP = 40, /* none, two fifths or four of the writes are repeated */
+    CLIENT_LARGE_ONE_IN = 20,      /* in a third of the worlds */
+    CLIENT_LARGE_ONE_IN_MIN = 2,   /* with many full packets */
+    CLIENT_LARGE_ONE_IN_MAX = 8,
+    CLIENT_VALUE_BYTES_MAX = 10 * SIM_TEXT_BYTES /* of a small one */
 };
-#define CLIENT_GRACE_NS (2 * SIM_S) /* a node may be so late with its answer */
+#define CLIENT_GRACE_NS (2 * SIM_S)    /* a node may be so late with its answer */
+#define CLIENT_AGAIN_NS (200 * SIM_MS) /* mean of the time until a write is asked elsewhere */
+/* Times the number of clients: the world as a whole sees two to ten operations a second, which the
+ * history can be searched for. */
+#define CLIENT_THINK_NS_MIN (100 * SIM_MS)
+#define CLIENT_THINK_NS_MAX (600 * SIM_MS)
+#define CLIENT_DEADLINE_NS_MIN (50 * SIM_MS)
+#define CLIENT_DEADLINE_NS_MAX SIM_S
+#define CLIENT_DEADLINE_SPAN_NS_MAX                                                                \
+    (8 * SIM_S) /* between the shortest of a world and the longest */
 
 /* ---- the history ---- */
 
@@ -76,7 +94,7 @@ static void failed(struct sim_client *c, bool unknown)
         if (c->due != NULL) {
             sim_world_drop(c->world, c->due);
         }
-        c->due = sim_world_at(c->world, c->world->now_ns + sim_wait(&all->prng, 200 * SIM_MS),
+        c->due = sim_world_at(c->world, c->world->now_ns + sim_wait(&all->prng, CLIENT_AGAIN_NS),
                               again_due);
         c->due->a = c->index;
         return;
@@ -267,7 +285,7 @@ static void draw(struct sim_client *c)
         c->key[i] = (c->key[0] + i) % l->keys;
     }
     c->serial = ++all->serial;
-    c->value_bytes = (uint32_t)sim_between(p, SIM_TEXT_BYTES, 10 * SIM_TEXT_BYTES);
+    c->value_bytes = (uint32_t)sim_between(p, SIM_TEXT_BYTES, CLIENT_VALUE_BYTES_MAX);
     if (sim_chance(p, l->large_one_in)) {
         c->value_bytes = (uint32_t)sim_between(p, l->large_bytes_min, SIM_VALUE_BYTES_MAX);
     }
@@ -380,20 +398,22 @@ static void draw_load(struct sim_clients *all)
 {
     struct prng *p = &all->prng;
     struct sim_load *l = &all->load;
-    l->clients = (uint32_t)sim_between(p, 2, SIM_CLIENTS_MAX);
+    l->clients = (uint32_t)sim_between(p, CLIENT_COUNT_MIN, SIM_CLIENTS_MAX);
     l->keys = (uint32_t)sim_between(p, 1, SIM_KEYS_MAX);
     l->pairs_max = (uint32_t)sim_between(p, 1, SIM_PAIRS_MAX);
-    l->think_ns = l->clients * sim_between(p, 100, 600) * SIM_MS;
-    l->deadline_ns_min = sim_between(p, 50, 1000) * SIM_MS;
-    l->deadline_ns_max = l->deadline_ns_min + sim_between(p, 1, 8000) * SIM_MS;
-    l->writes_percent = (uint32_t)sim_between(p, 20, 80);
-    l->serializable_percent = (uint32_t)prng_below(p, 20);
-    l->once_percent = (uint32_t)prng_below(p, 3) * 40;
-    l->large_one_in = sim_chance(p, 3) ? 20 : 0;
+    l->think_ns = l->clients * sim_between(p, CLIENT_THINK_NS_MIN, CLIENT_THINK_NS_MAX);
+    l->deadline_ns_min = sim_between(p, CLIENT_DEADLINE_NS_MIN, CLIENT_DEADLINE_NS_MAX);
+    l->deadline_ns_max = l->deadline_ns_min + sim_between(p, SIM_MS, CLIENT_DEADLINE_SPAN_NS_MAX);
+    l->writes_percent =
+        (uint32_t)sim_between(p, CLIENT_WRITES_PERCENT_MIN, CLIENT_WRITES_PERCENT_MAX);
+    l->serializable_percent = (uint32_t)prng_below(p, CLIENT_SERIALIZABLE_PERCENT_MAX);
+    l->once_percent = (uint32_t)prng_below(p, 3) * CLIENT_ONCE_PERCENT_STEP;
+    l->large_one_in = sim_chance(p, 3) ? CLIENT_LARGE_ONE_IN : 0;
     l->large_bytes_min = KIB;
     l->sticky = sim_chance(p, 2);
     if (all->world->options.quic && sim_chance(p, 2)) { /* many full packets, all the time */
-        l->large_one_in = (uint32_t)sim_between(p, 2, 8);
+        l->large_one_in =
+            (uint32_t)sim_between(p, CLIENT_LARGE_ONE_IN_MIN, CLIENT_LARGE_ONE_IN_MAX);
         l->large_bytes_min = CLIENT_LARGE_BYTES;
     }
 }

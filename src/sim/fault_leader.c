@@ -3,6 +3,9 @@
 #include "sim/fault_impl.h"
 #include "sim/world.h"
 
+enum {
+    FAULT_SOON_EFFECTS_MAX = 3 /* from a promise to the crash */
+};
 #define FAULT_RUSH_NS UINT64_C(1000) /* until clients ask one that was just cut off */
 
 struct sim_host *sim_fault_leader(struct sim_faults *f)
@@ -79,7 +82,7 @@ void sim_fault_moment(struct sim_faults *f, struct sim_host *h, enum sim_moment 
     }
     if (h->doom == moment) {
         h->doom = SIM_MOMENT_NONE;
-        sim_host_crash_soon(h, sim_between(&f->prng, 1, 3));
+        sim_host_crash_soon(h, sim_between(&f->prng, 1, FAULT_SOON_EFFECTS_MAX));
     }
     if (f->treason && moment == SIM_MOMENT_ANSWER) {
         betray(f);

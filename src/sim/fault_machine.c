@@ -2,8 +2,19 @@
 #include "sim/fault_impl.h"
 #include "sim/world.h"
 
-#define FAULT_RESTART_NS (5 * SIM_S) /* mean of how long a node is down */
-#define FAULT_DISK_NS (30 * SIM_S)   /* until one is started whose disk was to fail */
+enum {
+    FAULT_EFFECTS_MAX = 40,  /* until a crash inside one */
+    FAULT_DISK_OPS_MAX = 60, /* until one fails */
+    FAULT_RATE_MIN = 922,    /* in 1024ths: 0.9 to 1.1 */
+    FAULT_RATE_MAX = 1126
+};
+#define FAULT_BLINK_NS_MAX (100 * SIM_MS) /* a node may be down for so short that few notice */
+#define FAULT_TURN_NS_MAX (100 * SIM_MS)  /* what a turn of a slow machine takes */
+#define FAULT_JOB_NS_MAX (500 * SIM_MS)   /* what a job of a slow disk takes */
+#define FAULT_JUMP_NS (5 * SIM_S)         /* mean of how far a clock jumps */
+#define FAULT_WALL_NS_MAX (3600 * SIM_S)  /* how far a wall clock is off, either way */
+#define FAULT_RESTART_NS (5 * SIM_S)      /* mean of how long a node is down */
+#define FAULT_DISK_NS (30 * SIM_S)        /* until one is started whose disk was to fail */
 
 /* ---- processes ---- */
 
@@ -17,7 +28,7 @@ void sim_fault_start_due(struct sim_world *w, struct sim_event *e)
 /* After a while, or so soon that others hardly notice. */
 static void start_later(struct sim_faults *f, uint32_t host)
 {
-    uint64_t ns = sim_chance(&f->prng, 3) ? sim_between(&f->prng, 1, 100) * SIM_MS
+    uint64_t ns = sim_chance(&f->prng, 3) ? sim_between(&f->prng, SIM_MS, FAULT_BLINK_NS_MAX)
                                           : sim_wait(&f->prng, FAULT_RESTART_NS);
     sim_fault_later(f, ns, sim_fault_start_due, host);
 }
@@ -40,7 +51,7 @@ bool sim_fault_do_crash_inside(struct sim_faults *f)
     h->spared = sim_chance(&f->prng, 3);
     h->doom = (enum sim_moment)prng_below(&f->prng, SIM_MOMENT_COUNT);
     if (h->doom == SIM_MOMENT_NONE) {
-        sim_host_crash_soon(h, sim_between(&f->prng, 1, 40));
+        sim_host_crash_soon(h, sim_between(&f->prng, 1, FAULT_EFFECTS_MAX));
     } else if (h->doom == SIM_MOMENT_SYNC) {
         h->disk.crash_sync = true;
     } else if (h->doom == SIM_MOMENT_HARD) {
@@ -101,7 +112,7 @@ static void quick_due(struct sim_world *w, struct sim_event *e)
 bool sim_fault_do_slow(struct sim_faults *f)
 {
     struct sim_host *h = sim_fault_any_host(f);
-    h->turn_ns = sim_between(&f->prng, 1, 100) * SIM_MS;
+    h->turn_ns = sim_between(&f->prng, SIM_MS, FAULT_TURN_NS_MAX);
     sim_fault_later(f, sim_fault_length(f), quick_due, h->index);
     return true;
 }
@@ -110,14 +121,14 @@ bool sim_fault_do_slow(struct sim_faults *f)
 
 bool sim_fault_do_rate(struct sim_faults *f)
 {
-    uint32_t in_1024ths = (uint32_t)sim_between(&f->prng, 922, 1126); /* 0.9 to 1.1 */
+    uint32_t in_1024ths = (uint32_t)sim_between(&f->prng, FAULT_RATE_MIN, FAULT_RATE_MAX);
     sim_host_rate(sim_fault_any_host(f), in_1024ths);
     return true;
 }
 
 bool sim_fault_do_jump(struct sim_faults *f)
 {
-    uint64_t ns = sim_wait(&f->prng, 5 * SIM_S);
+    uint64_t ns = sim_wait(&f->prng, FAULT_JUMP_NS);
     sim_host_jump(sim_fault_any_host(f), ns);
     return true;
 }
@@ -125,7 +136,7 @@ bool sim_fault_do_jump(struct sim_faults *f)
 bool sim_fault_do_wall(struct sim_faults *f)
 {
     struct sim_host *h = sim_fault_any_host(f);
-    int64_t by = (int64_t)prng_below(&f->prng, 7200 * SIM_S) - (int64_t)(3600 * SIM_S);
+    int64_t by = (int64_t)prng_below(&f->prng, 2 * FAULT_WALL_NS_MAX) - (int64_t)FAULT_WALL_NS_MAX;
     sim_host_wall(h, by);
     return true;
 }
@@ -142,7 +153,7 @@ bool sim_fault_do_disk_slow(struct sim_faults *f)
 {
     struct sim_host *h = sim_fault_any_host(f);
     h->loop.job_ns_min = SIM_MS;
-    h->loop.job_ns_max = sim_between(&f->prng, 2, 500) * SIM_MS;
+    h->loop.job_ns_max = sim_between(&f->prng, 2 * SIM_MS, FAULT_JOB_NS_MAX);
     sim_fault_later(f, sim_fault_length(f), disk_quick_due, h->index);
     return true;
 }
@@ -159,7 +170,7 @@ bool sim_fault_do_disk_error(struct sim_faults *f)
 {
     static const enum err kinds[] = { ERR_IO, ERR_SYNC_FAILED, ERR_NO_SPACE };
     struct sim_host *h = sim_fault_any_host(f);
-    h->disk.fault_at = h->disk.ops + sim_between(&f->prng, 1, 60);
+    h->disk.fault_at = h->disk.ops + sim_between(&f->prng, 1, FAULT_DISK_OPS_MAX);
     h->disk.fault = kinds[prng_below(&f->prng, 3)];
     h->spared = sim_chance(&f->prng, 2);
     h->disk_failed = true;

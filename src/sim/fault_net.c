@@ -3,6 +3,13 @@
 #include "sim/fault_impl.h"
 #include "sim/world.h"
 
+enum {
+    FAULT_FLAPS_MIN = 2,
+    FAULT_FLAPS_MAX = 20
+};
+#define FAULT_FLAP_NS_MIN (20 * SIM_MS) /* from one cut to the next */
+#define FAULT_FLAP_NS_MAX (2 * SIM_S)
+
 /* ---- the network ---- */
 
 static void heal_due(struct sim_world *w, struct sim_event *e)
@@ -130,8 +137,8 @@ bool sim_fault_do_flap(struct sim_faults *f)
 {
     uint32_t a = sim_fault_any_host(f)->index;
     uint32_t b = sim_fault_any_host(f)->index;
-    uint64_t period = sim_between(&f->prng, 20, 2000) * SIM_MS;
-    uint64_t times = sim_between(&f->prng, 2, 20);
+    uint64_t period = sim_between(&f->prng, FAULT_FLAP_NS_MIN, FAULT_FLAP_NS_MAX);
+    uint64_t times = sim_between(&f->prng, FAULT_FLAPS_MIN, FAULT_FLAPS_MAX);
     for (uint64_t i = 0; i < times && a != b; i++) {
         struct sim_event *e = sim_fault_later(f, i * period, flap_due, a);
         e->b = b;

@@ -6,9 +6,22 @@
 #include "sim/world.h"
 
 enum {
-    HOST_RATE_ONE = 1024
+    HOST_RATE_ONE = 1024,
+    HOST_SEGMENT_BYTES = 256 * KIB, /* or twice that: the usual size costs too much time */
+    HOST_INFLIGHT_MAX = 8,          /* of hostile bounds, each from 1 on */
+    HOST_APPEND_BYTES_MAX = 4 * KIB,
+    HOST_BATCH_MAX = 16,
+    HOST_APPLY_MAX = 16,
+    HOST_ROUNDS_MAX = 4,
+    HOST_SNAP_ENTRIES_MAX = 256,
+    HOST_KEEP_ENTRIES_MAX = 128,
+    HOST_CACHE_BYTES_MAX = 16 * KIB,
+    HOST_OVERLAY_BYTES_MIN = 4 * KIB,
+    HOST_OVERLAY_BYTES_MAX = 256 * KIB,
+    HOST_TURN_DOUBLINGS = 9 /* fewer than so many: a turn takes up to 256 us */
 };
-#define HOST_MEM_BYTES (640ull * MIB) /* a bound: a link's and a loop's */
+#define HOST_CLOCK_NS_MAX (1000 * SIM_S) /* how far a machine's clock may be ahead at first */
+#define HOST_MEM_BYTES (640ull * MIB)    /* a bound: a link's and a loop's */
 #define HOST_DISK_BYTES (512ull * MIB)
 
 /* ---- time ---- */
@@ -375,17 +388,17 @@ static void draw_bounds(struct sim_host *h)
     struct prng *p = &h->world->prng;
     struct node_bounds *b = &h->bounds;
     uint64_t hostile = prng_below(p, 3);
-    b->segment_bytes = (256u << prng_below(p, 2)) * KIB; /* the usual size costs too much time */
-    b->inflight_messages = (uint32_t)sim_between(p, 1, 8);
-    b->append_bytes = (uint32_t)sim_between(p, 1, 4 * KIB);
-    b->batch_operations = (uint32_t)sim_between(p, 1, 16);
-    b->apply_entries = (uint32_t)sim_between(p, 1, 16);
-    b->actor_rounds = (uint32_t)sim_between(p, 1, 4);
-    b->log_cache_bytes = (uint32_t)sim_between(p, 1, 16 * KIB);
-    b->overlay_bytes = (uint32_t)sim_between(p, 4 * KIB, 256 * KIB);
-    b->snap_entries = (uint32_t)sim_between(p, 1, 256);
-    b->keep_entries = (uint32_t)sim_between(p, 1, 128);
-    h->usual_turn_ns = SIM_TURN_NS << (hostile == 0 ? 0 : prng_below(p, 9)); /* to 256 us */
+    b->segment_bytes = (uint32_t)HOST_SEGMENT_BYTES << prng_below(p, 2);
+    b->inflight_messages = (uint32_t)sim_between(p, 1, HOST_INFLIGHT_MAX);
+    b->append_bytes = (uint32_t)sim_between(p, 1, HOST_APPEND_BYTES_MAX);
+    b->batch_operations = (uint32_t)sim_between(p, 1, HOST_BATCH_MAX);
+    b->apply_entries = (uint32_t)sim_between(p, 1, HOST_APPLY_MAX);
+    b->actor_rounds = (uint32_t)sim_between(p, 1, HOST_ROUNDS_MAX);
+    b->log_cache_bytes = (uint32_t)sim_between(p, 1, HOST_CACHE_BYTES_MAX);
+    b->overlay_bytes = (uint32_t)sim_between(p, HOST_OVERLAY_BYTES_MIN, HOST_OVERLAY_BYTES_MAX);
+    b->snap_entries = (uint32_t)sim_between(p, 1, HOST_SNAP_ENTRIES_MAX);
+    b->keep_entries = (uint32_t)sim_between(p, 1, HOST_KEEP_ENTRIES_MAX);
+    h->usual_turn_ns = SIM_TURN_NS << (hostile == 0 ? 0 : prng_below(p, HOST_TURN_DOUBLINGS));
     h->turn_ns = h->usual_turn_ns;
     if (hostile == 0) {
         *b = (struct node_bounds){ .segment_bytes = b->segment_bytes };
@@ -404,7 +417,7 @@ void sim_host_init(struct sim_host *h, struct sim_world *w, uint32_t index)
     h->id = index + 1;
     h->rate = HOST_RATE_ONE;
     h->base_world_ns = w->now_ns;
-    h->base_local_ns = w->now_ns + prng_below(&w->prng, 1000 * SIM_S);
+    h->base_local_ns = w->now_ns + prng_below(&w->prng, HOST_CLOCK_NS_MAX);
     mem_init(&h->disk_mem, "disk", HOST_DISK_BYTES);
     sim_disk_init(&h->disk, &h->disk_mem, prng_next(&w->prng));
     sim_backing_init(&h->backing, &h->disk_mem, &h->disk);
