@@ -196,13 +196,6 @@ static enum err backend_read(struct service *s, struct bytes key, enum service_c
     return refused(n, OP_READ, read_begin(n, key, how, call));
 }
 
-static enum err backend_trigger_snapshot(struct service *s, struct service_call *call)
-{
-    (void)s;
-    (void)call;
-    return ERR_NOT_BUILT;
-}
-
 static enum err backend_add_peer(struct service *s, uint64_t id, const struct node_key *key,
                                  const struct os_addr *addrs, uint32_t count)
 {
@@ -227,7 +220,7 @@ const struct service_table backend_raft_table = {
     .change_membership = control_change_membership,
     .remove_member = control_remove,
     .transfer = control_transfer,
-    .trigger_snapshot = backend_trigger_snapshot,
+    .trigger_snapshot = control_snapshot,
     .add_peer = backend_add_peer,
     .status = node_status,
     .addrs = backend_addrs,

@@ -21,7 +21,7 @@ enum err control_decode(struct bytes b, struct control *out)
     c.expect = reader_varint(&r);
     uint64_t count = reader_varint(&r);
     if (r.bad || c.kind < CONTROL_ADD_LEARNER || c.kind >= CONTROL_KIND_COUNT ||
-        count > SERVICE_MEMBERS_MAX || (count == 0 && c.kind != CONTROL_TRANSFER)) {
+        count > SERVICE_MEMBERS_MAX || (count == 0 && c.kind < CONTROL_TRANSFER)) {
         return ERR_MALFORMED;
     }
     c.id_count = (uint32_t)count;

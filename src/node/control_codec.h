@@ -16,6 +16,7 @@ enum control_kind {
     CONTROL_CHANGE_MEMBERSHIP, /* id */
     CONTROL_REMOVE,            /* id[0], voter or learner */
     CONTROL_TRANSFER,          /* id[0], none: whoever is best */
+    CONTROL_SNAPSHOT,          /* of the node that is asked: never sent to another */
     CONTROL_KIND_COUNT,
 };
 

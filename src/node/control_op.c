@@ -102,6 +102,12 @@ enum err control_transfer(struct service *s, uint64_t to, struct service_call *c
     return begin((struct node *)s, &c, call);
 }
 
+enum err control_snapshot(struct service *s, struct service_call *call)
+{
+    struct control c = { .kind = CONTROL_SNAPSHOT };
+    return begin((struct node *)s, &c, call);
+}
+
 /* Why not, and what to do about it. */
 static const char *advice(enum err e)
 {
@@ -251,11 +257,25 @@ static void change(struct node *n, struct op *op, const struct control *c,
     step(n, op, &ev, writer_bytes(&tail));
 }
 
-static void lead_one(struct node *n, struct op *op, const struct raft_status *st)
+static enum control_kind kind_of(const struct op *op)
 {
     struct control c;
     enum err e = control_decode(bytes_of(op->data, op->data_bytes), &c);
     ASSERT(e == ERR_OK); /* it was encoded here, or decoded at the door */
+    return c.kind;
+}
+
+static void snapshot_one(struct node *n, struct op *op)
+{
+    struct raft_event ev = { .type = RAFT_EV_SNAPSHOT };
+    step(n, op, &ev, bytes_of(NULL, 0));
+}
+
+static void lead_one(struct node *n, struct op *op, const struct raft_status *st)
+{
+    struct control c;
+    enum err e = control_decode(bytes_of(op->data, op->data_bytes), &c);
+    ASSERT(e == ERR_OK);
     if (c.kind == CONTROL_TRANSFER) {
         struct raft_event ev = { .type = RAFT_EV_TRANSFER, .peer = c.id_count > 0 ? c.id[0] : 0 };
         step(n, op, &ev, bytes_of(NULL, 0));
@@ -269,14 +289,26 @@ static void lead_one(struct node *n, struct op *op, const struct raft_status *st
 
 /* ---- what became of it ---- */
 
+static void answer_snapshot(struct node *n, struct op *op)
+{
+    struct service_reply reply = { .code = ERR_OK };
+    struct raft_status st;
+    raft_status(n->core, &st);
+    reply.term = n->told_term;
+    reply.node = n->config->node_id;
+    reply.snapshot_index = st.made_index;
+    reply.snapshot_term = st.made_term;
+    op_answer(n->ops, op, &reply);
+}
+
 void control_reply(struct node *n, struct op *op, const struct raft_effect *e)
 {
-    struct control c;
     bool later = e->code == ERR_CONF_PENDING || e->code == ERR_NOT_CAUGHT_UP ||
                  e->code == ERR_BUSY || e->code == ERR_NO_LEADER || e->code == ERR_NOT_LEADER;
-    enum err err = control_decode(bytes_of(op->data, op->data_bytes), &c);
-    ASSERT(err == ERR_OK);
-    if (e->code == ERR_OK && c.kind == CONTROL_TRANSFER) {
+    enum control_kind kind = kind_of(op);
+    if (e->code == ERR_OK && kind == CONTROL_SNAPSHOT) {
+        answer_snapshot(n, op);
+    } else if (e->code == ERR_OK && kind == CONTROL_TRANSFER) {
         op->settled = true; /* until somebody leads */
         list_push_back(&n->controls, &op->wait);
     } else if (e->code == ERR_OK) {
@@ -299,6 +331,8 @@ static void advance_one(struct node *n, struct op *op)
         backend_answer_members(n, op);
     } else if (op->settled) {
         list_push_back(&n->controls, &op->wait);
+    } else if (kind_of(op) == CONTROL_SNAPSHOT) {
+        snapshot_one(n, op);
     } else if (st.role == RAFT_LEADER && st.transfer_to == 0) {
         lead_one(n, op, &st);
     } else if (op->remote && st.role != RAFT_LEADER) {

@@ -460,6 +460,10 @@ enum err control_remove(struct service *s, uint64_t id, struct service_call *cal
 MUST_CHECK
 enum err control_transfer(struct service *s, uint64_t to, struct service_call *call);
 
+/* control_snapshot -- as struct service_table says of trigger_snapshot. err as above. */
+MUST_CHECK
+enum err control_snapshot(struct service *s, struct service_call *call);
+
 /* control_advance -- at the end of a turn: begin what can begin, here or with the leader. */
 void control_advance(struct node *n);
 

@@ -150,9 +150,14 @@ static bool core_wants(struct node *n)
     struct state_conf conf;
     struct raft_status st;
     struct snap_in *in = &n->snap_in;
+    static const struct cluster_id none;
     if (snap_meta(n->snaps, &in->id, n->snap_room, &meta) != ERR_OK ||
         state_conf_decode(meta.conf, &conf) != ERR_OK) {
         return false;
+    }
+    if (memcmp(&n->cluster, &none, sizeof none) != 0 &&
+        memcmp(&n->cluster, &meta.cluster, sizeof none) != 0) {
+        return false; /* another cluster's */
     }
     struct raft_entry entry = { .kind = RAFT_ENTRY_CONF,
                                 .size = (uint32_t)conf.entry.count,

@@ -55,8 +55,8 @@ void node_status(struct service *s, struct service_status *out)
     out->committed_term = raft_term_at(n->core, r.commit);
     out->applied_index = n->kv.applied;
     out->applied_term = n->kv.applied_term;
-    out->snapshot_index = r.snap_index;
-    out->snapshot_term = r.snap_term;
+    out->snapshot_index = r.made_index;
+    out->snapshot_term = r.made_term;
     out->purged_index = r.snap_index;
     out->purged_term = r.snap_term;
     out->quorum_ack_ms = -1;

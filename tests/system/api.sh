@@ -238,6 +238,12 @@ ask 1 /remove-member '{"id":9}'
 check "/remove-member of nobody is refused" refuses 400 UNKNOWN_NODE
 ask 1 /transfer-leadership '{"to":9}'
 check "/transfer-leadership to nobody is refused" refuses 400 UNKNOWN_NODE
+ask 1 /trigger-snapshot '{}'
+check "/trigger-snapshot tells of one" says 200 "r['snapshot']['index'] > 0 and r['snapshot']['term'] > 0"
+ask 1 /trigger-snapshot ''
+check "... without a body as well" says 200 "r['snapshot']['index'] > 0"
+ask 1 /raft-metrics
+check "/raft-metrics tells of it too" says 200 "r['snapshot']['index'] > 0"
 ask 1 /cluster-ticket
 check "/cluster-ticket says that it is not built" not_built
 ask 1 /change-membership '{"members":["1"]}'

@@ -2,7 +2,8 @@
 """tests/system/writer.py -- clients that write and remember what was acknowledged.
 
 usage: writer.py SECONDS CLIENTS FILE URL...    appends "key value revision" lines of acknowledged writes to FILE;
-                                                prints the longest time without any of them
+                                                prints the longest time without any of them;
+                                                values are longer by VALUE_BYTES of the environment
 
 Each client has keys of its own and goes round the nodes when one does not answer. A write whose
 outcome is unknown is tried again with the same value, so the last acknowledged value of a key is what
@@ -10,9 +11,13 @@ every node must hold, or a later one that was tried.
 """
 import http.client
 import json
+import os
 import sys
 import threading
 import time
+
+
+PAD = "-" + "x" * int(os.environ["VALUE_BYTES"]) if "VALUE_BYTES" in os.environ else ""
 
 
 class Pause:
@@ -35,7 +40,7 @@ def client(number, end, urls, out, lock, run, pause):
     sequence = 0
     while time.monotonic() < end:
         key = f"c{number}-{sequence % 50}"
-        value = f"{run}-{number}-{sequence}"
+        value = f"{run}-{number}-{sequence}" + PAD
         body = json.dumps({"command": {"Set": {"key": key, "value": value}}})
         try:
             if conn is None:
