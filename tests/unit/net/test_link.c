@@ -89,7 +89,8 @@ static void test_order(void)
         CHECK(link_send(a->link, &b->key, (enum link_class)(i % LINK_CLASS_COUNT), writer_bytes(&w),
                         bytes_of(large, (i * 37) % 3000)) == ERR_OK);
     }
-    RIG_UNTIL(&r, b->frames[0] + b->frames[1] + b->frames[2] == MANY);
+    RIG_UNTIL(&r, b->frames[0] + b->frames[1] + b->frames[2] + b->frames[3] == MANY);
+    static_assert(LINK_CLASS_COUNT == 4, "all classes are counted");
     CHECK_U64(b->out_of_order, 0);
     rig_close(&r);
 }

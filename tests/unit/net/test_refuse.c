@@ -232,7 +232,7 @@ static void test_frame_cut(void)
 
 static void test_unknown_class(void)
 {
-    against_streams("a cookie", CODE_FRAME, "\4\0\0\0\0", 5, false, false);
+    against_streams("a cookie", CODE_FRAME, "\5\0\0\0\0", 5, false, false);
 }
 
 static void test_second_hello(void)
