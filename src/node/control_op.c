@@ -125,6 +125,8 @@ static const char *advice(enum err e)
     case ERR_BAD_REQUEST:
         return "no voter would be left, too many members, a voter as learner, or a key or number "
                "of another member";
+    case ERR_NO_LEADER:
+        return "no leader is known here; if this node is no member any more, ask one that is";
     case ERR_TIMEOUT:
         return "it could not be done in time; nothing was changed";
     default:
@@ -335,6 +337,8 @@ static void advance_one(struct node *n, struct op *op)
         snapshot_one(n, op);
     } else if (st.role == RAFT_LEADER && st.transfer_to == 0) {
         lead_one(n, op, &st);
+    } else if (raft_actor_outsider(n, &st)) {
+        refuse(n, op, ERR_NO_LEADER);
     } else if (op->remote && st.role != RAFT_LEADER) {
         backend_answer(n, op, ERR_NOT_LEADER, 0);
     } else if (st.role == RAFT_LEADER || st.leader == 0 || !forward_out(n, op, st.leader)) {

@@ -261,6 +261,10 @@ void raft_actor_step(struct node *n, struct raft_event *ev, const struct node_st
 /* raft_actor_message -- a peer's message, from inside the link's callback. */
 void raft_actor_message(struct node *n, const struct raft_msg *msg);
 
+/* raft_actor_outsider -- not a member, and nobody has said yet who leads: it may never hear of
+ * one. */
+bool raft_actor_outsider(const struct node *n, const struct raft_status *s);
+
 /* raft_actor_redispatch -- a leader is known or reachable again: try whoever waited for one. */
 void raft_actor_redispatch(struct node *n);
 

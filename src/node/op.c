@@ -218,7 +218,8 @@ void op_fail_deposed(struct op_pool *p, const struct node_key *leader)
     while (node != &p->busy) {
         struct op *op = CONTAINER_OF(node, struct op, link);
         node = node->next;
-        if (op->state == OP_FORWARDED && !ids_key_equal(&op->forwarded_to, leader)) {
+        bool writes = op->kind != OP_CONTROL; /* a change may be what deposed it: it will tell */
+        if (writes && op->state == OP_FORWARDED && !ids_key_equal(&op->forwarded_to, leader)) {
             MARK("node: the leader that has a write is deposed");
             op_fail(p, op, outcome_of(op, ERR_NO_LEADER));
         }

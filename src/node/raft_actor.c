@@ -49,6 +49,12 @@ void raft_actor_step(struct node *n, struct raft_event *ev, const struct node_st
     raft_effects_run(n, step);
 }
 
+bool raft_actor_outsider(const struct node *n, const struct raft_status *s)
+{
+    return s->leader == 0 && !raft_conf_is_voter(&s->conf, n->config->node_id) &&
+           !raft_conf_is_learner(&s->conf, n->config->node_id);
+}
+
 void raft_actor_message(struct node *n, const struct raft_msg *msg)
 {
     struct raft_event ev = { .type = RAFT_EV_MSG, .msg = msg };
@@ -124,13 +130,6 @@ static void read_batch(struct node *n)
     if (ev.count > 0) {
         raft_actor_step(n, &ev, &step);
     }
-}
-
-/* Not a member, and nobody has said yet who leads: it may never hear of one. */
-static bool outsider(const struct node *n, const struct raft_status *s)
-{
-    return s->leader == 0 && !raft_conf_is_voter(&s->conf, n->config->node_id) &&
-           !raft_conf_is_learner(&s->conf, n->config->node_id);
 }
 
 static void refuse_all(struct node *n, struct list *from)
@@ -237,7 +236,7 @@ void raft_actor_turn(void *self)
     if (!list_empty(&n->writes) || !list_empty(&n->reads)) {
         raft_status(n->core, &s);
         if (s.role != RAFT_LEADER && s.last > 0) {
-            if (outsider(n, &s)) {
+            if (raft_actor_outsider(n, &s)) {
                 refuse_all(n, &n->writes);
                 refuse_all(n, &n->reads);
             }
