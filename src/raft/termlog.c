@@ -116,7 +116,9 @@ void raft_log_restart(struct raft *r, uint64_t index, uint64_t term)
     r->snap_index = index;
     r->snap_term = term;
     r->last = index;
-    r->durable = r->durable < index ? r->durable : index - 1; /* the install is yet to be */
+    /* the install is yet to be: until then the disk has what was before, and may contradict what
+     * was not committed */
+    r->durable = r->durable < r->commit ? r->durable : r->commit;
     r->commit = index;
     r->apply_sent = index;
     r->apply_bytes = 0;

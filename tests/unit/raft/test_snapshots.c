@@ -236,6 +236,29 @@ static void older_completion(void)
     CHECK_U64(t.status.durable, 9);
 }
 
+/* Until its install is durable the disk has the log that it replaces, which may contradict what was
+ * not committed: an append that ends there waits for the install as well. */
+static void acknowledged_below(void)
+{
+    struct raft_entry entry = { 1, 1, RAFT_ENTRY_COMMAND, (const uint8_t *)"" };
+    struct raft_msg m = { .type = RAFT_MSG_APPEND, .from = 2, .term = 1, .epoch = 1, .count = 1 };
+    boot_compacted(1);
+    m.index = 6;
+    m.log_term = 1;
+    m.entries = &entry;
+    message(m);
+    step((struct raft_event){
+        .type = RAFT_EV_PERSISTED, .ticket = t.last_ticket, .index = 7, .term = 1 });
+    CHECK_U64(t.status.durable, 7);
+    snapshot_message(9);
+    const struct raft_effect *e = find(RAFT_DO_INSTALL, 0, 0);
+    CHECK(e != NULL);
+    uint64_t ticket = e != NULL ? e->ticket : 0;
+    message(m); /* it was on its way for long */
+    e = find(RAFT_DO_SEND, RAFT_MSG_APPEND_REPLY, 0);
+    CHECK(e != NULL && e->msg.index == 7 && e->after >= ticket);
+}
+
 /* What a snapshot message of a peer may hold by mistake changes nothing. */
 static void snapshot_of_nonsense(void)
 {
@@ -283,6 +306,8 @@ int main(void)
     TAP_TEST("snapshots: one is wanted until it is made", wanted_until_made);
     TAP_TEST("snapshots: none is durable by the completion of an older write", older_completion);
     TAP_TEST("snapshots: one that was overtaken takes nothing back", overtaken);
+    TAP_TEST("snapshots: what lies below one that is not durable is not acknowledged",
+             acknowledged_below);
     TAP_TEST("snapshots: one of nonsense changes nothing", snapshot_of_nonsense);
     TAP_TEST("snapshots: a change names the configuration it means",
              change_of_another_configuration);
