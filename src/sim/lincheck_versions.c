@@ -17,6 +17,7 @@ struct revved {
     int64_t revision;
     uint32_t op;
     bool reads;
+    bool dels; /* a del may have found nothing, and then only says where the store was */
 };
 
 static int revved_compare(const void *a, const void *b)
@@ -28,6 +29,9 @@ static int revved_compare(const void *a, const void *b)
     }
     if (x->reads != y->reads) {
         return x->reads ? 1 : -1;
+    }
+    if (x->dels != y->dels) {
+        return x->dels ? 1 : -1; /* whatever else has this revision made it */
     }
     return x->op < y->op ? -1 : x->op > y->op;
 }
@@ -78,8 +82,8 @@ static enum lincheck_step version_add(struct lincheck_key *k, const struct revve
     for (uint32_t i = 0; i < count; i++) {
         struct lincheck_op *o = &k->ops[r[i].op];
         o->version = k->version_count;
-        /* A second del under a revision is one that found nothing and says where the store was. */
-        if (i > 0 && !r[i].reads && (o->op != HISTORY_DEL || first->op != HISTORY_DEL)) {
+        /* a del beside the write that made the key absent has found nothing */
+        if (i > 0 && !r[i].reads && (o->op != HISTORY_DEL || v->value.data != NULL)) {
             return lincheck_blame(k, r[i].op, "revision %" PRId64 " was made by two writes",
                                   v->revision);
         }
@@ -100,7 +104,7 @@ static enum lincheck_step versions_of(struct lincheck_key *k, struct revved *r, 
         uint32_t op = k->events[i] / 2;
         if (k->events[i] % 2 == 0 && lincheck_op_revision(k, &k->ops[op]) > 0) {
             r[n++] = (struct revved){ lincheck_op_revision(k, &k->ops[op]), op,
-                                      k->ops[op].op == HISTORY_GET };
+                                      k->ops[op].op == HISTORY_GET, k->ops[op].op == HISTORY_DEL };
         }
     }
     ASSERT(n == count);
