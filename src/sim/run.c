@@ -60,20 +60,7 @@ static void note_world(const struct sim_options *o)
 
 /* ---- one world ---- */
 
-/* An assertion failed inside a node or here: say how to see it again. */
-static void on_panic(void *arg, int fd)
-{
-    struct sim_world *w = arg;
-    FILE *out = fdopen(dup(fd), "w");
-    fflush(stdout); /* lines of the story that were asked for */
-    if (out != NULL) {
-        fputs("replay: ", out);
-        sim_options_print(&w->options, out);
-        sim_story_table(&w->story, out);
-        sim_table_print(w, out, false); /* a core that broke its own word is not asked */
-        fclose(out);
-    }
-}
+static const struct sim_request *run_request; /* for a panic */
 
 static void collect(const struct sim_world *w, struct sim_outcome *out)
 {
@@ -105,6 +92,41 @@ static void save_history(const struct sim_world *w, const char *path)
     }
 }
 
+/* What is left of a world in which an assertion failed. */
+static void keep_rest(const struct sim_world *w)
+{
+    const struct sim_request *r = run_request;
+    struct sim_outcome out = { 0 };
+    collect(w, &out);
+    out.failed = true;
+    snprintf(out.failure, sizeof out.failure, SIM_SHRINK_PANIC);
+    if (r->history != NULL) {
+        save_history(w, r->history);
+    }
+    if (r->artifact != NULL) {
+        sim_artifact_write(w, &out, r->artifact);
+    }
+    if (r->shrink) {
+        sim_shrink(r, &w->options, SIM_SHRINK_PANIC);
+    }
+}
+
+/* An assertion failed inside a node or here: say how to see it again. */
+static void on_panic(void *arg, int fd)
+{
+    struct sim_world *w = arg;
+    FILE *out = fdopen(dup(fd), "w");
+    fflush(stdout); /* lines of the story that were asked for */
+    if (out != NULL) {
+        fputs("replay: ", out);
+        sim_options_print(&w->options, out);
+        sim_story_table(&w->story, out);
+        sim_table_print(w, out, false); /* a core that broke its own word is not asked */
+        fclose(out);
+    }
+    keep_rest(w);
+}
+
 void sim_run_world(const struct sim_request *request, const struct sim_options *options,
                    struct sim_outcome *out)
 {
@@ -114,6 +136,7 @@ void sim_run_world(const struct sim_request *request, const struct sim_options *
     if (w == NULL) {
         PANIC("no memory for a world");
     }
+    run_request = request;
     panic_hook_set(on_panic, w);
     note_world(options);
     sim_world_run(w);

@@ -40,6 +40,7 @@ NORETURN static void child(const struct shrink *s, const struct sim_options *o, 
     int nowhere = open("/dev/null", O_WRONLY);
     dup2(nowhere, STDERR_FILENO);
     quiet.table = false;
+    quiet.shrink = false;
     quiet.artifact = NULL;
     quiet.history = NULL;
     world.trace = NULL;
@@ -67,8 +68,11 @@ static bool fails(const struct shrink *s, const struct sim_options *o)
     close(ends[1]);
     ssize_t count = pid > 0 ? read(ends[0], found, SIM_FAILURE_BYTES) : 0; /* all, or the end */
     close(ends[0]);
-    bool ended = pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
-    return ended && count > 0 && sim_shrink_same(found, s->finding);
+    bool ended = pid > 0 && waitpid(pid, &status, 0) == pid;
+    if (ended && WIFSIGNALED(status)) {
+        return strcmp(s->finding, SIM_SHRINK_PANIC) == 0;
+    }
+    return ended && status == 0 && count > 0 && sim_shrink_same(found, s->finding);
 }
 
 static void fewer_nodes(const struct shrink *s, struct sim_options *o)
@@ -125,6 +129,12 @@ void sim_shrink(const struct sim_request *request, const struct sim_options *opt
     fewer_faults(&s, &o);
     shorter(&s, &o);
     printf("shrink: the smallest world that still fails\n");
+    if (strcmp(finding, SIM_SHRINK_PANIC) == 0) { /* it would end this process before it is told */
+        fputs("replay: ", stdout);
+        sim_options_print(&o, stdout);
+        fflush(stdout);
+        return;
+    }
     struct sim_request last = *request;
     last.table = true;
     sim_run_world(&last, &o, &out);

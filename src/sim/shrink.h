@@ -7,6 +7,8 @@
 
 #include "sim/options.h"
 
+#define SIM_SHRINK_PANIC "an assertion failed" /* the finding of a world that ends by itself */
+
 /* sim_shrink -- try fewer nodes, less time, fewer classes of faults; print the smallest world that
  * still has this finding, and its table. */
 void sim_shrink(const struct sim_request *request, const struct sim_options *options,
