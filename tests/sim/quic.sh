@@ -30,7 +30,7 @@ same() {
 unshuffled() { setarch -R true 2>/dev/null; }
 
 check "quic: $SEEDS seeds from $FIRST on, twice the same story" quic --seed "$FIRST" --seeds "$SEEDS" --twice
-check "quic: five nodes and all fault classes" "$SIM" --quic --seed 7 --nodes 5 --minutes 1 --twice
+check "quic: five nodes and all fault classes" "$SIM" --quic --seed 7 --nodes 5 --minutes 1 --all-faults --twice
 check "quic: a seed tells its story alone as after others" same alone
 if unshuffled; then
     rm -rf "$DIR/alone"
