@@ -60,7 +60,10 @@ static void note_world(const struct sim_options *o)
 
 /* ---- one world ---- */
 
-static const struct sim_request *run_request; /* for a panic */
+struct run {
+    struct sim_world *world;
+    const struct sim_request *request;
+};
 
 static void collect(const struct sim_world *w, struct sim_outcome *out)
 {
@@ -93,9 +96,8 @@ static void save_history(const struct sim_world *w, const char *path)
 }
 
 /* What is left of a world in which an assertion failed. */
-static void keep_rest(const struct sim_world *w)
+static void keep_rest(const struct sim_world *w, const struct sim_request *r)
 {
-    const struct sim_request *r = run_request;
     struct sim_outcome out = { 0 };
     collect(w, &out);
     out.failed = true;
@@ -114,7 +116,8 @@ static void keep_rest(const struct sim_world *w)
 /* An assertion failed inside a node or here: say how to see it again. */
 static void on_panic(void *arg, int fd)
 {
-    struct sim_world *w = arg;
+    const struct run *run = arg;
+    struct sim_world *w = run->world;
     FILE *out = fdopen(dup(fd), "w");
     fflush(stdout); /* lines of the story that were asked for */
     if (out != NULL) {
@@ -124,7 +127,7 @@ static void on_panic(void *arg, int fd)
         sim_table_print(w, out, false); /* a core that broke its own word is not asked */
         fclose(out);
     }
-    keep_rest(w);
+    keep_rest(w, run->request);
 }
 
 void sim_run_world(const struct sim_request *request, const struct sim_options *options,
@@ -132,12 +135,12 @@ void sim_run_world(const struct sim_request *request, const struct sim_options *
 {
     uint64_t began = cpu_ns();
     struct sim_world *w = sim_world_open(options);
+    struct run run = { w, request };
     memset(out, 0, sizeof *out);
     if (w == NULL) {
         PANIC("no memory for a world");
     }
-    run_request = request;
-    panic_hook_set(on_panic, w);
+    panic_hook_set(on_panic, &run);
     note_world(options);
     sim_world_run(w);
     collect(w, out);
