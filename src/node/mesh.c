@@ -74,6 +74,9 @@ static void raft_frame(struct node *n, const struct node_key *peer, struct bytes
 {
     struct raft_msg m;
     enum err e = raft_msg_decode(body, &m, n->received, RAFT_APPEND_ENTRIES_MAX);
+    if (e == ERR_OK && m.type == RAFT_MSG_SNAPSHOT) {
+        e = ERR_MALFORMED; /* it comes as an offer and its bytes, see snapshot_receive.c */
+    }
     if (e != ERR_OK || !mesh_sender_good(n, peer, m.from)) {
         MARK("node: a raft message is refused");
         metrics_add(&n->metrics, METRICS_RAFT_MESSAGES_BAD, 1);

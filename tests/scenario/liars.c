@@ -47,6 +47,12 @@ static const char *const flipped[] = { "has another state than others",
 static const char *const forged[] = { "the data is older than what this node has promised",
                                       "is committed, but no majority has it on disk", NULL };
 
+static void put_entry(struct writer *w, uint64_t term, uint8_t kind, struct bytes data)
+{
+    raft_entry_encode(term, kind, (uint32_t)data.count, w);
+    writer_put(w, data);
+}
+
 /* In the name of the leader, on its own session. */
 static void impostor(struct play *p)
 {
@@ -87,6 +93,31 @@ static void second_leader(struct play *p)
     play_expect(p, play_leader(p) == leader, "and the leader goes on");
     play_reads(p, victim, 0, kept);
     EXPECT_MARK("raft: a second leader in a term");
+}
+
+/* A snapshot is a message to the core alone: over the wire it is bytes that are checked first. */
+static void snapshot_from_nowhere(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t liar = play_follower(p, leader, 1);
+    uint64_t victim = play_follower(p, leader, 2);
+    uint32_t kept = play_writes(p, leader, 0);
+    play_await_agree(p);
+    uint8_t bytes[2 * RAFT_CONF_BYTES_MAX];
+    uint8_t conf[RAFT_CONF_BYTES_MAX];
+    struct writer c = writer_of(conf, sizeof conf);
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct raft_conf members = { .voter_count = 3, .voter = { 1, 2, 3 } };
+    struct raft_msg m = says(p, liar, victim, RAFT_MSG_SNAPSHOT);
+    raft_conf_encode(&members, &c);
+    put_entry(&w, m.term, RAFT_ENTRY_CONF, writer_bytes(&c));
+    m.term++;
+    m.index = play_seen(p, victim)->last + 10;
+    m.log_term = m.term;
+    m.hint = 1;
+    play_say(p, &m, writer_bytes(&w));
+    play_expect(p, play_seen(p, victim)->commit < m.index, "it is not believed");
+    play_reads(p, victim, 0, kept);
 }
 
 /* A higher term has to be believed: it costs an election, not more. */
@@ -207,12 +238,6 @@ static void huge_counts(struct play *p)
     play_writes(p, leader, 0);
     EXPECT_MARK("node: a forwarded write that makes no sense");
     EXPECT_MARK("node: an answer after its deadline");
-}
-
-static void put_entry(struct writer *w, uint64_t term, uint8_t kind, struct bytes data)
-{
-    raft_entry_encode(term, kind, (uint32_t)data.count, w);
-    writer_put(w, data);
 }
 
 /* Nine megabytes of nothing in one message, from one who has made itself leader. */
@@ -390,7 +415,7 @@ static void forge_entries(struct prng *r, struct raft_msg *m, struct writer *w)
     }
 }
 
-static void forge(struct play *p, struct prng *r, uint64_t liar, uint64_t to)
+static void forge(struct play *p, struct prng *r, struct prng *more, uint64_t liar, uint64_t to)
 {
     const struct sim_seen *s = play_seen(p, to);
     uint8_t bytes[4 * RAFT_CONF_BYTES_MAX];
@@ -411,6 +436,14 @@ static void forge(struct play *p, struct prng *r, uint64_t liar, uint64_t to)
         forge_entries(r, &m, &w);
     }
     play_say(p, &m, writer_bytes(&w));
+    m.type = prng_below(more, 2) == 0 ? RAFT_MSG_SNAPSHOT : RAFT_MSG_TIMEOUT_NOW;
+    m.first = 1;
+    m.last = 0;
+    w = writer_of(bytes, sizeof bytes);
+    if (m.type == RAFT_MSG_SNAPSHOT) {
+        put_entry(&w, near(more, s->term), RAFT_ENTRY_NOOP, no_entries);
+    }
+    play_say(p, &m, writer_bytes(&w));
 }
 
 static void forged_everything(struct play *p)
@@ -418,14 +451,16 @@ static void forged_everything(struct play *p)
     uint64_t leader = play_begin(p);
     uint64_t liar = play_follower(p, leader, 1);
     struct prng r;
+    struct prng more;
     prng_seed(&r, play_number(p));
+    prng_seed(&more, play_number(p));
     p->borne = forged;
     for (int i = 0; i < LIES; i++) {
         for (uint64_t to = 1; to <= 3; to++) {
             bool there = play_host(p, to)->state == SIM_HOST_UP &&
                          p->world->net.link[to - 1].told[liar - 1] != 0;
             if (to != liar && there) {
-                forge(p, &r, liar, to);
+                forge(p, &r, &more, liar, to);
             }
         }
         if (i % 10 == 0 && play_host(p, leader)->state == SIM_HOST_UP) {
@@ -446,6 +481,7 @@ int main(void)
     PLAY(3, "liars: frames in another one's name (R=3, refused)", impostor);
     PLAY(3, "liars: a second leader in a term (R=3, not followed)", second_leader);
     PLAY(3, "liars: forged higher terms (R=3, an election each)", forged_term);
+    PLAY(3, "liars: a snapshot without its bytes (R=3, refused)", snapshot_from_nowhere);
     PLAY(3, "liars: a term that no cluster could reach (R=3, not believed)",
          forged_term_out_of_reach);
     PLAY(5, "liars: votes repeated and invented (R=5, two elect nobody)", ballot_stuffing);
