@@ -52,9 +52,8 @@ MUST_CHECK
 enum err kv_save(struct kv *kv);
 
 /* kv_conf_save, kv_conf -- bytes of the caller's that move with the state machine: the
- * configuration
- * at its applied index. kv_conf: a view until the next change. err ERR_NO_MEMORY; ERR_NOT_FOUND,
- * ERR_CORRUPT, ERR_IO. */
+ * configuration at its applied index. kv_conf: a view until the next change. err ERR_NO_MEMORY;
+ * ERR_NOT_FOUND, ERR_CORRUPT, ERR_IO. */
 MUST_CHECK
 enum err kv_conf_save(struct kv *kv, struct bytes conf);
 MUST_CHECK

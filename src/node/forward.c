@@ -87,8 +87,12 @@ static enum err command_good(const struct call_write *w)
     struct command_op ops[KV_TXN_OPS_MAX];
     struct command c;
     struct control control;
-    return w->kind == FRAME_CONTROL ? control_decode(w->command, &control)
-                                    : command_decode(w->command, &c, ops);
+    if (w->kind == FRAME_WRITE) {
+        return command_decode(w->command, &c, ops);
+    }
+    TRY(control_decode(w->command, &control));
+    return control.kind == CONTROL_SNAPSHOT ? ERR_BAD_REQUEST
+                                            : ERR_OK; /* each node makes its own */
 }
 
 /* A peer's operation, to be answered to it. */

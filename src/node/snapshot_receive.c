@@ -1,9 +1,8 @@
 /* node/snapshot_receive.c -- a snapshot on its way to this node, from the first byte to its place.
  *
  * Shape:      bytes, rows beside the old ones, the core's word, the log's record, the swap: each
- *             step
- *             when the one before is done. Until the log's record is durable a crash leaves the old
- *             state; from there on the next start finishes what was begun (state.c).
+ *             step when the one before is done. Until the log's record is durable a crash leaves
+ *             the old state; from there on the next start finishes what was begun (state.c).
  * Invariants: one at a time; from the log's record to the swap nothing is applied or flushed
  * Thread:     the loop's
  */

@@ -1,8 +1,8 @@
 /* node/snapshot_send.c -- a leader's snapshots on their way to peers that lack the log.
  *
  * Shape:      the core names the peer; the newest snapshot from which the log goes on is offered,
- *             or
- *             one is made first; then one part at a time, each when the one before is stored there
+ *             or one is made first; then one part at a time, each when the one before is stored
+ *             there
  * Invariants: every one that the core sent ends: the peer says done (the core hears its
  *             acknowledgement), or the core is told that it failed
  * Thread:     the loop's

@@ -378,7 +378,7 @@ void raft_snap_send(struct raft *r, struct raft_peer *p, struct raft_out *out);
  * RAFT_EV_SNAP_FAILED. */
 void raft_snap_ask(struct raft *r, const struct raft_event *ev, struct raft_out *out);
 void raft_snap_made(struct raft *r, const struct raft_event *ev, struct raft_out *out);
-void raft_snap_failed(struct raft *r, uint64_t id, struct raft_out *out);
+void raft_snap_failed(struct raft *r, uint64_t id);
 
 /* raft_snap_go_on -- have one made when the log has grown enough. */
 void raft_snap_go_on(struct raft *r, struct raft_out *out);

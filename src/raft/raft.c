@@ -248,7 +248,7 @@ static void step(struct raft *r, const struct raft_event *ev, struct raft_out *o
         raft_snap_made(r, ev, out);
         break;
     case RAFT_EV_SNAP_FAILED:
-        raft_snap_failed(r, ev->peer, out);
+        raft_snap_failed(r, ev->peer);
         break;
     case RAFT_EV_TIME:      /* below */
     case RAFT_EV_PEER_DOWN: /* by silence */

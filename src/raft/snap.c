@@ -139,10 +139,9 @@ void raft_snap_send(struct raft *r, struct raft_peer *p, struct raft_out *out)
     m->epoch = p->epoch;
 }
 
-void raft_snap_failed(struct raft *r, uint64_t id, struct raft_out *out)
+void raft_snap_failed(struct raft *r, uint64_t id)
 {
     struct raft_peer *p = raft_peer_find(r, id);
-    (void)out;
     if (r->role != RAFT_LEADER || p == NULL || p->state != RAFT_PEER_SNAPSHOT || p->snap == 0) {
         return;
     }
