@@ -436,13 +436,11 @@ static void forge(struct play *p, struct prng *r, struct prng *more, uint64_t li
         forge_entries(r, &m, &w);
     }
     play_say(p, &m, writer_bytes(&w));
-    m.type = prng_below(more, 2) == 0 ? RAFT_MSG_SNAPSHOT : RAFT_MSG_TIMEOUT_NOW;
+    m.type = RAFT_MSG_SNAPSHOT;
     m.first = 1;
     m.last = 0;
     w = writer_of(bytes, sizeof bytes);
-    if (m.type == RAFT_MSG_SNAPSHOT) {
-        put_entry(&w, near(more, s->term), RAFT_ENTRY_NOOP, no_entries);
-    }
+    put_entry(&w, near(more, s->term), RAFT_ENTRY_NOOP, no_entries);
     play_say(p, &m, writer_bytes(&w));
 }
 
