@@ -7,6 +7,7 @@
  *             runs, the overlay is bounded: nothing is applied beyond twice its bound
  * Thread:     the loop's
  */
+#include "base/mark.h"
 #include "base/panic.h"
 #include "node/impl.h"
 #include "node/state_conf.h"
@@ -29,6 +30,7 @@ static void flushed(void *arg, enum err e, uint64_t took_ns)
         s->checkpoint_news = true;
         metrics_add(&n->metrics, METRICS_FLUSHES, 1);
         metrics_observe(&n->metrics, METRICS_FLUSH_LATENCY, took_ns);
+        MARK_IF(n->dead, "node: a flush ends while its node is closed");
         if (!n->dead) { /* at the end of a node its actors go first */
             state_moved(n);
         }

@@ -47,6 +47,24 @@ static void killed_while_behind(struct play *p)
     play_reads(p, away, 0, kept);
 }
 
+/* Nothing new for a second begins a flush; the disk takes its time, so some stop comes inside. */
+static void stopped_in_a_flush(struct play *p)
+{
+    play_begin(p);
+    for (uint64_t i = 0; i < 20; i++) {
+        play_disk_slow(p, 1, 200);
+        uint32_t kept = play_writes(p, 1, 0);
+        for (uint64_t k = 0; k < 1000 + 100 * i; k++) {
+            play_step(p);
+        }
+        play_stop(p, 1);
+        play_await_down(p, 1);
+        play_start(p, 1);
+        play_reads(p, 1, 0, kept);
+    }
+    EXPECT_MARK("node: a flush ends while its node is closed");
+}
+
 static void orderly_stop_of_all(struct play *p)
 {
     uint64_t leader = play_begin(p);
@@ -215,6 +233,7 @@ int main(void)
     PLAY(3, "restarts: a follower that is 500 entries behind (R=3)", far_behind);
     PLAY(3, "restarts: killed twenty times while it catches up (R=3)", killed_while_behind);
     PLAY(1, "restarts: orderly stop and start of all (R=1)", orderly_stop_of_all);
+    PLAY(1, "restarts: stopped in the middle of a flush (R=1)", stopped_in_a_flush);
     PLAY(3, "restarts: orderly stop and start of all (R=3)", orderly_stop_of_all);
     PLAY(5, "restarts: orderly stop and start of all (R=5)", orderly_stop_of_all);
     PLAY(3, "restarts: one after the other, never two (R=3)", rolling_restart);
