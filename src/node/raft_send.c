@@ -38,6 +38,7 @@ static enum err entries_encode(struct node *n, struct raft_msg *m, size_t *out_b
         TRY(log_read(n->log, i, &e));
         data_bytes += e.data.count;
         if (i > m->first && data_bytes > RAFT_APPEND_BYTES_MAX) {
+            MARK("node: an append carries fewer entries than asked for");
             m->last = i - 1;
             break;
         }
@@ -93,6 +94,7 @@ void raft_send_gate(struct node *n, const struct raft_effect *e)
         return;
     }
     if (ring_full(&n->gated_ring)) {
+        MARK("node: no room for a message that waits");
         metrics_add(&n->metrics, METRICS_NETWORK_ERRORS, 1);
         return; /* as good as lost on the way; the core copes */
     }

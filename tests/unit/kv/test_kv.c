@@ -55,9 +55,30 @@ static void revisions(void)
     CHECK(kv_get(&kv, bytes_text("a"), &rec) == ERR_OK);
     CHECK_U64(rec.version, 1);
     CHECK_U64(rec.create_revision, 5);
+    CHECK_U64(kv.keys, 2); /* a came back, b was never gone */
     tables_close(&tables);
     CHECK_U64(mem.used, 0);
     EXPECT_MARK("kv: a command changes nothing");
+}
+
+/* One operation that changes something is enough, wherever it stands; all share its revision. */
+static void mixed(void)
+{
+    fresh();
+    struct kv_record rec;
+    struct command_op nothing = { COMMAND_DELETE, bytes_text("nothing"), { 0 }, 0 };
+    struct command_op first[2] = { put("a", "1"), nothing };
+    struct command_op last[2] = { nothing, put("b", "1") };
+    CHECK_U64(apply(0, 0, first, 2).revision, 2);
+    CHECK_U64(apply(0, 0, last, 2).revision, 3);
+    struct command_op turn[2] = { { COMMAND_DELETE, bytes_text("a"), { 0 }, 0 }, put("c", "1") };
+    CHECK_U64(apply(0, 0, turn, 2).revision, 4);
+    CHECK_U64(kv.revision, 4);
+    CHECK_U64(kv.keys, 2);
+    CHECK(kv_get(&kv, bytes_text("a"), &rec) == ERR_NOT_FOUND);
+    CHECK(kv_get(&kv, bytes_text("c"), &rec) == ERR_OK);
+    CHECK(rec.create_revision == 4 && rec.mod_revision == 4 && rec.version == 1);
+    tables_close(&tables);
 }
 
 static void retries(void)
@@ -181,6 +202,7 @@ static void saved(void)
 int main(void)
 {
     TAP_TEST("kv: revisions, versions and creation follow etcd's rules", revisions);
+    TAP_TEST("kv: one operation that changes something makes a revision", mixed);
     TAP_TEST("kv: a retried request is applied once", retries);
     TAP_TEST("kv: sessions are bounded, the oldest is forgotten", sessions_bounded);
     TAP_TEST("kv: what cannot be read is refused and counted as applied", refused);

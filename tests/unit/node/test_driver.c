@@ -20,6 +20,7 @@ static struct {
     enum err link_err;
     uint32_t frames;
     struct call_answer answer; /* the last one sent */
+    struct raft_msg said;      /* likewise, of Raft */
     struct service_call call;
     uint32_t called;
     enum err code; /* of the last call that ended */
@@ -27,14 +28,28 @@ static struct {
 
 static const struct node_key key_2 = { { 2 } };
 
+/* As the peer reads it: a head and the entries behind it. */
+static void heard(struct bytes head, struct bytes body)
+{
+    static struct raft_entry entries[RAFT_APPEND_ENTRIES_MAX];
+    static uint8_t frame[4u << 20];
+    struct writer w = writer_of(frame, sizeof frame);
+    writer_put(&w, bytes_of(head.data + 1, head.count - 1));
+    writer_put(&w, body);
+    CHECK(!w.bad &&
+          raft_msg_decode(writer_bytes(&w), &t.said, entries, RAFT_APPEND_ENTRIES_MAX) == ERR_OK);
+}
+
 static enum err link_record(struct link *l, const struct node_key *peer, enum link_class class,
                             struct bytes head, struct bytes body)
 {
     (void)l;
     (void)peer;
     (void)class;
-    (void)body;
     t.frames += t.link_err == ERR_OK;
+    if (t.link_err == ERR_OK && head.data[0] == FRAME_RAFT) {
+        heard(head, body);
+    }
     if (t.link_err == ERR_OK && head.data[0] == FRAME_ANSWER) {
         CHECK(call_answer_decode(head, &t.answer) == ERR_OK);
     }
@@ -411,6 +426,80 @@ static void results_kept(void)
     end();
 }
 
+/* The core has forgotten how large old entries are: an append carries fewer than it asked for, and
+ * says so. */
+static void append_cut(void)
+{
+    static uint8_t value[400 * 1024];
+    struct raft_effect e = {
+        .type = RAFT_DO_SEND,
+        .msg = { .type = RAFT_MSG_APPEND, .from = 1, .to = 2, .term = 1, .first = 1, .last = 4 }
+    };
+    begin(0);
+    for (uint64_t i = 1; i <= 4; i++) {
+        struct log_entry entry = { i, 1, RAFT_ENTRY_COMMAND, bytes_of(value, sizeof value) };
+        struct log_write w = { .ticket = i, .entries = &entry, .count = 1 };
+        CHECK(log_append(t.n.log, &w) == ERR_OK);
+    }
+    raft_send_gate(&t.n, &e);
+    CHECK_U64(t.frames, 1);
+    CHECK_U64(t.said.count, RAFT_APPEND_BYTES_MAX / sizeof value);
+    CHECK_U64(t.said.last, RAFT_APPEND_BYTES_MAX / sizeof value);
+    e.msg.last = 5; /* that was truncated while the message waited */
+    raft_send_gate(&t.n, &e);
+    CHECK_U64(t.frames, 1);
+    end();
+    EXPECT_MARK("node: an append carries fewer entries than asked for");
+}
+
+/* An answer counts from the peer that was asked, and from nobody else. */
+static void answer_of_another(void)
+{
+    static const struct node_key key_3 = { { 3 } };
+    uint8_t frame[64];
+    struct writer w = writer_of(frame, sizeof frame);
+    begin(1);
+    follow_2();
+    struct op *op = take(false);
+    raft_actor_turn(&t.n);
+    struct call_answer a = { .ticket = op->ticket, .code = ERR_OK, .revision = 2 };
+    call_answer_encode(&a, &w);
+    forward_answer_in(&t.n, &key_3, writer_bytes(&w));
+    CHECK(t.called == 0 && op_count(t.n.ops) == 1);
+    forward_answer_in(&t.n, &key_2, writer_bytes(&w));
+    CHECK(t.called == 1 && t.code == ERR_OK && op_count(t.n.ops) == 0);
+    forward_answer_in(&t.n, &key_2, writer_bytes(&w));
+    CHECK_U64(t.called, 1);
+    end();
+    EXPECT_MARK("node: an answer after its deadline");
+}
+
+/* Messages wait for a disk that hangs, as many as there is room for; what has none is as good as
+ * lost on the way. */
+static void gate_full(void)
+{
+    const struct raft_effect e = {
+        .type = RAFT_DO_SEND,
+        .after = 1,
+        .msg = { .type = RAFT_MSG_VOTE_REPLY, .from = 1, .to = 2, .term = 3 }
+    };
+    struct node *n = &t.n;
+    begin(1);
+    ring_init(&n->gated_ring, NODE_GATED_MAX);
+    n->gated = mem_take(&n->mem, NODE_GATED_MAX * sizeof *n->gated);
+    for (uint32_t i = 0; i <= NODE_GATED_MAX; i++) {
+        raft_send_gate(n, &e);
+    }
+    CHECK_U64(t.frames, 0);
+    CHECK_U64(n->metrics.counter[METRICS_NETWORK_ERRORS], 1);
+    n->durable_ticket = 1;
+    raft_send_release(n);
+    CHECK_U64(t.frames, NODE_GATED_MAX);
+    mem_free(&n->mem, n->gated);
+    end();
+    EXPECT_MARK("node: no room for a message that waits");
+}
+
 /* The core refuses an init: another node's cluster has reached this one. */
 static void init_refused(void)
 {
@@ -482,6 +571,9 @@ int main(void)
     TAP_TEST("driver: what was overtaken changes nothing", overtaken);
     TAP_TEST("driver: operations and known nodes are bounded", bounds);
     TAP_TEST("driver: a result is kept until the core was told of it", results_kept);
+    TAP_TEST("driver: an append that is cut says so", append_cut);
+    TAP_TEST("driver: an answer counts from the peer that was asked", answer_of_another);
+    TAP_TEST("driver: as many messages wait for the disk as there is room for", gate_full);
     TAP_TEST("driver: an init that consensus refuses is answered", init_refused);
     return tap_done();
 }
