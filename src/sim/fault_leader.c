@@ -10,7 +10,7 @@ enum {
 
 struct sim_host *sim_fault_leader(struct sim_faults *f)
 {
-    uint64_t id = sim_judge_leader(&f->world->judge, UINT64_MAX, false);
+    uint64_t id = sim_look_leader(&f->world->look, UINT64_MAX, false);
     return id != 0 ? &f->world->host[id - 1] : NULL;
 }
 

@@ -109,14 +109,14 @@ static void bury(struct sim_host *h, const char *how)
 {
     sim_clients_lost(&h->world->clients, h);
     sim_flood_lost(&h->world->flood, h);
-    sim_judge_dying(&h->world->judge, h);
+    sim_look_dying(&h->world->look, h);
     node_close(h->node);
     h->node = NULL;
     h->state = SIM_HOST_DOWN;
     sim_loop_done(&h->loop);
     ASSERT(h->mem.used == 0);
     arm(h);
-    sim_judge_gone(&h->world->judge, h);
+    sim_look_gone(&h->world->look, h);
     sim_world_tell(h->world, h->id, how, h->life, (uint64_t)h->reason);
 }
 
@@ -172,7 +172,7 @@ void sim_host_leave(struct sim_host *h)
     } else if (h->dying) {
         stopped(h);
     } else {
-        sim_judge_node(&h->world->judge, h);
+        sim_look_node(&h->world->look, h);
         arm(h);
     }
 }
@@ -242,7 +242,7 @@ void sim_host_start(struct sim_host *h)
         refused(h, e, &diag);
         return;
     }
-    sim_judge_born(&h->world->judge, h);
+    sim_look_born(&h->world->look, h);
     sim_world_tell(h->world, h->id, "starts", h->life, 0);
     sim_host_leave(h);
 }

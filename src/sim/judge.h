@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "raft/raft.h"
 #include "sim/client.h"
+#include "sim/look.h"
 #include "sim/net.h"
 
 enum {
@@ -25,24 +26,12 @@ struct service_reply;
 struct sim_world;
 struct sim_host;
 
-/* What was last seen of one node, and what it has promised to others in all its lives. */
-struct sim_seen {
-    bool alive;
-    uint64_t life;
-    enum raft_role role;
-    uint64_t term;
-    uint64_t vote;
-    uint64_t leader;
-    uint64_t last;
-    uint64_t last_term;
-    uint64_t commit;
-    uint64_t durable;
-    uint64_t durable_term;
-    uint64_t applied;
-    int64_t revision;
-    uint64_t said_term;   /* highest term of a message that left it */
-    uint64_t acked_term;  /* of the newest acknowledgement that left it */
-    uint64_t acked_index; /* what it said it has */
+/* What one node has promised to others in all its lives, and what is known of this one. */
+struct sim_promise {
+    uint64_t durable_term; /* of the newest entry that was seen to be on its disk */
+    uint64_t said_term;    /* highest term of a message that left it */
+    uint64_t acked_term;   /* of the newest acknowledgement that left it */
+    uint64_t acked_index;  /* what it said it has */
     uint64_t voted_term;
     uint64_t voted_for;
     uint64_t holds;        /* newest committed entry that was seen in its log in this life */
@@ -70,7 +59,8 @@ struct sim_written {
 
 struct sim_judge {
     struct sim_world *world;
-    struct sim_seen seen[SIM_NODES_MAX];
+    const struct sim_seen *seen; /* by node, before the step that is judged: the look's */
+    struct sim_promise promise[SIM_NODES_MAX];
     struct sim_office office[SIM_NODES_MAX];
     uint64_t *leader_of;      /* by term: id */
     uint64_t *committed_term; /* by index; 0: not known to be committed */
@@ -90,26 +80,16 @@ struct sim_judge {
 void sim_judge_init(struct sim_judge *j, struct sim_world *w);
 void sim_judge_done(struct sim_judge *j);
 
-/* sim_judge_node -- after a step of a node. */
-void sim_judge_node(struct sim_judge *j, struct sim_host *h);
+/* sim_judge_node -- after a step of a node, which stands there now. */
+void sim_judge_node(struct sim_judge *j, struct sim_host *h, const struct raft_status *s);
 
-/* sim_judge_frame -- a frame leaves a node: what it promises by it must never be forgotten. */
-void sim_judge_frame(struct sim_judge *j, struct sim_host *h, struct bytes frame);
+/* sim_judge_said -- a message leaves a node: what it promises by it must never be forgotten. */
+void sim_judge_said(struct sim_judge *j, const struct sim_host *h, const struct raft_msg *m);
 
-/* sim_judge_born -- after the start of a life: what was durable is still there. */
-void sim_judge_born(struct sim_judge *j, struct sim_host *h);
-
-/* sim_judge_dying -- a life ends, inside a step perhaps: what its disk had told it until then
- * counts, for others may know of it already. */
-void sim_judge_dying(struct sim_judge *j, struct sim_host *h);
-
-/* sim_judge_leader -- id of the node that was seen to lead, in the newest term if there are
- * several; 0: none. among: bits of the nodes that count; settled: only one that has committed in
- * its term. */
-uint64_t sim_judge_leader(const struct sim_judge *j, uint64_t among, bool settled);
-
-/* sim_judge_gone -- a life has ended. */
-void sim_judge_gone(struct sim_judge *j, struct sim_host *h);
+/* sim_judge_born -- after the start of a life: what was durable is still there.
+ * sim_judge_dying -- a life ends: what its disk had told it until then counts. */
+void sim_judge_born(struct sim_judge *j, struct sim_host *h, const struct raft_status *s);
+void sim_judge_dying(struct sim_judge *j, struct sim_host *h, const struct raft_status *s);
 
 /* sim_judge_state -- applied state equal wherever the applied index is. */
 void sim_judge_state(struct sim_judge *j, struct sim_host *h);

@@ -1,14 +1,11 @@
 /* sim/judge_core.c -- Raft's promises, seen from outside: one leader a term, one vote a term, what
  * is committed stays, what was acknowledged or voted survives the power cut. */
 #include "base/panic.h"
-#include "node/call_codec.h"
-#include "raft/raft_codec.h"
 #include "sim/world.h"
 
 #include <inttypes.h>
 
 enum {
-    JUDGE_BACK = 1024,      /* entries below the commit index that a new life is compared by */
     JUDGE_MATCH_BACK = 256, /* entries that logs are compared by */
     JUDGE_MATCH_EVERY = 256 /* looks between comparisons of logs */
 };
@@ -16,6 +13,7 @@ enum {
 void sim_judge_init(struct sim_judge *j, struct sim_world *w)
 {
     j->world = w;
+    j->seen = w->look.seen;
     j->leader_of = mem_take(&w->mem, SIM_TERMS_MAX * sizeof *j->leader_of);
     j->committed_term = mem_take(&w->mem, SIM_INDEX_MAX * sizeof *j->committed_term);
     j->state_hash = mem_take(&w->mem, SIM_INDEX_MAX * sizeof *j->state_hash);
@@ -102,22 +100,6 @@ static void judge_leader(struct sim_judge *j, const struct sim_host *h, const st
     }
 }
 
-uint64_t sim_judge_leader(const struct sim_judge *j, uint64_t among, bool settled)
-{
-    uint64_t leader = 0;
-    uint64_t term = 0;
-    for (uint32_t i = 0; i < j->world->node_count; i++) {
-        const struct sim_seen *s = &j->seen[i];
-        bool good = !settled || (s->commit > 0 && j->committed_term[s->commit] == s->term);
-        bool leads = s->alive && s->role == RAFT_LEADER && (among >> i & 1u) != 0;
-        if (leads && good && s->term > term) {
-            leader = i + 1;
-            term = s->term;
-        }
-    }
-    return leader;
-}
-
 /* ---- commits ---- */
 
 /* Nodes on whose disks an entry is: those that are down count by what they had made durable, and by
@@ -128,9 +110,10 @@ static uint32_t holders(struct sim_judge *j, uint64_t index, uint64_t term)
     for (uint32_t i = 0; i < j->world->node_count; i++) {
         const struct sim_host *h = &j->world->host[i];
         const struct sim_seen *seen = &j->seen[i];
+        const struct sim_promise *said = &j->promise[i];
         struct raft_status s = { .durable = seen->durable };
-        if (seen->acked_term >= term && seen->acked_index > s.durable) {
-            s.durable = seen->acked_index;
+        if (said->acked_term >= term && said->acked_index > s.durable) {
+            s.durable = said->acked_index;
         }
         bool same = true;
         if (h->node != NULL) {
@@ -144,7 +127,7 @@ static uint32_t holders(struct sim_judge *j, uint64_t index, uint64_t term)
 
 static void judge_commit(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s)
 {
-    struct sim_seen *seen = &j->seen[h->index];
+    const struct sim_seen *seen = &j->seen[h->index];
     if (s->commit < seen->commit) {
         sim_world_fail(j->world, "node %" PRIu64 ": commit went back from %" PRIu64 " to %" PRIu64,
                        h->id, seen->commit, s->commit);
@@ -184,8 +167,7 @@ static void judge_commit(struct sim_judge *j, const struct sim_host *h, const st
 /* What is committed stays in every log that has it. */
 static void judge_holds(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s)
 {
-    struct sim_seen *seen = &j->seen[h->index];
-    uint64_t at = seen->holds;
+    uint64_t at = j->promise[h->index].holds;
     if (at > 0 && (s->last < at || term_of(j, h, at) != j->committed_term[at])) {
         sim_world_fail(j->world, "node %" PRIu64 " gave up the committed entry %" PRIu64, h->id,
                        at);
@@ -195,7 +177,7 @@ static void judge_holds(struct sim_judge *j, const struct sim_host *h, const str
            term_of(j, h, at + 1) == j->committed_term[at + 1]) {
         at++;
     }
-    seen->holds = at;
+    j->promise[h->index].holds = at;
 }
 
 /* ---- logs ---- */
@@ -240,100 +222,47 @@ static void match_all(struct sim_judge *j)
 
 /* ---- looking ---- */
 
-static void remember(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s)
+void sim_judge_node(struct sim_judge *j, struct sim_host *h, const struct raft_status *s)
 {
-    struct sim_seen *seen = &j->seen[h->index];
-    bool news =
-        !seen->alive || seen->role != s->role || seen->term != s->term || seen->leader != s->leader;
-    seen->alive = true;
-    seen->life = h->life;
-    seen->role = s->role;
-    seen->term = s->term;
-    seen->vote = s->vote;
-    seen->leader = s->leader;
-    seen->last = s->last;
-    seen->last_term = s->last_term;
-    seen->commit = s->commit;
-    seen->durable = s->durable;
-    seen->durable_term = term_of(j, h, s->durable);
-    seen->applied = s->applied;
-    if (news) {
-        sim_world_tell(j->world, h->id, "role", s->leader, s->vote);
-    }
-}
-
-void sim_judge_node(struct sim_judge *j, struct sim_host *h)
-{
-    struct raft_status s;
     const struct sim_seen *seen = &j->seen[h->index];
-    raft_status(core_of(h), &s);
     sim_judge_state(j, h);
-    if (s.term == seen->term && s.role == seen->role && s.commit == seen->commit &&
-        s.last == seen->last && s.durable == seen->durable && s.vote == seen->vote &&
-        s.leader == seen->leader && seen->alive) {
-        j->seen[h->index].applied = s.applied;
+    if (s->term == seen->term && s->role == seen->role && s->commit == seen->commit &&
+        s->last == seen->last && s->durable == seen->durable && s->vote == seen->vote &&
+        s->leader == seen->leader && seen->alive) {
         return;
     }
-    judge_term(j, h, &s);
-    judge_leader(j, h, &s);
-    judge_commit(j, h, &s);
+    judge_term(j, h, s);
+    judge_leader(j, h, s);
+    judge_commit(j, h, s);
     if (!j->world->failed) {
-        judge_holds(j, h, &s);
+        judge_holds(j, h, s);
     }
-    remember(j, h, &s);
+    j->promise[h->index].durable_term = term_of(j, h, s->durable);
     if (++j->looks % JUDGE_MATCH_EVERY == 0) {
         match_all(j);
     }
 }
 
-void sim_judge_dying(struct sim_judge *j, struct sim_host *h)
-{
-    struct sim_seen *seen = &j->seen[h->index];
-    struct raft_status s;
-    raft_status(core_of(h), &s);
-    seen->durable = s.durable;
-    seen->durable_term = term_of(j, h, s.durable);
-}
-
-void sim_judge_gone(struct sim_judge *j, struct sim_host *h)
-{
-    j->seen[h->index].alive = false;
-}
-
 /* ---- what a power cut must not undo ---- */
 
-void sim_judge_frame(struct sim_judge *j, struct sim_host *h, struct bytes frame)
+void sim_judge_said(struct sim_judge *j, const struct sim_host *h, const struct raft_msg *m)
 {
-    struct sim_seen *seen = &j->seen[h->index];
-    struct raft_entry none[1];
-    struct raft_msg m;
-    if (frame.count < 2 || frame.data[0] != FRAME_RAFT) {
-        return;
-    }
-    struct bytes body = bytes_of(frame.data + 1, frame.count - 1);
-    if (raft_msg_decode(body, &m, none, 1) != ERR_OK) {
-        return; /* an append with entries: it promises nothing but its term */
-    }
-    bool asks = m.type == RAFT_MSG_PREVOTE || m.type == RAFT_MSG_PREVOTE_REPLY;
-    seen->said_term = !asks && m.term > seen->said_term ? m.term : seen->said_term;
-    if (m.type == RAFT_MSG_VOTE_REPLY && !m.reject) {
-        if (seen->voted_term == m.term && seen->voted_for != m.to) {
+    struct sim_promise *said = &j->promise[h->index];
+    bool asks = m->type == RAFT_MSG_PREVOTE || m->type == RAFT_MSG_PREVOTE_REPLY;
+    said->said_term = !asks && m->term > said->said_term ? m->term : said->said_term;
+    if (m->type == RAFT_MSG_VOTE_REPLY && !m->reject) {
+        if (said->voted_term == m->term && said->voted_for != m->to) {
             sim_world_fail(
                 j->world, "node %" PRIu64 " voted for %" PRIu64 " and %" PRIu64 " in term %" PRIu64,
-                h->id, seen->voted_for, m.to, m.term);
+                h->id, said->voted_for, m->to, m->term);
         }
-        seen->voted_term = m.term;
-        seen->voted_for = m.to;
+        said->voted_term = m->term;
+        said->voted_for = m->to;
     }
-    if (m.type == RAFT_MSG_VOTE || (m.type == RAFT_MSG_VOTE_REPLY && !m.reject)) {
-        sim_fault_moment(&j->world->faults, h, SIM_MOMENT_VOTE);
-    } else if (m.type == RAFT_MSG_APPEND_REPLY && !m.reject) {
-        sim_fault_moment(&j->world->faults, h, SIM_MOMENT_ACK);
-    }
-    if (m.type == RAFT_MSG_APPEND_REPLY && !m.reject &&
-        (m.term > seen->acked_term || m.index > seen->acked_index)) {
-        seen->acked_term = m.term;
-        seen->acked_index = m.index;
+    if (m->type == RAFT_MSG_APPEND_REPLY && !m->reject &&
+        (m->term > said->acked_term || m->index > said->acked_index)) {
+        said->acked_term = m->term;
+        said->acked_index = m->index;
     }
 }
 
@@ -341,39 +270,35 @@ void sim_judge_frame(struct sim_judge *j, struct sim_host *h, struct bytes frame
 static void judge_memory(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s)
 {
     const struct sim_seen *seen = &j->seen[h->index];
-    if (s->term < seen->said_term || s->term < seen->voted_term) {
+    const struct sim_promise *said = &j->promise[h->index];
+    if (s->term < said->said_term || s->term < said->voted_term) {
         sim_world_fail(j->world, "node %" PRIu64 " forgot the term %" PRIu64 " that it spoke of",
-                       h->id, seen->said_term);
+                       h->id, said->said_term);
     }
-    if (s->term == seen->voted_term && seen->voted_for != 0 && s->vote != seen->voted_for) {
+    if (s->term == said->voted_term && said->voted_for != 0 && s->vote != said->voted_for) {
         sim_world_fail(j->world, "node %" PRIu64 " forgot its vote of term %" PRIu64, h->id,
                        s->term);
     }
-    if (s->term == seen->acked_term && s->last < seen->acked_index) {
+    if (s->term == said->acked_term && s->last < said->acked_index) {
         sim_world_fail(j->world,
                        "node %" PRIu64 " lost entries: acknowledged %" PRIu64 ", has %" PRIu64,
-                       h->id, seen->acked_index, s->last);
+                       h->id, said->acked_index, s->last);
     }
-    if (seen->durable > 0 && term_of(j, h, seen->durable) != seen->durable_term) {
+    if (seen->durable > 0 && term_of(j, h, seen->durable) != said->durable_term) {
         sim_world_fail(j->world, "node %" PRIu64 " lost the durable entry %" PRIu64, h->id,
                        seen->durable);
     }
 }
 
-void sim_judge_born(struct sim_judge *j, struct sim_host *h)
+void sim_judge_born(struct sim_judge *j, struct sim_host *h, const struct raft_status *s)
 {
-    struct sim_seen *seen = &j->seen[h->index];
-    struct raft_status s;
-    raft_status(core_of(h), &s);
     if (!h->restored) {
-        judge_memory(j, h, &s);
+        judge_memory(j, h, s);
     }
-    seen->alive = false;
-    seen->role = RAFT_FOLLOWER;
-    seen->term = s.term;
-    seen->vote = 0;
-    seen->last = 0;
-    seen->holds = 0;
-    seen->applied = 0;
-    seen->commit = s.commit > JUDGE_BACK ? s.commit - JUDGE_BACK : 0;
+    j->promise[h->index].holds = 0;
+}
+
+void sim_judge_dying(struct sim_judge *j, struct sim_host *h, const struct raft_status *s)
+{
+    j->promise[h->index].durable_term = term_of(j, h, s->durable);
 }

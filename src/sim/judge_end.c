@@ -41,7 +41,7 @@ static bool in_core(const struct sim_world *w, uint32_t i)
 
 static bool has_leader(struct sim_world *w)
 {
-    return sim_judge_leader(&w->judge, w->clients.core, true) != 0;
+    return sim_look_leader(&w->look, w->clients.core, true) != 0;
 }
 
 /* Packets that found no way are sent again at doubled intervals, so that a connection that has been
@@ -61,7 +61,7 @@ static bool all_equal(struct sim_world *w)
 {
     uint64_t applied = 0;
     for (uint32_t i = 0; i < w->node_count; i++) {
-        const struct sim_seen *s = &w->judge.seen[i];
+        const struct sim_seen *s = &w->look.seen[i];
         if (!in_core(w, i)) {
             continue;
         }

@@ -28,17 +28,17 @@ static bool record_good(const struct service_record *r, int64_t revision)
 /* A read is answered by the node that was asked, whose state only goes on while it lives. */
 static void judge_read(struct sim_judge *j, const struct sim_host *h, const struct service_reply *r)
 {
-    struct sim_seen *seen = &j->seen[h->index];
-    bool same = seen->read_life == h->life;
+    struct sim_promise *said = &j->promise[h->index];
+    bool same = said->read_life == h->life;
     if (r->node != h->id) {
         sim_world_fail(j->world, "node %" PRIu64 " answers a read as node %" PRIu64, h->id,
                        r->node);
     }
-    if (same && (r->revision < seen->read_revision || r->term < seen->read_term)) {
+    if (same && (r->revision < said->read_revision || r->term < said->read_term)) {
         sim_world_fail(j->world,
                        "node %" PRIu64 ": reads went back, from revision %" PRId64
                        " of term %" PRIu64 " to %" PRId64 " of %" PRIu64,
-                       h->id, seen->read_revision, seen->read_term, r->revision, r->term);
+                       h->id, said->read_revision, said->read_term, r->revision, r->term);
     }
     if (r->code == ERR_OK && !record_good(&r->record, r->revision)) {
         sim_world_fail(j->world,
@@ -47,9 +47,9 @@ static void judge_read(struct sim_judge *j, const struct sim_host *h, const stru
                        h->id, r->record.create_revision, r->record.mod_revision, r->record.version,
                        r->revision);
     }
-    seen->read_life = h->life;
-    seen->read_revision = r->revision;
-    seen->read_term = r->term;
+    said->read_life = h->life;
+    said->read_revision = r->revision;
+    said->read_term = r->term;
 }
 
 void sim_judge_reply(struct sim_judge *j, const struct sim_host *h, bool write,

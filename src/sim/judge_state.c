@@ -6,7 +6,7 @@
 void sim_judge_state(struct sim_judge *j, struct sim_host *h)
 {
     struct node_look look;
-    struct sim_seen *seen = &j->seen[h->index];
+    const struct sim_seen *seen = &j->seen[h->index];
     node_look(h->node, &look);
     if (look.applied == seen->applied && seen->alive) {
         return;
@@ -28,5 +28,4 @@ void sim_judge_state(struct sim_judge *j, struct sim_host *h)
     if (seen->alive && look.revision < seen->revision) {
         sim_world_fail(j->world, "node %" PRIu64 ": revision went back", h->id);
     }
-    seen->revision = look.revision;
 }

@@ -409,7 +409,7 @@ static enum err send_frame(struct link *base, const struct node_key *peer, enum 
         memcpy(f->bytes + head.count, body.data, body.count);
     }
     l->stats.frames_out++;
-    sim_judge_frame(&n->world->judge, l->host, bytes_of(f->bytes, f->count));
+    sim_look_frame(&n->world->look, l->host, bytes_of(f->bytes, f->count));
     if (n->lie != NULL) {
         n->lie(n->lie_arg, l->host->index, to, class, f->bytes, &f->count);
     }

@@ -27,7 +27,7 @@ void sim_table_print(const struct sim_world *w, FILE *out, bool peers)
             "connected to");
     for (uint32_t i = 0; i < w->node_count; i++) {
         const struct sim_host *h = &w->host[i];
-        const struct sim_seen *s = &w->judge.seen[i];
+        const struct sim_seen *s = &w->look.seen[i];
         char last[32];
         snprintf(last, sizeof last, "%llu/%llu", (unsigned long long)s->last,
                  (unsigned long long)s->last_term);

@@ -116,12 +116,12 @@ static enum err send_frame(struct link *l, const struct node_key *peer, enum lin
         memcpy(frame + head.count, body.data, body.count);
     }
     if (w->net.lie != NULL) {
-        sim_judge_frame(&w->judge, t->host, bytes_of(frame, count));
+        sim_look_frame(&w->look, t->host, bytes_of(frame, count));
         return lie(t, peer, class, frame, count);
     }
     enum err e = hand_over(t, peer, class, head, body);
     if (e == ERR_OK) {
-        sim_judge_frame(&w->judge, t->host, bytes_of(frame, count));
+        sim_look_frame(&w->look, t->host, bytes_of(frame, count));
     }
     return e;
 }

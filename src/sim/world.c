@@ -114,7 +114,7 @@ void sim_world_tell(struct sim_world *w, uint64_t node, const char *what, uint64
         sim_story_add(&w->story, w->now_ns, 0, what, a, b, NULL);
         return;
     }
-    const struct sim_seen *s = &w->judge.seen[node - 1];
+    const struct sim_seen *s = &w->look.seen[node - 1];
     state.role = s->alive ? (uint8_t)letters[s->role] : (uint8_t)'-';
     state.term = s->term;
     state.last = s->last;
@@ -174,6 +174,7 @@ struct sim_world *sim_world_open(const struct sim_options *options)
     sim_clients_init(&w->clients, w, seeds[1]);
     sim_flood_init(&w->flood, w, ~seeds[1]);
     sim_faults_init(&w->faults, w, seeds[2]);
+    sim_look_init(&w->look, w);
     sim_judge_init(&w->judge, w);
     for (uint32_t i = 0; i < w->node_count; i++) {
         sim_host_key(i, &w->key[i]);
@@ -203,7 +204,7 @@ static void introduce(struct sim_world *w)
 {
     struct service_member members[SIM_NODES_MAX];
     struct sim_host *h = &w->host[0];
-    if (w->judge.committed > 1) {
+    if (w->look.committed > 1) {
         return;
     }
     for (uint32_t i = 0; i < w->node_count; i++) {

@@ -1,9 +1,9 @@
 /* sim/world.h -- a cluster in one thread under one seed: one clock, one queue of what comes next.
  *
  * Shape:      nodes on machines of their own (host.h), a network between them (net.h), clients
- *             (client.h), things that go wrong (fault.h), and judges that watch all of it
- *             (judge.h). The world holds them, moves the clock from event to event, and keeps the
- *             story.
+ *             (client.h), things that go wrong (fault.h), what is seen of the nodes (look.h), and
+ *             judges of all of it (judge.h). The world holds them, moves the clock from event to
+ *             event, and keeps the story.
  * Invariants: the same options give the same story; each part draws its chances from a generator of
  *             its own, so that switching one part off leaves the others nearly as they were
  * Order:      sim_world_open, sim_world_run, sim_world_close
@@ -21,6 +21,7 @@
 #include "sim/flood.h"
 #include "sim/host.h"
 #include "sim/judge.h"
+#include "sim/look.h"
 #include "sim/net.h"
 #include "sim/story.h"
 #include "sim/wire.h"
@@ -84,6 +85,7 @@ struct sim_world {
     struct sim_clients clients;
     struct sim_flood flood;
     struct sim_faults faults;
+    struct sim_look look;
     struct sim_judge judge;
     struct service_call init_call;
     struct sim_story story;

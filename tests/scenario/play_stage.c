@@ -11,7 +11,7 @@ struct sim_host *play_host(const struct play *p, uint64_t node)
 
 const struct sim_seen *play_seen(const struct play *p, uint64_t node)
 {
-    return &p->world->judge.seen[node - 1];
+    return &p->world->look.seen[node - 1];
 }
 
 /* ---- processes ---- */
@@ -252,7 +252,7 @@ static bool leads(const struct play *p, uint64_t node)
 
 static uint64_t leader_of(const struct play *p)
 {
-    return sim_judge_leader(&p->world->judge, UINT64_MAX, true);
+    return sim_look_leader(&p->world->look, UINT64_MAX, true);
 }
 
 static bool hears(const struct play *p, uint64_t from, uint64_t to)

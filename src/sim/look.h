@@ -1,0 +1,63 @@
+/* sim/look.h -- what was seen of the nodes from outside, for everybody who watches them.
+ *
+ * Shape:      nodes are looked at after every step, their frames as these leave. What is seen goes
+ *             one way: from the nodes to the look, from the look to the judges, the faults and the
+ *             story; no fault asks a judge, and no judge tells a fault
+ * Invariants: while the judges are told of a step, the look still says what was seen before it
+ * Thread:     one
+ */
+#ifndef SIM_LOOK_H
+#define SIM_LOOK_H
+
+#include "raft/raft.h"
+#include "sim/net.h"
+
+struct sim_world;
+struct sim_host;
+
+/* What was last seen of one node; of one that is down, at its end. */
+struct sim_seen {
+    bool alive; /* it was seen in this life */
+    uint64_t life;
+    enum raft_role role;
+    uint64_t term;
+    uint64_t vote;
+    uint64_t leader;
+    uint64_t last;
+    uint64_t last_term;
+    uint64_t commit; /* of a new life: some entries below, so that these are looked at again */
+    uint64_t commit_term;
+    uint64_t durable;
+    uint64_t applied;
+    int64_t revision;
+};
+
+struct sim_look {
+    struct sim_world *world;
+    struct sim_seen seen[SIM_NODES_MAX];
+    uint64_t committed; /* highest index that any node called committed */
+};
+
+/* sim_look_init -- nothing was seen yet. */
+void sim_look_init(struct sim_look *l, struct sim_world *w);
+
+/* sim_look_node -- after a step of a node: judge it, and remember it. */
+void sim_look_node(struct sim_look *l, struct sim_host *h);
+
+/* sim_look_frame -- a frame leaves a node: what it says is judged, and is a moment for faults. */
+void sim_look_frame(struct sim_look *l, struct sim_host *h, struct bytes frame);
+
+/* sim_look_born -- after the start of a life.
+ * sim_look_dying -- a life ends, inside a step perhaps: what its disk had told it until then
+ * counts, for others may know of it already.
+ * sim_look_gone -- it has ended. */
+void sim_look_born(struct sim_look *l, struct sim_host *h);
+void sim_look_dying(struct sim_look *l, struct sim_host *h);
+void sim_look_gone(struct sim_look *l, struct sim_host *h);
+
+/* sim_look_leader -- id of the node that was seen to lead, in the newest term if there are
+ * several; 0: none. among: bits of the nodes that count; settled: only one that has committed in
+ * its term. */
+uint64_t sim_look_leader(const struct sim_look *l, uint64_t among, bool settled);
+
+#endif
