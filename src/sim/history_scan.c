@@ -117,6 +117,14 @@ static void put_point(struct history_scan *s, uint32_t point)
     }
 }
 
+/* The second half of a surrogate pair, which follows at once: within a string no blank is free. */
+static bool low_half(struct history_scan *s, uint32_t *out)
+{
+    bool there = s->end - s->at >= 2 && s->at[0] == '\\' && s->at[1] == 'u';
+    s->at += there ? 2 : 0;
+    return there && hex4(s, out) && *out >= 0xDC00 && *out <= 0xDFFF;
+}
+
 static bool escape_u(struct history_scan *s)
 {
     uint32_t point = 0;
@@ -129,7 +137,7 @@ static bool escape_u(struct history_scan *s)
         return true;
     }
     if (point >= 0xD800 && point <= 0xDBFF) {
-        if (!history_scan_word(s, "\\u") || !hex4(s, &low) || low < 0xDC00 || low > 0xDFFF) {
+        if (!low_half(s, &low)) {
             return fail(s, "a surrogate stands alone");
         }
         point = 0x10000 + ((point - 0xD800) << 10) + (low - 0xDC00);

@@ -40,7 +40,8 @@ bool history_scan_text_or_null(struct history_scan *s, struct bytes *out);
 /* history_scan_u64 -- an integer 0..max without sign, fraction or exponent. */
 bool history_scan_u64(struct history_scan *s, uint64_t max, uint64_t *out);
 
-/* history_scan_word -- null, true or false as given; false and nothing skipped when it is not. */
+/* history_scan_word -- skip blanks, and null, true or false as given; false when that is not there,
+ * and then no word is skipped. */
 bool history_scan_word(struct history_scan *s, const char *word);
 
 /* history_scan_skip -- any value. */

@@ -46,6 +46,10 @@ END
     cat "$dir/good"
     echo '{"t":1200,"p":4,"e":"inv","f":"get","k":"a"}'
 } >"$dir/time"
+{
+    cat "$dir/good"
+    printf '%s\n' '{"t":2200,"p":4,"e":"inv","f":"put","k":"a","v":"\ud83d \ude00"}'
+} >"$dir/surrogate"
 : >"$dir/empty"
 # Concurrent writes and reads without revisions; more than one state is needed.
 for p in 1 2 3 4 5 6; do
@@ -65,6 +69,8 @@ report "a history of no operations is 2" 2 "malformed $dir/empty: no operations"
 report "a bad history is 1, and says where" 1 \
     'key "a", process 4 at t 2300 (event 6), found nothing' "$dir/bad"
 report "a malformed line is 2, by its number" 2 "malformed $dir/line: line 5: " "$dir/line"
+report "a surrogate alone is 2, by its line" 2 \
+    "malformed $dir/surrogate: line 5: a surrogate stands alone" "$dir/surrogate"
 report "a malformed history is 2" 2 "process 4 at t 1200 (event 5), time goes back" "$dir/time"
 report "a file that is not there is 2" 2 "malformed $dir/none: " "$dir/none"
 report "a folder is 2" 2 "malformed $dir: " "$dir"

@@ -120,7 +120,7 @@ static void every_byte(void)
 }
 
 struct line {
-    const char *name;
+    const char *name; /* or what is meant by text */
     const char *text;
 };
 
@@ -155,6 +155,37 @@ static void lines_taken(void)
                                     .key = bytes_text("a"),
                                     .value = bytes_text("b") };
         CHECK(row_equal(&h.rows[0], &want));
+    }
+    stop();
+}
+
+/* Texts that have one meaning only: as they stand in a line, and as bytes. */
+static const struct line meant[] = {
+    { "\xf0\x9f\x98\x80", "\\ud83d\\ude00" }, /* two surrogates are one character */
+    { "\xf0\x9f\x92\x80", "\\uD83D\\uDC80" }, /* a low one that would be a byte, were it alone */
+    { "\xf0\x90\x80\x80", "\\ud800\\udc00" },
+    { "\xf4\x8f\xbf\xbf", "\\udbff\\udfff" },
+    { "\x80x\xff", "\\udc80x\\udcff" }, /* bytes that are no UTF-8 */
+    { "\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80", "\\u0800\\ud7ff\\ue000" },
+    { "\"\\/\b\f\n\r\t\x7f", "\\\"\\\\\\/\\b\\f\\n\\r\\t\x7f" },
+    { " \\ude00", " \\\\ude00" },
+};
+
+static void texts_meant(void)
+{
+    struct diag diag;
+    char whole[256];
+    start();
+    for (size_t i = 0; i < sizeof meant / sizeof meant[0]; i++) {
+        history_clear(&h);
+        snprintf(whole, sizeof whole, HEAD ",\"v\":\"%s\"}", meant[i].text);
+        enum err e = history_read(&h, bytes_text(whole), &diag);
+        if (e != ERR_OK) {
+            printf("# %s: %s\n", whole, diag.text);
+        }
+        CHECK(e == ERR_OK && h.row_count == 1);
+        CHECK(bytes_equal(h.rows[0].value, bytes_text(meant[i].name)));
+        check_back();
     }
     stop();
 }
@@ -210,11 +241,41 @@ static const struct line refused[] = {
     { "a high surrogate alone", VALUE("\"\\ud83d\"") },
     { "a high surrogate and no low one", VALUE("\"\\ud83d\\u0041\"") },
     { "a low surrogate that stands for no byte", VALUE("\"\\ude00\"") },
+    { "a blank between two surrogates", VALUE("\"\\ud83d \\ude00\"") },
+    { "a tab between two surrogates", VALUE("\"\\ud83d\t\\ude00\"") },
+    { "a letter between two surrogates", VALUE("\"\\ud83dx\\ude00\"") },
+    { "a text between two surrogates", VALUE("\"\\ud83d\",\"\\ude00\"") },
+    { "two high surrogates", VALUE("\"\\ud83d\\ud83d\"") },
+    { "two high surrogates and a low one", VALUE("\"\\ud83d\\ud83d\\ude00\"") },
+    { "surrogates the wrong way round", VALUE("\"\\ude00\\ud83d\"") },
+    { "an escaped backslash before a low surrogate", VALUE("\"\\ud83d\\\\ude00\"") },
+    { "a low surrogate cut short", VALUE("\"\\ud83d\\ude0\"") },
+    { "a low surrogate of capital U", VALUE("\"\\ud83d\\Ude00\"") },
+    { "a high surrogate alone in a name", HEAD ",\"v\":\"b\",\"\\ud83d\":1}" },
+    { "a high surrogate alone in what is passed over", HEAD ",\"v\":\"b\",\"x\":[\"\\ud83d \"]}" },
+    { "a blank within an escape", VALUE("\"\\u 062\"") },
+    { "a blank behind a backslash", VALUE("\"\\ n\"") },
+    { "a sign in an escape", VALUE("\"\\u+062\"") },
+    { "a backslash at the end", VALUE("\"\\\"") },
     { "a control character", VALUE("\"\x01\"") },
+    { "a tab in a string", VALUE("\"\t\"") },
     { "a lone continuation byte", VALUE("\"\x80\"") },
     { "UTF-8 cut short", VALUE("\"\xe2\x82\"") },
     { "UTF-8 of a surrogate", VALUE("\"\xed\xa0\x80\"") },
     { "overlong UTF-8", VALUE("\"\xc0\xaf\"") },
+    { "UTF-8 beyond Unicode", VALUE("\"\xf4\x90\x80\x80\"") },
+    { "a byte order mark", "\xef\xbb\xbf" VALUE("\"b\"") },
+    { "a word cut short", HEAD ",\"v\":\"b\",\"x\":nul}" },
+    { "a word that goes on", HEAD ",\"v\":\"b\",\"x\":nullx}" },
+    { "a word in capitals", HEAD ",\"v\":\"b\",\"x\":True}" },
+    { "a number with a plus", HEAD ",\"v\":\"b\",\"x\":+1}" },
+    { "a number that ends in a point", HEAD ",\"v\":\"b\",\"x\":1.}" },
+    { "a number that begins with a point", HEAD ",\"v\":\"b\",\"x\":.5}" },
+    { "a number with an empty exponent", HEAD ",\"v\":\"b\",\"x\":1e}" },
+    { "a number in two parts", HEAD ",\"v\":\"b\",\"x\":1 2}" },
+    { "a form feed is no blank", HEAD ",\"v\":\f\"b\"}" },
+    { "single quotes", VALUE("'b'") },
+    { "a comment", HEAD ",\"v\":\"b\" /* b */}" },
     { "a bad value to pass over", HEAD ",\"v\":\"b\",\"x\":tru}" },
     { "a bad number to pass over", HEAD ",\"v\":\"b\",\"x\":-}" },
     { "brackets that do not match", HEAD ",\"v\":\"b\",\"x\":[1}}" },
@@ -329,6 +390,7 @@ int main(void)
     TAP_TEST("history: it is written as the format has it, and read back", format);
     TAP_TEST("history: every byte goes there and back", every_byte);
     TAP_TEST("history: unusual but valid lines are taken", lines_taken);
+    TAP_TEST("history: an escape means one text only", texts_meant);
     TAP_TEST("history: a bad line is refused, named by its number", lines_refused);
     TAP_TEST("history: a text may arrive in pieces cut anywhere", pieces);
     TAP_TEST("history: the account bounds it", account);
