@@ -36,7 +36,7 @@ static void usage(FILE *to)
             "  --json       the lines as JSON objects\n"
             "  --help, --version\n\n"
             "exit codes: 0 all good, 1 one is bad, else 2 usage or one is malformed or without\n"
-            "operations, else 3 one is unknown\n",
+            "operations or what was said could not be written, else 3 one is unknown\n",
             LINCHECK_STATES_DEFAULT);
 }
 
@@ -184,6 +184,16 @@ static bool options(struct program *p, char **argv)
     return good;
 }
 
+/* A verdict that nobody could hear is none. */
+static int leave(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return code;
+    }
+    fputs("aspen-lincheck: cannot write to standard output\n", stderr);
+    return code == EXIT_BAD ? code : EXIT_MALFORMED;
+}
+
 int main(int argc, char **argv)
 {
     struct program p;
@@ -191,11 +201,11 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             usage(stdout);
-            return EXIT_GOOD;
+            return leave(EXIT_GOOD);
         }
         if (strcmp(argv[i], "--version") == 0) {
             printf("aspen-lincheck %s\n", ASPEN_VERSION);
-            return EXIT_GOOD;
+            return leave(EXIT_GOOD);
         }
     }
     if (argc < 2 || !options(&p, argv + 1) || argv[1] == NULL) {
@@ -206,8 +216,8 @@ int main(int argc, char **argv)
         judge(&p, *file);
         fflush(stdout);
     }
-    return p.bad > 0         ? EXIT_BAD
-           : p.malformed > 0 ? EXIT_MALFORMED
-           : p.unknown > 0   ? EXIT_UNKNOWN
-                             : EXIT_GOOD;
+    return leave(p.bad > 0         ? EXIT_BAD
+                 : p.malformed > 0 ? EXIT_MALFORMED
+                 : p.unknown > 0   ? EXIT_UNKNOWN
+                                   : EXIT_GOOD);
 }

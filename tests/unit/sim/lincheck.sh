@@ -27,6 +27,21 @@ report() {
     fi
 }
 
+# unheard NAME WANTED-CODE ARGUMENTS... -- what it says cannot be written: it says so where it can.
+unheard() {
+    name=$1
+    wanted=$2
+    shift 2
+    n=$((n + 1))
+    told=$("$program" "$@" 2>&1 >/dev/full)
+    code=$?
+    if [ "$code" = "$wanted" ] && [ "$told" = "aspen-lincheck: cannot write to standard output" ]; then
+        echo "ok $n - aspen-lincheck: $name"
+    else
+        echo "not ok $n - aspen-lincheck: $name: exit $code, wanted $wanted; '$told'"
+    fi
+}
+
 cat >"$dir/good" <<'END'
 {"t":1200,"p":3,"e":"inv","f":"put","k":"a","v":"s17"}
 {"t":1890,"p":3,"e":"ok","f":"put","k":"a","rev":42}
@@ -91,4 +106,8 @@ report "zero states are 2" 2 "usage: " --states 0 "$dir/good"
 report "states that are no number are 2" 2 "usage: " --states 1x "$dir/good"
 report "--help is 0" 0 "usage: " --help
 report "--version is 0" 0 "aspen-lincheck 0" --version
+unheard "a good history of which nobody hears is 2" 2 "$dir/good"
+unheard "a bad one is 1 all the same" 1 --json "$dir/bad"
+unheard "an unknown one is 2" 2 --states 1 "$dir/dear"
+unheard "--help that nobody can read is 2" 2 --help
 echo "1..$n"
