@@ -24,6 +24,39 @@ static void put_text(FILE *f, const char *text)
     fputc('"', f);
 }
 
+/* A number that was asked for, or null. */
+static void put_asked(FILE *f, const char *name, uint64_t number)
+{
+    fprintf(f, ", \"%s\": ", name);
+    if (number != 0) {
+        fprintf(f, "%" PRIu64, number);
+    } else {
+        fputs("null", f);
+    }
+}
+
+/* All that a run depends on, besides the source: as fields, and as the line to type. */
+static void put_options(FILE *f, const struct sim_options *o, bool twice)
+{
+    const char *before = "";
+    fprintf(f, "  \"options\": {\"seed\": %" PRIu64 ", \"ms\": %" PRIu64, o->seed,
+            o->virtual_ns / SIM_MS);
+    put_asked(f, "nodes", o->nodes);
+    put_asked(f, "until", o->events_max);
+    fputs(", \"without\": [", f);
+    for (int i = 0; i < SIM_FAULT_COUNT; i++) {
+        if ((o->faults_off & sim_fault_bit((enum sim_fault_class)i)) != 0) {
+            fprintf(f, "%s\"%s\"", before, sim_fault_name((enum sim_fault_class)i));
+            before = ", ";
+        }
+    }
+    fprintf(f, "], \"all_faults\": %s, \"quic\": %s, \"twice\": %s},\n",
+            o->faults_all ? "true" : "false", o->quic ? "true" : "false", twice ? "true" : "false");
+    fputs("  \"replay\": \"", f);
+    sim_options_print(o, twice, f); /* no character that JSON would escape */
+    fputs("\",\n", f);
+}
+
 static void put_events(FILE *f, const struct sim_story *s)
 {
     uint64_t shown = s->count < SIM_STORY_EVENTS ? s->count : SIM_STORY_EVENTS;
@@ -85,7 +118,35 @@ bool sim_artifact_dir(const char *dir)
     return fits;
 }
 
-void sim_artifact_write(const struct sim_world *w, const struct sim_outcome *o, const char *dir)
+static bool unwritten(const char *path)
+{
+    fprintf(stderr, "aspen-sim: cannot write %s: %s\n", path,
+            errno != 0 ? strerror(errno) : "an earlier write failed");
+    return false;
+}
+
+FILE *sim_artifact_open(const char *path)
+{
+    errno = 0;
+    FILE *f = fopen(path, "w");
+    if (f == NULL) {
+        unwritten(path);
+    }
+    return f;
+}
+
+bool sim_artifact_close(FILE *f, const char *path)
+{
+    errno = 0;
+    bool good = !ferror(f) && fflush(f) == 0;
+    int why = errno;
+    good = fclose(f) == 0 && good;
+    errno = why != 0 ? why : errno;
+    return good || unwritten(path);
+}
+
+bool sim_artifact_write(const struct sim_world *w, const struct sim_outcome *o, bool twice,
+                        const char *dir)
 {
     char path[ARTIFACT_PATH_BYTES];
     char id[ARTIFACT_NAME_BYTES - 8]; /* and its ending */
@@ -96,17 +157,18 @@ void sim_artifact_write(const struct sim_world *w, const struct sim_outcome *o, 
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
     snprintf(id, sizeof id, "sim-%" PRIu64 "-%016" PRIx64, w->options.seed, o->hash);
     snprintf(path, sizeof path, "%s/%s.json", dir, id);
-    FILE *f = fopen(path, "w");
+    FILE *f = sim_artifact_open(path);
     if (f == NULL) {
-        fprintf(stderr, "aspen-sim: cannot write %s\n", path);
-        return;
+        return false;
     }
     fprintf(f,
             "{\n  \"run_id\": \"%s\",\n  \"timestamp\": \"%s\",\n  \"seed\": %" PRIu64
             ",\n  \"test\": ",
             id, when, w->options.seed);
     put_text(f, w->options.quic ? "aspen-sim --quic" : "aspen-sim");
-    fputs(",\n", f);
+    fprintf(f, ",\n  \"version\": \"%s\",\n", ASPEN_VERSION);
+    put_options(f, &w->options, twice);
+    fprintf(f, "  \"story\": \"%016" PRIx64 "\",\n", o->hash);
     put_events(f, &w->story);
     put_metrics(f, w, o);
     fprintf(f, "  \"status\": \"%s\",\n  \"error\": ", o->failed ? "failed" : "passed");
@@ -116,5 +178,5 @@ void sim_artifact_write(const struct sim_world *w, const struct sim_outcome *o, 
         fputs("null", f);
     }
     fprintf(f, ",\n  \"duration_ms\": %" PRIu64 "\n}\n", o->cpu_ns / SIM_MS);
-    fclose(f);
+    return sim_artifact_close(f, path);
 }

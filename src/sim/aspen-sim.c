@@ -13,12 +13,22 @@ enum {
     SIM_MAP_BYTES = 256 * 1024 /* a life's large tables come as zero pages, and go as a whole */
 };
 
+/* What was said may have gone nowhere; a finding is the worse news. */
+static int leave(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return code;
+    }
+    fputs("aspen-sim: cannot write to standard output\n", stderr);
+    return code == 0 ? 2 : code;
+}
+
 int main(int argc, char **argv)
 {
     struct sim_request request;
     int code = sim_options_parse(argc, argv, &request);
     if (code >= 0) {
-        return code;
+        return leave(code);
     }
     mallopt(M_MMAP_THRESHOLD, SIM_MAP_BYTES);
     request.world.chance = sim_chance_begin;
@@ -27,5 +37,5 @@ int main(int argc, char **argv)
         fputs("aspen-sim: --marks: this build counts none\n", stderr);
         return 2;
     }
-    return code;
+    return leave(code);
 }

@@ -16,7 +16,7 @@ static const char options_help[] =
     "\n"
     "A whole cluster in one thread under one seed: whole nodes over a simulated network, disk\n"
     "and clock, with faults, clients and judges. Without --seed it goes on with fresh seeds until\n"
-    "it is told to stop. Exit: 0 no finding, 1 a finding, 2 usage.\n"
+    "it is told to stop. Exit: 0 no finding, 1 a finding, 2 usage, or a file was not written.\n"
     "\n"
     "  --seed N            this seed; the same seed gives the same story, on any machine\n"
     "  --seeds K           K seeds, from --seed on\n"
@@ -188,7 +188,7 @@ int sim_options_parse(int argc, char **argv, struct sim_request *out)
     return -1;
 }
 
-void sim_options_print(const struct sim_options *o, FILE *out)
+void sim_options_print(const struct sim_options *o, bool twice, FILE *out)
 {
     const char *before = " --without ";
     fprintf(out, "aspen-sim --seed %llu", (unsigned long long)o->seed);
@@ -208,5 +208,5 @@ void sim_options_print(const struct sim_options *o, FILE *out)
     if (o->events_max != 0) {
         fprintf(out, " --until %llu", (unsigned long long)o->events_max);
     }
-    fprintf(out, "%s\n", o->quic ? " --quic" : "");
+    fprintf(out, "%s%s", o->quic ? " --quic" : "", twice ? " --twice" : "");
 }

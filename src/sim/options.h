@@ -27,7 +27,7 @@ struct sim_request {
  * (help, version, a mistake: 2). */
 int sim_options_parse(int argc, char **argv, struct sim_request *out);
 
-/* sim_options_print -- the arguments that run exactly this world again. */
-void sim_options_print(const struct sim_options *o, FILE *out);
+/* sim_options_print -- the command line that runs exactly this world, or twice; no newline. */
+void sim_options_print(const struct sim_options *o, bool twice, FILE *out);
 
 #endif

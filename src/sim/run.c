@@ -32,7 +32,8 @@ static uint64_t day_ns(void)
 /* ---- who is told to stop says where it was ---- */
 
 enum {
-    RUN_USAGE = 2, /* exit code */
+    RUN_FINDING = 1, /* exit codes */
+    RUN_UNWRITTEN = 2,
     RUN_LINE_BYTES = 1024,
     RUN_STOPPED = 128 + SIGTERM /* as a shell says it */
 };
@@ -47,12 +48,20 @@ static void on_stop(int signal)
     _exit(told < 0 ? 1 : RUN_STOPPED);
 }
 
+static void print_replay(const struct sim_request *r, const struct sim_options *o, FILE *out)
+{
+    fputs("replay: ", out);
+    sim_options_print(o, r->twice, out);
+    fputc('\n', out);
+}
+
 static void note_world(const struct sim_options *o)
 {
     FILE *f = fmemopen(run_line, sizeof run_line, "w");
     if (f != NULL) {
         fputs("stopped in: ", f);
-        sim_options_print(o, f);
+        sim_options_print(o, false, f);
+        fputc('\n', f);
         fclose(f);
         signal(SIGTERM, on_stop);
     }
@@ -84,15 +93,26 @@ static enum err write_line(void *arg, struct bytes line)
     return fwrite(line.data, 1, line.count, arg) == line.count ? ERR_OK : ERR_IO;
 }
 
-static void save_history(const struct sim_world *w, const char *path)
+static bool save_history(const struct sim_world *w, const char *path)
 {
-    FILE *file = fopen(path, "w");
-    if (file == NULL || history_write(&w->clients.history, write_line, file) != ERR_OK) {
-        fprintf(stderr, "aspen-sim: cannot write %s\n", path);
+    FILE *file = sim_artifact_open(path);
+    if (file == NULL) {
+        return false;
     }
-    if (file != NULL) {
-        fclose(file);
+    enum err e = history_write(&w->clients.history, write_line, file);
+    if (e == ERR_NO_MEMORY) {
+        fprintf(stderr, "aspen-sim: %s is not whole: %s\n", path, err_text(e));
     }
+    return sim_artifact_close(file, path) && e == ERR_OK;
+}
+
+/* The files that were asked for; false: one was not written. */
+static bool save(const struct sim_world *w, const struct sim_outcome *o,
+                 const struct sim_request *r)
+{
+    bool history = r->history == NULL || save_history(w, r->history);
+    bool artifact = r->artifact == NULL || sim_artifact_write(w, o, r->twice, r->artifact);
+    return history && artifact;
 }
 
 /* What is left of a world in which an assertion failed. */
@@ -102,12 +122,7 @@ static void keep_rest(const struct sim_world *w, const struct sim_request *r)
     collect(w, &out);
     out.failed = true;
     snprintf(out.failure, sizeof out.failure, SIM_SHRINK_PANIC);
-    if (r->history != NULL) {
-        save_history(w, r->history);
-    }
-    if (r->artifact != NULL) {
-        sim_artifact_write(w, &out, r->artifact);
-    }
+    save(w, &out, r); /* a panic is the worse news */
     if (r->shrink) {
         sim_shrink(r, &w->options, SIM_SHRINK_PANIC);
     }
@@ -121,8 +136,7 @@ static void on_panic(void *arg, int fd)
     FILE *out = fdopen(dup(fd), "w");
     fflush(stdout); /* lines of the story that were asked for */
     if (out != NULL) {
-        fputs("replay: ", out);
-        sim_options_print(&w->options, out);
+        print_replay(run->request, &w->options, out);
         sim_story_table(&w->story, out);
         sim_table_print(w, out, false); /* a core that broke its own word is not asked */
         fclose(out);
@@ -130,8 +144,19 @@ static void on_panic(void *arg, int fd)
     keep_rest(w, run->request);
 }
 
+/* The same seed twice must tell the same story. */
+static void compare(const struct sim_outcome *first, struct sim_outcome *out)
+{
+    if (!out->failed && (out->hash != first->hash || out->events != first->events)) {
+        out->failed = true;
+        snprintf(out->failure, sizeof out->failure,
+                 "two runs of one seed tell different stories: %016llx and %016llx",
+                 (unsigned long long)first->hash, (unsigned long long)out->hash);
+    }
+}
+
 void sim_run_world(const struct sim_request *request, const struct sim_options *options,
-                   struct sim_outcome *out)
+                   const struct sim_outcome *first, struct sim_outcome *out)
 {
     uint64_t began = cpu_ns();
     struct sim_world *w = sim_world_open(options);
@@ -145,15 +170,12 @@ void sim_run_world(const struct sim_request *request, const struct sim_options *
     sim_world_run(w);
     collect(w, out);
     out->cpu_ns = cpu_ns() - began;
-    if (request->history != NULL) {
-        save_history(w, request->history);
+    if (first != NULL) {
+        compare(first, out);
     }
-    if (request->artifact != NULL) {
-        sim_artifact_write(w, out, request->artifact);
-    }
+    out->unwritten = !save(w, out, request);
     if (out->failed && request->table) {
-        fputs("replay: ", stdout);
-        sim_options_print(options, stdout);
+        print_replay(request, options, stdout);
         sim_story_table(&w->story, stdout);
         sim_table_print(w, stdout, true);
         printf("finding: %s\n", out->failure);
@@ -172,6 +194,7 @@ struct total {
     uint64_t faults;
     uint64_t operations;
     uint64_t undecided;
+    uint64_t unwritten; /* worlds of which a file is missing */
 };
 
 static void add(struct total *t, const struct sim_outcome *o)
@@ -182,6 +205,8 @@ static void add(struct total *t, const struct sim_outcome *o)
     t->faults += o->faults;
     t->operations += o->operations;
     t->undecided += o->undecided;
+    t->findings += o->failed;
+    t->unwritten += o->unwritten;
 }
 
 static void progress(const struct total *t)
@@ -195,50 +220,41 @@ static void progress(const struct total *t)
     fflush(stdout);
 }
 
-/* The same seed twice must tell the same story. */
-static bool same_twice(const struct sim_request *r, const struct sim_options *o,
-                       struct sim_outcome *out)
+/* Whether one seed is all that was asked for: then it is told of by itself. */
+static bool alone(const struct sim_request *r)
 {
-    struct sim_outcome again;
-    sim_run_world(r, o, out);
-    if (out->failed) {
-        return false;
-    }
-    sim_run_world(r, o, &again);
-    if (again.hash != out->hash || again.events != out->events) {
-        printf("replay: ");
-        sim_options_print(o, stdout);
-        printf("finding: two runs of one seed tell different stories: %016llx and %016llx\n",
-               (unsigned long long)out->hash, (unsigned long long)again.hash);
-        return false;
-    }
-    return true;
+    return r->seeds == 1 || (r->seeds == 0 && r->seeded);
 }
 
+static void tell(const struct sim_options *o, const struct sim_outcome *out)
+{
+    printf("seed %llu: %s, %u nodes, %llu events, %.1f virtual seconds, %llu faults, "
+           "%llu operations, %llu elections, story %016llx\n",
+           (unsigned long long)o->seed, out->failed ? "FINDING" : "no finding", out->nodes,
+           (unsigned long long)out->events, (double)out->virtual_ns / 1e9,
+           (unsigned long long)out->faults, (unsigned long long)out->operations,
+           (unsigned long long)out->leaders, (unsigned long long)out->hash);
+}
+
+/* False: it is to be the last one. */
 static bool run_seed(const struct sim_request *r, const struct sim_options *o, struct total *t)
 {
     struct sim_outcome out;
-    bool good = true;
-    if (r->twice) {
-        good = same_twice(r, o, &out);
-    } else {
-        sim_run_world(r, o, &out);
-        good = !out.failed;
+    sim_run_world(r, o, NULL, &out);
+    bool shrinks = out.failed && r->shrink;
+    if (r->twice && !out.failed) {
+        struct sim_outcome first = out;
+        sim_run_world(r, o, &first, &out);
+        out.unwritten = out.unwritten || first.unwritten;
     }
     add(t, &out);
-    t->findings += !good;
-    if (r->seeded && r->seeds <= 1) {
-        printf("seed %llu: %s, %u nodes, %llu events, %.1f virtual seconds, %llu faults, "
-               "%llu operations, %llu elections, story %016llx\n",
-               (unsigned long long)o->seed, good ? "no finding" : "FINDING", out.nodes,
-               (unsigned long long)out.events, (double)out.virtual_ns / 1e9,
-               (unsigned long long)out.faults, (unsigned long long)out.operations,
-               (unsigned long long)out.leaders, (unsigned long long)out.hash);
+    if (alone(r)) {
+        tell(o, &out);
     }
-    if (!good && r->shrink && out.failed) {
+    if (shrinks) {
         sim_shrink(r, o, out.failure);
     }
-    return good;
+    return !out.unwritten && (!out.failed || r->keep_going);
 }
 
 static uint64_t fresh_seed(void)
@@ -248,23 +264,39 @@ static uint64_t fresh_seed(void)
     return ((uint64_t)t.tv_sec * SIM_S + (uint64_t)t.tv_nsec) % 1000000000000u;
 }
 
+static int code_of(const struct total *t)
+{
+    return t->findings > 0 ? RUN_FINDING : t->unwritten > 0 ? RUN_UNWRITTEN : 0;
+}
+
 static int bench(const struct sim_request *r)
 {
     struct sim_options o = r->world;
     struct total t = { 0 };
     struct sim_request quiet = *r;
     quiet.seeded = false;
+    quiet.seeds = 0;
     o.nodes = o.nodes != 0 ? o.nodes : 5;
     o.virtual_ns = 600 * SIM_S;
     o.faults_all = true;
     while (t.cpu_ns < RUN_BENCH_NS) {
         o.seed++;
         if (!run_seed(&quiet, &o, &t)) {
-            return 1;
+            break;
         }
     }
     progress(&t);
-    return 0;
+    return code_of(&t);
+}
+
+/* A long run should not end in a file that could never be written. */
+static bool writable(const struct sim_request *r)
+{
+    FILE *f = r->history != NULL ? sim_artifact_open(r->history) : NULL;
+    if (r->history != NULL && (f == NULL || !sim_artifact_close(f, r->history))) {
+        return false;
+    }
+    return r->artifact == NULL || sim_artifact_dir(r->artifact);
 }
 
 int sim_run(const struct sim_request *r)
@@ -273,8 +305,8 @@ int sim_run(const struct sim_request *r)
     struct total t = { 0 };
     uint64_t told = 0;
     uint64_t end_ns = r->for_s != 0 ? day_ns() + r->for_s * SIM_S : UINT64_MAX;
-    if (r->artifact != NULL && !sim_artifact_dir(r->artifact)) {
-        return RUN_USAGE;
+    if (!writable(r)) {
+        return RUN_UNWRITTEN;
     }
     if (r->bench) {
         return bench(r);
@@ -282,7 +314,7 @@ int sim_run(const struct sim_request *r)
     uint64_t seeds = r->seeds != 0 ? r->seeds : r->seeded ? 1 : UINT64_MAX;
     o.seed = r->seeded ? o.seed : fresh_seed();
     for (uint64_t i = 0; i < seeds && day_ns() < end_ns; i++) {
-        if (!run_seed(r, &o, &t) && !r->keep_going) {
+        if (!run_seed(r, &o, &t)) {
             break;
         }
         o.seed++;
@@ -291,8 +323,8 @@ int sim_run(const struct sim_request *r)
             progress(&t);
         }
     }
-    if (seeds > 1) {
+    if (r->seeds != 0 || !r->seeded) {
         progress(&t);
     }
-    return t.findings > 0 ? 1 : 0;
+    return code_of(&t);
 }

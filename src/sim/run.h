@@ -19,14 +19,16 @@ struct sim_outcome {
     uint64_t faults;
     uint64_t operations; /* of clients, that ended with success */
     uint64_t leaders;
+    bool unwritten; /* a file about it, which stderr was told */
     bool undecided; /* the history was too tangled to be judged within the bound */
 };
 
 /* sim_run -- do what is asked; the exit code. */
 int sim_run(const struct sim_request *request);
 
-/* sim_run_world -- one world, start to end. A panic inside it prints the line that replays it. */
+/* sim_run_world -- one world, start to end. A panic inside it prints the line that replays it.
+ * first: what the same world came to before; another story is a finding. NULL: it is the first. */
 void sim_run_world(const struct sim_request *request, const struct sim_options *options,
-                   struct sim_outcome *out);
+                   const struct sim_outcome *first, struct sim_outcome *out);
 
 #endif

@@ -41,11 +41,12 @@ NORETURN static void child(const struct shrink *s, const struct sim_options *o, 
     dup2(nowhere, STDERR_FILENO);
     quiet.table = false;
     quiet.shrink = false;
+    quiet.twice = false;
     quiet.artifact = NULL;
     quiet.history = NULL;
     world.trace = NULL;
     world.node_log = NULL;
-    sim_run_world(&quiet, &world, &out);
+    sim_run_world(&quiet, &world, NULL, &out);
     size_t count = strlen(out.failure);
     _exit(write(out_fd, out.failure, count) == (ssize_t)count ? 0 : 1);
 }
@@ -131,11 +132,12 @@ void sim_shrink(const struct sim_request *request, const struct sim_options *opt
     printf("shrink: the smallest world that still fails\n");
     if (strcmp(finding, SIM_SHRINK_PANIC) == 0) { /* it would end this process before it is told */
         fputs("replay: ", stdout);
-        sim_options_print(&o, stdout);
+        sim_options_print(&o, false, stdout);
+        fputc('\n', stdout);
         fflush(stdout);
         return;
     }
     struct sim_request last = *request;
     last.table = true;
-    sim_run_world(&last, &o, &out);
+    sim_run_world(&last, &o, NULL, &out);
 }

@@ -27,7 +27,75 @@ artifacts() {
     [ $? -eq 2 ] && [ "$(wc -l <"$DIR/said")" -eq 1 ]
 }
 
+# says_so CODE WORDS COMMAND... -- it exits with that code, and stderr has the words.
+says_so() {
+    local wanted=$1 words=$2 code
+    shift 2
+    timeout "$STOP_S" "$@" >"$DIR/said" 2>"$DIR/told"
+    code=$?
+    [ "$code" -eq "$wanted" ] && grep -q "$words" "$DIR/told" && return 0
+    echo "$*: exit $code, wanted $wanted and '$words'"
+    cat "$DIR/told"
+    return 1
+}
+
+# A disk that is full from the first byte, or at the last one, a folder that is not there: said, and exit 2.
+unwritten() {
+    local run=("$SIM" --seed 42 --minutes 0.1)
+    says_so 2 "/dev/full" "${run[@]}" --history /dev/full || return 1
+    says_so 2 "$DIR/none/h" "${run[@]}" --history "$DIR/none/h" || return 1
+    [ ! -s "$DIR/said" ] || return 1 # before the world ran
+    "${run[@]}" --artifact "$DIR/full" >"$DIR/said" || return 1
+    ln -sf /dev/full "$DIR"/full/sim-42-*.json
+    says_so 2 "$DIR/full/sim-42-" "${run[@]}" --artifact "$DIR/full" || return 1
+    says_so 2 "$DIR/full/sim-42-" "${run[@]}" --seeds 2 --keep-going --artifact "$DIR/full" || return 1
+    [ "$(find "$DIR/full" -type f | wc -l)" -eq 0 ] || return 1 # no second seed
+    says_so 2 "standard output" sh -c '"$@" >/dev/full' sh "${run[@]}" || return 1
+    says_so 2 "standard output" sh -c '"$@" >/dev/full' sh "$SIM" --help
+}
+
+# One seed, named or not, is told of as two are.
+told() {
+    local seeded
+    for seeded in "--seed 42" ""; do
+        # shellcheck disable=SC2086
+        "$SIM" $seeded --seeds 1 --minutes 0.1 >"$DIR/said" || return 1
+        grep -q "^seed [0-9]*: no finding, .* story [0-9a-f]*$" "$DIR/said" || return 1
+        tail -n 1 "$DIR/said" | grep -q "^1 seeds, 0 findings, " || return 1
+    done
+    "$SIM" --seed 42 --seeds 2 --minutes 0.1 >"$DIR/said" || return 1
+    tail -n 1 "$DIR/said" | grep "^2 seeds, 0 findings, "
+}
+
+# replays OPTION... -- from the artifact of a run alone the same story comes again, by its line and by its fields.
+replay() {
+    local dir line story
+    dir=$(mktemp -d "$DIR/artifact.XXXX")
+    "$SIM" "$@" --artifact "$dir" >"$DIR/said" || return 1
+    python3 "$(dirname "$0")/artifact.py" "$dir"/*.json >"$DIR/line" || return 1
+    line=$(sed -n 1p "$DIR/line")
+    story=$(sed -n 2p "$DIR/line")
+    # shellcheck disable=SC2086
+    "$SIM" ${line#aspen-sim } | tee "$DIR/said" | grep -q " story $story$" && return 0
+    echo "$*: replay '$line', story $story, but:"
+    cat "$DIR/said"
+    return 1
+}
+
+replays() {
+    replay --seed 42 --minutes 0.1 || return 1
+    replay --seed 7 --minutes 0.12345 --nodes 4 --without crash,loss,disk-full || return 1
+    replay --seed 18446744073709551615 --minutes 0.1 --all-faults --twice || return 1
+    replay --seed 9 --minutes 0.2 --until 321 || return 1
+    replay --seeds 1 --minutes 0.1 || return 1 # whatever seed that was
+    replay --seed 3 --minutes 0.1 --quic --nodes 3 || return 1
+    replay --seed 11 --minutes 0.1 --quic --all-faults --without narrow --twice --until 500
+}
+
 check "--artifact makes its directory, or says that it cannot" artifacts
+check "a file that cannot be written is told, and is exit 2" unwritten
+check "one seed of --seeds is told of" told
+check "an artifact alone replays its run" replays
 check "--until stops anywhere, in the end game too" stops
 echo "1..$TEST"
 exit $FAILED

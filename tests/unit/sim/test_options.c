@@ -23,7 +23,7 @@ static struct sim_options again(const struct sim_options *o)
     int count = 0;
     FILE *f = open_memstream(&line, &bytes);
     CHECK(f != NULL);
-    sim_options_print(o, f);
+    sim_options_print(o, false, f);
     fclose(f);
     for (char *w = strtok(line, " \n"); w != NULL && count < WORDS_MAX; w = strtok(NULL, " \n")) {
         words[count++] = w;
