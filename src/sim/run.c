@@ -124,7 +124,7 @@ static void keep_rest(const struct sim_world *w, const struct sim_request *r)
     snprintf(out.failure, sizeof out.failure, SIM_SHRINK_PANIC);
     save(w, &out, r); /* a panic is the worse news */
     if (r->shrink) {
-        sim_shrink(r, &w->options, SIM_SHRINK_PANIC);
+        sim_shrink(r, &w->options, w->node_count, SIM_SHRINK_PANIC);
     }
 }
 
@@ -252,7 +252,7 @@ static bool run_seed(const struct sim_request *r, const struct sim_options *o, s
         tell(o, &out);
     }
     if (shrinks) {
-        sim_shrink(r, o, out.failure);
+        sim_shrink(r, o, out.nodes, out.failure);
     }
     return !out.unwritten && (!out.failed || r->keep_going);
 }

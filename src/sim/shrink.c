@@ -52,8 +52,9 @@ NORETURN static void child(const struct shrink *s, const struct sim_options *o, 
 }
 
 /* Whether this world has the same finding; another one, or an end without one, is none. */
-static bool fails(const struct shrink *s, const struct sim_options *o)
+static bool fails(void *arg, const struct sim_options *o)
 {
+    const struct shrink *s = arg;
     char found[SIM_FAILURE_BYTES + 1] = "";
     int status = 0;
     int ends[2];
@@ -76,37 +77,39 @@ static bool fails(const struct shrink *s, const struct sim_options *o)
     return ended && status == 0 && count > 0 && sim_shrink_same(found, s->finding);
 }
 
-static void fewer_nodes(const struct shrink *s, struct sim_options *o)
+/* ---- the search ---- */
+
+/* A finding may need an even number of nodes, or so many that one must be away: all are tried. */
+static void fewer_nodes(struct sim_options *o, uint32_t nodes, sim_shrink_fn still, void *arg)
 {
-    for (uint32_t nodes = 1; nodes <= 5; nodes += 2) {
+    while (--nodes > 0) {
         struct sim_options smaller = *o;
         smaller.nodes = nodes;
-        if ((o->nodes == 0 || nodes < o->nodes) && fails(s, &smaller)) {
+        if (still(arg, &smaller)) {
             *o = smaller;
-            return;
         }
     }
 }
 
-static void fewer_faults(const struct shrink *s, struct sim_options *o)
+static void fewer_faults(struct sim_options *o, sim_shrink_fn still, void *arg)
 {
     for (int c = 0; c < SIM_FAULT_COUNT; c++) {
         struct sim_options smaller = *o;
         smaller.faults_off |= sim_fault_bit((enum sim_fault_class)c);
-        if (smaller.faults_off != o->faults_off && fails(s, &smaller)) {
+        if (smaller.faults_off != o->faults_off && still(arg, &smaller)) {
             *o = smaller;
         }
     }
 }
 
 /* Halve the time, then take quarters away, as far as the finding stays. */
-static void shorter(const struct shrink *s, struct sim_options *o)
+static void shorter(struct sim_options *o, sim_shrink_fn still, void *arg)
 {
     uint64_t step = o->virtual_ns / 2;
     for (int i = 0; i < SHRINK_ROUNDS && step >= 100 * SIM_MS; i++) {
         struct sim_options smaller = *o;
         smaller.virtual_ns -= step / SIM_MS * SIM_MS; /* as --minutes can say it */
-        if (smaller.virtual_ns > 0 && fails(s, &smaller)) {
+        if (smaller.virtual_ns > 0 && still(arg, &smaller)) {
             *o = smaller;
             step = step < o->virtual_ns ? step : o->virtual_ns / 2;
         } else {
@@ -115,8 +118,16 @@ static void shorter(const struct shrink *s, struct sim_options *o)
     }
 }
 
+void sim_shrink_search(struct sim_options *o, uint32_t nodes, sim_shrink_fn still, void *arg)
+{
+    shorter(o, still, arg);
+    fewer_nodes(o, nodes, still, arg);
+    fewer_faults(o, still, arg);
+    shorter(o, still, arg);
+}
+
 void sim_shrink(const struct sim_request *request, const struct sim_options *options,
-                const char *finding)
+                uint32_t nodes, const char *finding)
 {
     struct shrink s = { request, finding };
     struct sim_options o = *options;
@@ -125,10 +136,7 @@ void sim_shrink(const struct sim_request *request, const struct sim_options *opt
         printf("shrink: the finding does not come again\n");
         return;
     }
-    shorter(&s, &o);
-    fewer_nodes(&s, &o);
-    fewer_faults(&s, &o);
-    shorter(&s, &o);
+    sim_shrink_search(&o, nodes, fails, &s);
     printf("shrink: the smallest world that still fails\n");
     if (strcmp(finding, SIM_SHRINK_PANIC) == 0) { /* it would end this process before it is told */
         fputs("replay: ", stdout);
