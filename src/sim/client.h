@@ -33,22 +33,27 @@ enum sim_client_state {
     SIM_CLIENT_RESTS /* until it is asked to go on */
 };
 
-struct sim_client {
-    struct service_call call;
-    struct sim_world *world;
-    uint32_t index;
-    enum sim_client_state state;
-    struct sim_event *due; /* the end of thinking, or of its patience */
+/* What a client wants; the same in every attempt. */
+struct sim_operation {
     bool writes;
     bool serializable;
-    bool doubtful; /* an attempt of this operation may have taken effect */
-    uint32_t attempts;
     uint32_t attempts_max;
     uint32_t key[SIM_PAIRS_MAX];
     uint32_t pair_count;
     uint64_t serial; /* of the value */
     uint32_t value_bytes;
     uint64_t request; /* sequence of an exactly-once write; 0: none */
+};
+
+struct sim_client {
+    struct service_call call;
+    struct sim_world *world;
+    uint32_t index;
+    enum sim_client_state state;
+    struct sim_event *due; /* what it waits for; NULL: nothing */
+    struct sim_operation op;
+    bool doubtful; /* an attempt of this operation may have taken effect */
+    uint32_t attempts;
     struct sim_host *asked;
     uint64_t life; /* of the host that was asked */
     uint64_t patience_ns;
