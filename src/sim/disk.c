@@ -194,16 +194,19 @@ static enum err reserve(struct sim_disk *d, struct sim_file *f, size_t bytes)
     return ERR_OK;
 }
 
-size_t sim_disk_read(const struct sim_disk *d, int file, uint64_t offset, void *out, size_t count)
+enum err sim_disk_read(struct sim_disk *d, int file, uint64_t offset, void *out, size_t count,
+                       size_t *out_count)
 {
     const struct sim_file *f = &d->file[file];
-    if (offset >= f->now_bytes) {
-        return 0;
+    if (d->down || ++d->reads == d->read_fault_at) {
+        return ERR_IO;
     }
-    size_t left = f->now_bytes - (size_t)offset;
-    size_t n = count < left ? count : left;
-    memcpy(out, f->now + offset, n);
-    return n;
+    size_t left = offset < f->now_bytes ? f->now_bytes - (size_t)offset : 0;
+    *out_count = count < left ? count : left;
+    if (*out_count > 0) {
+        memcpy(out, f->now + offset, *out_count);
+    }
+    return ERR_OK;
 }
 
 static void soil(struct sim_file *f, size_t offset, size_t to)
@@ -227,12 +230,21 @@ enum err sim_disk_write(struct sim_disk *d, int file, uint64_t offset, const voi
     if (d->full && to > f->now_bytes) {
         return ERR_NO_SPACE;
     }
-    TRY(sim_disk_op(d, &last));
-    TRY(reserve(d, f, to));
-    memcpy(f->now + offset, data, count);
-    soil(f, (size_t)offset, to);
-    f->now_bytes = to > f->now_bytes ? to : f->now_bytes;
-    return end(last);
+    enum err e = sim_disk_op(d, &last);
+    if (d->down && !last) {
+        return e;
+    }
+    if (e != ERR_OK) { /* the kernel had come so far */
+        to = (size_t)offset +
+             (size_t)prng_below(&d->prng, count / SIM_SECTOR_BYTES + 1) * SIM_SECTOR_BYTES;
+    }
+    if (to > offset) {
+        TRY(reserve(d, f, to));
+        memcpy(f->now + offset, data, to - (size_t)offset);
+        soil(f, (size_t)offset, to);
+        f->now_bytes = to > f->now_bytes ? to : f->now_bytes;
+    }
+    return e == ERR_OK ? end(last) : e;
 }
 
 enum err sim_disk_truncate(struct sim_disk *d, int file, uint64_t bytes)
@@ -313,6 +325,24 @@ enum err sim_disk_sync(struct sim_disk *d, int file)
 
 /* ---- rot ---- */
 
+/* A flipped bit; or a write that went astray, and another sector's bytes stand there; or one that
+ * was told to be done and never was. */
+static void decay(struct sim_file *f, struct prng *p)
+{
+    static const uint8_t zeroes[SIM_SECTOR_BYTES];
+    size_t sectors = f->told_bytes / SIM_SECTOR_BYTES;
+    size_t at = (size_t)prng_below(p, sectors) * SIM_SECTOR_BYTES;
+    size_t from = (size_t)prng_below(p, sectors) * SIM_SECTOR_BYTES;
+    uint64_t kind = prng_below(p, 4);
+    const uint8_t *instead = kind == 0 ? zeroes : f->safe + from;
+    if (kind < 2 && memcmp(f->safe + at, instead, SIM_SECTOR_BYTES) != 0) {
+        memmove(f->safe + at, instead, SIM_SECTOR_BYTES);
+    } else {
+        f->safe[at + (size_t)prng_below(p, SIM_SECTOR_BYTES)] ^= (uint8_t)(1u << prng_below(p, 8));
+    }
+    memcpy(f->now + at, f->safe + at, SIM_SECTOR_BYTES);
+}
+
 bool sim_disk_rot(struct sim_disk *d, const char *suffix, uint64_t seed)
 {
     struct prng p;
@@ -328,11 +358,7 @@ bool sim_disk_rot(struct sim_disk *d, const char *suffix, uint64_t seed)
     if (count == 0) {
         return false;
     }
-    struct sim_file *f = &d->file[at[prng_below(&p, count)]];
-    size_t byte = (size_t)prng_below(&p, f->told_bytes);
-    uint8_t bit = (uint8_t)(1u << prng_below(&p, 8));
-    f->safe[byte] ^= bit;
-    f->now[byte] ^= bit;
+    decay(&d->file[at[prng_below(&p, count)]], &p);
     return true;
 }
 
@@ -377,6 +403,7 @@ void sim_disk_survive(struct sim_disk *d)
     d->crash_sync = false;
     d->crash_vote = false;
     d->fault_at = 0;
+    d->read_fault_at = 0;
 }
 
 void sim_disk_restart(struct sim_disk *d)

@@ -55,6 +55,8 @@ struct sim_disk {
     bool crash_vote;   /* at the next sync of the vote */
     uint64_t fault_at; /* 0: never; this operation alone fails, with fault */
     enum err fault;
+    uint64_t reads;
+    uint64_t read_fault_at; /* 0: never; this read alone fails, with ERR_IO */
     bool down;
     bool full; /* nothing may grow */
 };
@@ -93,12 +95,15 @@ enum err sim_disk_unlink(struct sim_disk *d, const char *name);
 MUST_CHECK
 enum err sim_disk_sync_names(struct sim_disk *d, const char *prefix);
 
-/* sim_disk_read -- copy at most count bytes from offset on; returns how many the file has there.
- * sim_disk_write -- what the process sees changes; a gap before offset reads as zeroes.
+/* sim_disk_read -- copy at most count bytes from offset on; out_count: how many the file has there.
+ * sim_disk_write -- what the process sees changes; a gap before offset reads as zeroes. One that
+ *   fails has written a part, drawn, of whole sectors.
  * sim_disk_truncate -- the file has so many bytes now, zeroes where it grew.
  * sim_disk_sync -- what the process sees is safe now.
  *   err  ERR_NO_SPACE (full, or the account is), ERR_IO, or the planned fault */
-size_t sim_disk_read(const struct sim_disk *d, int file, uint64_t offset, void *out, size_t count);
+MUST_CHECK
+enum err sim_disk_read(struct sim_disk *d, int file, uint64_t offset, void *out, size_t count,
+                       size_t *out_count);
 MUST_CHECK
 enum err sim_disk_write(struct sim_disk *d, int file, uint64_t offset, const void *data,
                         size_t count);
@@ -107,8 +112,9 @@ enum err sim_disk_truncate(struct sim_disk *d, int file, uint64_t bytes);
 MUST_CHECK
 enum err sim_disk_sync(struct sim_disk *d, int file);
 
-/* sim_disk_rot -- flip one bit, drawn, of what is safe in a log's file whose name ends in suffix,
- * where a later batch tells that it was there; false: there is no such place. */
+/* sim_disk_rot -- damage one sector, drawn, of what is safe in a log's file whose name ends in
+ * suffix, where a later batch tells that it was there: a bit flips, or a write went astray and
+ * another sector's bytes stand there, or it never came; false: there is no such place. */
 bool sim_disk_rot(struct sim_disk *d, const char *suffix, uint64_t seed);
 
 /* sim_disk_hold, sim_disk_release -- an open handle keeps its file. */

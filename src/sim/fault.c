@@ -105,6 +105,7 @@ void sim_faults_stop(struct sim_faults *f)
         h->disk.crash_sync = false;
         h->disk.crash_vote = false;
         h->disk.fault_at = 0;
+        h->disk.read_fault_at = 0;
         h->disk.full = false;
         sim_host_pause(h, 0);
     }

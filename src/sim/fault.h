@@ -40,8 +40,9 @@
     X(DISK_SLOW, "disk-slow", disk_slow)    /* jobs of the disk take long */                       \
     X(DISK_STUCK, "disk-stuck", disk_stuck) /* no job of the disk ends for a while */              \
     X(DISK_ERROR, "disk-error", disk_error) /* one operation fails */                              \
+    X(DISK_READ, "disk-read", disk_read)    /* one read fails, of a start or later */              \
     X(DISK_FULL, "disk-full", disk_full)    /* no space for a while */                             \
-    X(DISK_ROT, "disk-rot", disk_rot)       /* a flipped bit in what was safe long ago */          \
+    X(DISK_ROT, "disk-rot", disk_rot)       /* damage to what was safe long ago */                 \
     X(BURST, "burst", burst)                /* clients that do not think */                        \
     X(QUIET, "quiet", quiet)                /* clients that rest */                                \
     X(FLOOD, "flood", flood)                /* thousands of operations of one node */              \

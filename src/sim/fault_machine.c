@@ -5,6 +5,7 @@
 enum {
     FAULT_EFFECTS_MAX = 40,  /* until a crash inside one */
     FAULT_DISK_OPS_MAX = 60, /* until one fails */
+    FAULT_READS_MAX = 20,    /* likewise; a start has some dozens */
     FAULT_RATE_MIN = 922,    /* in 1024ths: 0.9 to 1.1 */
     FAULT_RATE_MAX = 1126
 };
@@ -173,6 +174,20 @@ bool sim_fault_do_disk_error(struct sim_faults *f)
     h->disk.fault_at = h->disk.ops + sim_between(&f->prng, 1, FAULT_DISK_OPS_MAX);
     h->disk.fault = kinds[prng_below(&f->prng, 3)];
     h->spared = sim_chance(&f->prng, 2);
+    h->disk_failed = true;
+    sim_fault_later(f, FAULT_DISK_NS, sim_fault_start_due, h->index);
+    return true;
+}
+
+/* Most reads are those of a start, so every other time it begins with one. */
+bool sim_fault_do_disk_read(struct sim_faults *f)
+{
+    struct sim_host *h = sim_fault_any_host(f);
+    if (sim_chance(&f->prng, 2)) {
+        sim_host_crash(h);
+        start_later(f, h->index);
+    }
+    h->disk.read_fault_at = h->disk.reads + sim_between(&f->prng, 1, FAULT_READS_MAX);
     h->disk_failed = true;
     sim_fault_later(f, FAULT_DISK_NS, sim_fault_start_due, h->index);
     return true;

@@ -158,12 +158,7 @@ static struct sim_handle *handle_of(struct os_file *f)
 enum err sim_file_read(struct os_file *f, uint64_t offset, void *out, size_t count,
                        size_t *out_count)
 {
-    struct sim_disk *disk = disk_of(f->os);
-    if (disk->down) {
-        return ERR_IO;
-    }
-    *out_count = sim_disk_read(disk, handle_of(f)->file, offset, out, count);
-    return ERR_OK;
+    return sim_disk_read(disk_of(f->os), handle_of(f)->file, offset, out, count, out_count);
 }
 
 enum err sim_file_write(struct os_file *f, uint64_t offset, const void *data, size_t count)

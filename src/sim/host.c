@@ -212,7 +212,8 @@ void sim_host_start(struct sim_host *h)
     h->crashed = false;
     h->dying = false;
     h->reason = ERR_OK;
-    h->disk_failed = h->disk.full || h->disk.fault_at > h->disk.ops;
+    h->disk_failed =
+        h->disk.full || h->disk.fault_at > h->disk.ops || h->disk.read_fault_at > h->disk.reads;
     mem_init(&h->mem, "machine", HOST_MEM_BYTES);
     uint64_t job_ns_min = h->loop.job_ns_min;
     uint64_t job_ns_max = h->loop.job_ns_max;

@@ -471,7 +471,6 @@ static void answer_of_another(void)
     forward_answer_in(&t.n, &key_2, writer_bytes(&w));
     CHECK_U64(t.called, 1);
     end();
-    EXPECT_MARK("node: an answer after its deadline");
 }
 
 /* Messages wait for a disk that hangs, as many as there is room for; what has none is as good as
