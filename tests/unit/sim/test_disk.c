@@ -52,11 +52,14 @@ static size_t rotten_below(void)
     memset(before, 0, sizeof before);
     memset(after, 0, sizeof after);
     for (uint64_t seed = 1; seed <= ROTS; seed++) {
-        size_t have = sim_disk_read(&w.disk, w.file, 0, before, sizeof before);
+        size_t have = 0;
+        size_t again = 0;
+        CHECK(sim_disk_read(&w.disk, w.file, 0, before, sizeof before, &have) == ERR_OK);
         if (!sim_disk_rot(&w.disk, ".seg", seed)) {
             return 0;
         }
-        CHECK_U64(sim_disk_read(&w.disk, w.file, 0, after, sizeof after), have);
+        CHECK(sim_disk_read(&w.disk, w.file, 0, after, sizeof after, &again) == ERR_OK);
+        CHECK_U64(again, have);
         for (size_t i = end; i < have; i++) {
             end = before[i] != after[i] ? i + 1 : end;
         }
