@@ -62,6 +62,7 @@ static struct world {
     uint64_t commit; /* entries up to here are never truncated */
     uint64_t last;
     uint64_t term;
+    bool reborn; /* the term of this life is not on the disk yet */
     bool failed;
     uint32_t repaired;
     uint32_t flushes;
@@ -137,18 +138,20 @@ static bool log_equals(const uint64_t *terms, uint64_t last)
     return true;
 }
 
-static void entries_check(void)
+/* What a node has in its log it has in its term: that is on the disk first. */
+static void entries_check(uint64_t term)
 {
     struct log_entry e;
     for (uint64_t i = 1; i <= log_last(w.log); i++) {
         CHECK(log_read(w.log, i, &e) == ERR_OK);
         CHECK(bytes_equal(e.data, entry_data(i, e.term)));
+        CHECK(e.term <= term);
     }
 }
 
 /* The log must be what it was at some moment after the newest durable write was complete; history
  * is then cut there, as the next cut is judged from it. */
-static void log_check(void)
+static void log_check(const struct log_recovered *rec)
 {
     static uint64_t terms[STEPS_MAX + 1];
     uint64_t last = 0;
@@ -169,7 +172,7 @@ static void log_check(void)
     w.steps = found;
     w.last = log_last(w.log);
     CHECK(w.last >= w.commit);
-    entries_check();
+    entries_check(rec->term);
 }
 
 static void vote_check(const struct log_recovered *rec)
@@ -183,6 +186,7 @@ static void vote_check(const struct log_recovered *rec)
     }
     CHECK(at != UINT32_MAX);
     w.hards = at + 1;
+    w.reborn = true;
     w.term = w.term > rec->term ? w.term : rec->term;
 }
 
@@ -245,7 +249,7 @@ static bool start(void)
         return false;
     }
     w.repaired += rec.repaired;
-    log_check();
+    log_check(&rec);
     vote_check(&rec);
     CHECK(flush_open(&w.flush, &w.loop.os, &w.tables, on_flushed, NULL) == ERR_OK);
     CHECK(kv_open(&w.kv, &w.tables) == ERR_OK);
@@ -270,7 +274,8 @@ static void append(void)
     struct log_entry e[5];
     static uint8_t copies[5][ENTRY_BYTES + 4096];
     struct log_write lw = { .ticket = ++w.ticket };
-    if (prng_below(&w.prng, 6) == 0) {
+    if (prng_below(&w.prng, 6) == 0 || w.reborn) {
+        w.reborn = false;
         w.term += 1 + prng_below(&w.prng, 2);
         lw.hard = true;
         lw.term = w.term;
