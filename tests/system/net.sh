@@ -3,7 +3,7 @@
 # The script that sources it runs again inside of a network and a mount namespace of its own, which is the router.
 # Each node has a namespace (n1, n2, ...) and a veth pair to it (eth0 there, p1, p2, ... here), and reaches the others
 # through it. Clients live in the router: they reach a node whatever becomes of the links between nodes. Nothing is
-# seen from outside, names included, so runs do not collide; all of it ends with the last process inside.
+# seen from outside, names included, so runs do not collide; all of it ends with the process that began it.
 #
 # A directed link is cut by a rule of the router, and packets vanish without a word. Delay, loss, duplication and
 # reordering are sch_netem's; a kernel without it sends the packets between nodes through netem.py.
@@ -16,14 +16,31 @@ SHAPE_PREFERENCE=200
 SHAPE_TABLE=100
 
 # net_enter SCRIPT ARGUMENTS... -- go on inside of new namespaces where that is possible. CHAOS_NET=loopback: do not.
+# The processes are in a namespace too, whose first one is the script: when that ends, the kernel ends all others. It
+# ends when the process here does, even by kill -9. Who is told to end here passes it on, for unshare does not.
 net_enter() {
-    local as_root=()
+    local inside=(setpriv --pdeathsig KILL unshare --mount --net --pid --fork --kill-child) pid rc
     [ -z "${CHAOS_NET:-}" ] || { NET=$CHAOS_NET; return; }
-    [ "$(id -u)" = 0 ] || as_root=(--map-root-user)
+    [ "$(id -u)" = 0 ] || inside=(unshare --map-root-user "${inside[@]}")
     command -v ip >/dev/null || return
-    unshare "${as_root[@]}" --mount --net true 2>/dev/null || return
-    CHAOS_NET=namespaces exec unshare "${as_root[@]}" --mount --net "$@"
+    "${inside[@]}" true 2>/dev/null || return
+    CHAOS_NET=namespaces "${inside[@]}" "$@" &
+    pid=$!
+    trap 'net_tell_inside "$pid"' INT TERM
+    wait "$pid"
+    rc=$?
+    while kill -0 "$pid" 2>/dev/null; do # a signal came first
+        wait "$pid"
+        rc=$?
+    done
+    exit "$rc"
 }
+
+# net_tell_inside PID -- the script inside, which is the only child of unshare, is to end.
+net_tell_inside() {
+    local script
+    read -r script _ <"/proc/$1/task/$1/children" && kill -TERM "$script" || kill -9 "$1"
+} 2>/dev/null
 
 net_address() { if [ "$NET" = loopback ]; then echo 127.0.0.1; else echo "10.77.$1.2"; fi; }
 
