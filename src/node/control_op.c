@@ -141,21 +141,33 @@ static void refuse(struct node *n, struct op *op, enum err why)
 
 /* ---- on the leader ---- */
 
-/* The voters become exactly those named; learners that are not named stay. */
+/* Among the ids of the request. */
+static bool named(const struct control *c, uint64_t id)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < c->id_count; i++) {
+        found = found || c->id[i] == id;
+    }
+    return found;
+}
+
+/* The voters become exactly those named; learners that are not named stay, but none of them comes
+ * back as a voter by itself. */
 static uint32_t voters_named(const struct control *c, const struct raft_conf *now,
                              struct raft_change *out)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < c->id_count; i++) {
-        out[count++] = (struct raft_change){ RAFT_CHANGE_VOTER, c->id[i] };
+        out[count++] = (struct raft_change){ RAFT_CHANGE_VOTER, c->id[i], 0 };
     }
     for (uint8_t i = 0; i < now->voter_count; i++) {
-        bool named = false;
-        for (uint32_t k = 0; k < c->id_count; k++) {
-            named = named || c->id[k] == now->voter[i];
+        if (!named(c, now->voter[i])) {
+            out[count++] = (struct raft_change){ RAFT_CHANGE_REMOVE, now->voter[i], 0 };
         }
-        if (!named) {
-            out[count++] = (struct raft_change){ RAFT_CHANGE_REMOVE, now->voter[i] };
+    }
+    for (uint8_t i = 0; i < now->learner_count; i++) {
+        if (now->learner_was[i] != 0 && !named(c, now->learner[i])) {
+            out[count++] = (struct raft_change){ RAFT_CHANGE_LEARNER, now->learner[i], 0 };
         }
     }
     return count;
@@ -180,7 +192,7 @@ static enum err changes_of(const struct control *c, const struct raft_conf *now,
         *out_count = voters_named(c, now, out);
         return ERR_OK;
     }
-    out[0] = (struct raft_change){ adds ? RAFT_CHANGE_LEARNER : RAFT_CHANGE_REMOVE, c->id[0] };
+    out[0] = (struct raft_change){ adds ? RAFT_CHANGE_LEARNER : RAFT_CHANGE_REMOVE, c->id[0], 0 };
     *out_count = 1;
     return ERR_OK;
 }
@@ -244,7 +256,7 @@ static void step(struct node *n, struct op *op, struct raft_event *ev, struct by
 static void change(struct node *n, struct op *op, const struct control *c,
                    const struct raft_conf *now)
 {
-    struct raft_change changes[SERVICE_MEMBERS_MAX + RAFT_VOTERS_MAX];
+    struct raft_change changes[SERVICE_MEMBERS_MAX + RAFT_VOTERS_MAX + RAFT_LEARNERS_MAX];
     struct raft_event ev = { .type = RAFT_EV_CONF, .changes = changes, .expect = c->expect };
     struct writer tail =
         writer_of(n->frame + RAFT_CONF_BYTES_MAX, n->frame_capacity - RAFT_CONF_BYTES_MAX);

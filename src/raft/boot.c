@@ -67,6 +67,7 @@ static void boot_log(struct raft *r, const struct raft_boot *b)
 static void config_copy(struct raft_config *to, const struct raft_config *from)
 {
     to->id = from->id;
+    to->life = from->life;
     to->election_ns_min = from->election_ns_min;
     to->election_ns_max = from->election_ns_max;
     to->heartbeat_ns = from->heartbeat_ns;
@@ -79,6 +80,7 @@ static void config_copy(struct raft_config *to, const struct raft_config *from)
     to->snap_bytes = from->snap_bytes;
     to->lease_reads = from->lease_reads;
     to->drift_ppm = from->drift_ppm;
+    to->auto_rejoin = from->auto_rejoin;
 }
 
 enum err raft_init(void *mem, const struct raft_config *config, const struct raft_boot *boot,

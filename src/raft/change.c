@@ -96,6 +96,9 @@ void raft_conf_propose(struct raft *r, const struct raft_event *ev, struct raft_
         return;
     }
     e = e == ERR_OK ? raft_conf_change(&r->effective, ev->changes, ev->count, &next) : e;
+    if (e == ERR_OK) {
+        raft_life_bind(r, &next);
+    }
     if (e != ERR_OK || raft_conf_same(&next, &r->effective)) {
         MARK_IF(e == ERR_OK, "raft: a change that changes nothing");
         raft_reply(r, out, ev->ticket, 1, e, e == ERR_OK ? r->effective.index : 0);
@@ -124,5 +127,10 @@ void raft_conf_go_on(struct raft *r, struct raft_out *out)
     } else if (!raft_is_voter(r) && r->applied >= r->effective.index && r->transfer_to == 0) {
         MARK("raft: a leader that is no member any more gives way");
         raft_transfer_begin(r, 0, 0, out); /* who asked for the change has been told */
+    } else if (raft_is_voter(r)) {
+        struct raft_conf next;
+        if (raft_life_go_on(r, &next)) {
+            append(r, &next, 0, 0, out);
+        }
     }
 }

@@ -54,22 +54,25 @@ static void check_peer(const struct raft *r, const struct raft_peer *p)
     ASSERT(p->next > r->snap_index || p->state != RAFT_PEER_PROBE || p->probing);
 }
 
-static uint64_t matches(const struct raft *r, uint64_t id, uint64_t index)
+/* Who has begun another life may have had it in the one that is lost: nobody can tell any more. */
+static uint64_t matches(const struct raft *r, uint64_t id, uint64_t life, uint64_t index)
 {
     for (uint32_t i = 0; i < r->peer_count; i++) {
         if (r->peer[i].id == id) {
-            return r->peer[i].match >= index;
+            bool lost = life != 0 && r->peer[i].life != 0 && r->peer[i].life != life;
+            return lost || r->peer[i].match >= index;
         }
     }
     return id == r->config.id && r->durable >= index;
 }
 
 /* Counted one by one, not by the function that found the commit index. */
-static void check_majority(const struct raft *r, const uint64_t *ids, uint8_t count)
+static void check_majority(const struct raft *r, const uint64_t *ids, const uint64_t *lives,
+                           uint8_t count)
 {
     uint64_t have = 0;
     for (uint8_t i = 0; i < count; i++) {
-        have += matches(r, ids[i], r->commit);
+        have += matches(r, ids[i], lives[i], r->commit);
     }
     ASSERT(count == 0 || 2 * have > count);
 }
@@ -87,8 +90,10 @@ static void check_leader(const struct raft *r)
     }
     bool entering = r->effective.index > r->commit && r->effective.outgoing_count > 0;
     if (r->commit >= r->noop_index) { /* what was committed before needed nobody of the new half */
-        check_majority(r, r->effective.outgoing, r->effective.outgoing_count);
-        check_majority(r, r->effective.voter, entering ? 0 : r->effective.voter_count);
+        check_majority(r, r->effective.outgoing, r->effective.outgoing_life,
+                       r->effective.outgoing_count);
+        check_majority(r, r->effective.voter, r->effective.voter_life,
+                       entering ? 0 : r->effective.voter_count);
     }
     ASSERT(r->transfer_to == 0 || r->transfer_to != r->config.id);
 }

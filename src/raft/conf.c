@@ -17,9 +17,15 @@ void raft_conf_copy(struct raft_conf *to, const struct raft_conf *from)
     to->voter_count = from->voter_count;
     to->outgoing_count = from->outgoing_count;
     to->learner_count = from->learner_count;
-    memcpy(to->voter, from->voter, from->voter_count * sizeof to->voter[0]);
-    memcpy(to->outgoing, from->outgoing, from->outgoing_count * sizeof to->outgoing[0]);
-    memcpy(to->learner, from->learner, from->learner_count * sizeof to->learner[0]);
+    size_t voters = from->voter_count * sizeof to->voter[0];
+    size_t outgoing = from->outgoing_count * sizeof to->outgoing[0];
+    size_t learners = from->learner_count * sizeof to->learner[0];
+    memcpy(to->voter, from->voter, voters);
+    memcpy(to->voter_life, from->voter_life, voters);
+    memcpy(to->outgoing, from->outgoing, outgoing);
+    memcpy(to->outgoing_life, from->outgoing_life, outgoing);
+    memcpy(to->learner, from->learner, learners);
+    memcpy(to->learner_was, from->learner_was, learners);
 }
 
 struct raft_peer *raft_peer_find(struct raft *r, uint64_t id)

@@ -16,13 +16,13 @@ void raft_election_reset(struct raft *r)
 
 bool raft_is_voter(const struct raft *r)
 {
-    return raft_conf_is_voter(&r->effective, r->config.id);
+    return raft_conf_counts(&r->effective, r->config.id, r->config.life);
 }
 
 bool raft_may_lead(const struct raft *r)
 {
-    bool leaving =
-        r->effective.index > r->commit && raft_conf_is_voter(&r->committed, r->config.id);
+    bool leaving = r->effective.index > r->commit &&
+                   raft_conf_counts(&r->committed, r->config.id, r->config.life);
     MARK_IF(leaving && !raft_is_voter(r), "raft: a voter that is leaving is still needed");
     return raft_is_voter(r) || leaving;
 }
@@ -135,23 +135,21 @@ void raft_campaign(struct raft *r, struct raft_out *out)
     raft_election_tally(r, out);
 }
 
-static uint64_t yes_of(const void *arg, uint64_t id)
+static uint64_t yes_of(const void *arg, uint64_t id, uint64_t life)
 {
     const struct raft *r = arg;
     if (id == r->config.id) {
-        return r->own_ballot == RAFT_BALLOT_YES && r->wal_done >= r->own_vote_ticket;
+        return raft_life_own(r, life) && r->own_ballot == RAFT_BALLOT_YES &&
+               r->wal_done >= r->own_vote_ticket;
     }
-    for (uint32_t i = 0; i < r->peer_count; i++) {
-        if (r->peer[i].id == id) {
-            return r->peer[i].ballot == RAFT_BALLOT_YES;
-        }
-    }
-    return 0;
+    const struct raft_peer *p = raft_life_peer(r, id, life);
+    return p != NULL ? p->ballot == RAFT_BALLOT_YES : 0;
 }
 
-static uint64_t not_no_of(const void *arg, uint64_t id)
+static uint64_t not_no_of(const void *arg, uint64_t id, uint64_t life)
 {
     const struct raft *r = arg;
+    (void)life; /* one that has lost its disk says nothing that counts, but may be put back */
     for (uint32_t i = 0; i < r->peer_count; i++) {
         if (r->peer[i].id == id) {
             return r->peer[i].ballot != RAFT_BALLOT_NO;

@@ -24,6 +24,7 @@ enum raft_ballot {
 
 struct raft_peer {
     uint64_t id;
+    uint64_t life; /* newest one heard of, and all that is known is of it; 0: none yet */
     enum raft_peer_state state;
     enum raft_ballot ballot;
     bool probing; /* PROBE: one append is out */
@@ -37,6 +38,8 @@ struct raft_peer {
     uint64_t snap;         /* SNAPSHOT: index of the one on its way; 0: it is being made */
     uint64_t judged_ns;    /* when it was last probed, or looked at for lost messages */
     uint64_t judged_match; /* match then: no progress since means loss */
+    uint64_t round_end; /* a learner that comes back: what it must have at the end of this round */
+    uint64_t round_ns;  /* when the round began */
     struct ring inflight;
     uint64_t inflight_bytes;
     struct raft_inflight slot[RAFT_INFLIGHT_MSGS_MAX];
@@ -63,10 +66,11 @@ struct raft_read {
 /* What this node and another have promised each other. */
 struct raft_promise {
     uint64_t id;
-    uint64_t said_term;  /* newest acknowledgement of this life to it: the term, */
+    uint64_t said_term;  /* newest acknowledgement of this run to it: the term, */
     uint64_t said_index; /* and all entries up to this one */
-    uint64_t said_vote;  /* newest term in which this life voted for it */
-    uint64_t heard_term; /* the same the other way, of all its lives */
+    uint64_t said_vote;  /* newest term in which this run voted for it */
+    uint64_t heard_life; /* the same the other way: which of its lives, */
+    uint64_t heard_term;
     uint64_t heard_index;
     uint64_t heard_vote;
 };
@@ -112,7 +116,7 @@ struct raft {
     uint64_t size_first; /* oldest index whose size is known */
     uint32_t size[RAFT_SIZE_RING];
 
-    /* promises, and what the disk held when this life began */
+    /* promises, and what the disk held when this run began */
     uint64_t boot_term;
     uint64_t boot_vote;
     uint64_t boot_last;
@@ -242,6 +246,32 @@ void raft_conf_set(struct raft *r, const struct raft_conf *c);
 /* raft_peer_find -- NULL: no member, or this node. */
 struct raft_peer *raft_peer_find(struct raft *r, uint64_t id);
 
+/* ---- life.c ---- */
+
+/* raft_life_heard -- a message came: if its sender has begun another life, nothing is known of it
+ * any more. */
+void raft_life_heard(struct raft *r, const struct raft_msg *m, struct raft_out *out);
+
+/* raft_life_peer -- the peer, if what is known of it is of this life (0: of any); else NULL. */
+const struct raft_peer *raft_life_peer(const struct raft *r, uint64_t id, uint64_t life);
+
+/* raft_life_lost -- a voter, this node or another, that is heard in another life than it is bound
+ * to. */
+bool raft_life_lost(const struct raft *r, uint64_t id);
+
+/* raft_life_own -- this node lives that life; 0: any. */
+bool raft_life_own(const struct raft *r, uint64_t life);
+
+/* raft_life_bind -- voters of c whose life is not known, but is plain: it becomes known. */
+void raft_life_bind(struct raft *r, struct raft_conf *c);
+
+/* raft_life_go_on -- leader, nothing pending: the configuration that comes next so that each voter
+ * is bound to its life, and each that lost its disk comes back; false: nothing is to be done. */
+bool raft_life_go_on(struct raft *r, struct raft_conf *out);
+
+/* raft_life_status -- the fields of lives. */
+void raft_life_status(const struct raft *r, struct raft_status *out);
+
 /* ---- election.c ---- */
 
 /* raft_follow -- be a follower of this term, of leader or of nobody known (0); a leader's proposals
@@ -328,6 +358,9 @@ void raft_promise_vote(struct raft *r, uint64_t to);
 
 /* raft_promise_heard -- a message came: keep what it promises. */
 void raft_promise_heard(struct raft *r, const struct raft_msg *m);
+
+/* raft_promised_by -- the life of a peer whose promises are kept; 0: none, or not known. */
+uint64_t raft_promised_by(const struct raft *r, uint64_t id);
 
 /* raft_remind -- tell a peer what it has promised; nothing when it has promised nothing. */
 void raft_remind(struct raft *r, uint64_t to, struct raft_out *out);

@@ -103,6 +103,7 @@ void raft_message(struct raft *r, const struct raft_msg *m, struct raft_out *out
         m->term == 0 || term_absurd(r, m)) {
         return;
     }
+    raft_life_heard(r, m, out);
     raft_promise_heard(r, m);
     if (m->type == RAFT_MSG_REMINDER) { /* of what was, whatever the term is now */
         if (!raft_reminded(r, m)) {

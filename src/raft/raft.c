@@ -34,6 +34,7 @@ struct raft_msg *raft_send(struct raft *r, struct raft_out *out, uint64_t to,
     e->msg.type = type;
     e->msg.from = r->config.id;
     e->msg.to = to;
+    e->msg.life = r->config.life;
     e->msg.term = r->term;
     return &e->msg;
 }
@@ -354,6 +355,7 @@ void raft_status(const struct raft *r, struct raft_status *out)
     out->uncommitted_bytes = r->uncommitted_bytes;
     out->conf = r->effective;
     out->committed_conf_index = r->committed.index;
+    raft_life_status(r, out);
     if (r->role != RAFT_LEADER) {
         return;
     }
@@ -362,6 +364,7 @@ void raft_status(const struct raft *r, struct raft_status *out)
         const struct raft_peer *p = &r->peer[i];
         struct raft_peer_status *s = &out->peer[out->peer_count++];
         s->id = p->id;
+        s->life = p->life;
         s->state = p->state;
         s->match = p->match;
         s->next = p->next;

@@ -20,7 +20,7 @@
 enum {
     RAFT_EFFECTS_MAX = 3072,      /* more than one event can cause; asserted */
     RAFT_PROPOSALS_MAX = 1024,    /* ranges of tickets in flight */
-    RAFT_CONF_BYTES_MAX = 512,    /* encoded configuration without its tail */
+    RAFT_CONF_BYTES_MAX = 1024,   /* encoded configuration without its tail */
     RAFT_SENDS_PER_PEER_MAX = 16, /* appends to one peer in one step */
     RAFT_HANG_ELECTIONS = 3,      /* longest election timeouts until a disk counts as hung */
     RAFT_PAYLOAD_BYTES_MAX = RAFT_CONF_BYTES_MAX,
@@ -29,7 +29,11 @@ enum {
 /* ---- Configurations ---- */
 
 /* Who decides. Joint while outgoing_count > 0: then both majorities are needed. A voter that is to
- * become a learner stands in outgoing and learner at once while joint. */
+ * become a learner stands in outgoing and learner at once while joint.
+ *
+ * A life is one incarnation of a node: a wiped disk begins another. 0 stands for one that is not
+ * known. A voter is counted in its life alone; where its life is 0, in any
+ * (docs/decisions/0007). */
 struct raft_conf {
     uint64_t index; /* of the entry that holds it; 0: none */
     bool manual;    /* joint, and left only when asked */
@@ -37,12 +41,17 @@ struct raft_conf {
     uint8_t outgoing_count;
     uint8_t learner_count;
     uint64_t voter[RAFT_VOTERS_MAX];
+    uint64_t voter_life[RAFT_VOTERS_MAX];
     uint64_t outgoing[RAFT_VOTERS_MAX];
+    uint64_t outgoing_life[RAFT_VOTERS_MAX];
     uint64_t learner[RAFT_LEARNERS_MAX];
+    uint64_t learner_was[RAFT_LEARNERS_MAX]; /* the life that voted and is lost: it is to be a voter
+                                                again; 0: a learner like others */
 };
 
-/* Value of one member, for quorums over anything: matches, votes, times. */
-typedef uint64_t (*raft_value_fn)(const void *arg, uint64_t id);
+/* Value of one voter in the life that counts (0: in any), for quorums over anything: matches,
+ * votes, times. */
+typedef uint64_t (*raft_value_fn)(const void *arg, uint64_t id, uint64_t life);
 
 /* raft_quorum -- the largest v that a majority (both majorities when joint) has or exceeds; an
  * empty half decides nothing and counts as UINT64_MAX, an empty configuration gives 0. */
@@ -53,6 +62,15 @@ bool raft_conf_is_voter(const struct raft_conf *c, uint64_t id);
 
 /* raft_conf_is_learner -- receives the log and counts in no majority, of either half. */
 bool raft_conf_is_learner(const struct raft_conf *c, uint64_t id);
+
+/* raft_conf_life -- of a voter of either half; 0: it is bound to none, or is no voter. */
+uint64_t raft_conf_life(const struct raft_conf *c, uint64_t id);
+
+/* raft_conf_counts -- a voter of either half, in this life. */
+bool raft_conf_counts(const struct raft_conf *c, uint64_t id, uint64_t life);
+
+/* raft_conf_was -- the life that a learner has lost as a voter that is to come back; 0: none. */
+uint64_t raft_conf_was(const struct raft_conf *c, uint64_t id);
 
 /* raft_conf_members -- how many there are of all kinds, each counted once. */
 uint32_t raft_conf_members(const struct raft_conf *c);
@@ -66,11 +84,12 @@ enum raft_change_kind {
 struct raft_change {
     enum raft_change_kind kind;
     uint64_t id;
+    uint64_t was; /* LEARNER: the life in which it voted, when it is to come back; else 0 */
 };
 
 /* raft_conf_change -- what `now`, which is not joint, becomes: joint where voters change, ids in
  * ascending order, index 0. Changes are taken in their order; one that asks for what is there
- * already changes nothing.
+ * already changes nothing. Who stays a voter keeps its life, a new one has life 0.
  *   err  ERR_BAD_REQUEST  an id is 0, a kind is none, no voter is left, or too many members */
 MUST_CHECK
 enum err raft_conf_change(const struct raft_conf *now, const struct raft_change *changes,
@@ -79,7 +98,7 @@ enum err raft_conf_change(const struct raft_conf *now, const struct raft_change 
 /* raft_conf_leave -- what a joint configuration becomes: its outgoing half is gone. */
 void raft_conf_leave(const struct raft_conf *joint, struct raft_conf *out);
 
-/* raft_conf_same -- the same members in the same places, whatever their index. */
+/* raft_conf_same -- the same members and lives in the same places, whatever their index. */
 bool raft_conf_same(const struct raft_conf *a, const struct raft_conf *b);
 
 /* ---- Messages ---- */
@@ -120,6 +139,7 @@ struct raft_msg {
     enum raft_msg_type type;
     uint64_t from;
     uint64_t to;
+    uint64_t life; /* of the sender */
     uint64_t term;
     uint64_t index;    /* votes: last durable index; append, heartbeat: prev; append reply: match,
                             or the prev that was rejected; read reply: the index; reminder:
@@ -130,13 +150,14 @@ struct raft_msg {
                             of that index */
     uint64_t hint;     /* rejection: first index of the conflict term, or where the log ends + 1;
                             read refused: the leader it knows of, itself when it is only busy;
-                            snapshot: index of its configuration */
+                            snapshot: index of its configuration; reminder: life of the receiver
+                          that promised */
     uint64_t commit;   /* append, heartbeat */
     uint64_t epoch;    /* append, heartbeat: leader's epoch for this peer, echoed by replies */
     uint64_t read_seq; /* append, heartbeat: newest read round, echoed by replies */
     uint64_t sent_ns;  /* append, heartbeat: the leader's clock, echoed by replies */
     uint64_t id;    /* votes: round; read: asker's number, echoed; reminder: newest vote's term */
-    bool reject;    /* replies */
+    bool reject;    /* replies; reminder: it counts in any life of the receiver */
     bool transfer;  /* votes: asked for by the leader itself */
     uint64_t first; /* append: first..last, last < first when empty */
     uint64_t last;
@@ -263,7 +284,8 @@ enum raft_role {
 };
 
 struct raft_config {
-    uint64_t id; /* of this node, > 0 */
+    uint64_t id;   /* of this node, > 0 */
+    uint64_t life; /* which this is of the node's lives; 0: lives are not told apart */
     uint64_t election_ns_min;
     uint64_t election_ns_max; /* > min */
     uint64_t heartbeat_ns;
@@ -276,6 +298,7 @@ struct raft_config {
     uint64_t snap_bytes;       /* the same in bytes of entries */
     bool lease_reads;          /* RAFT_EV_READ may ask for them */
     uint32_t drift_ppm;        /* how much two clocks may differ while a lease runs */
+    bool auto_rejoin; /* leader: a voter that lost its disk becomes a learner, then a voter */
 };
 
 struct raft_run {
@@ -341,6 +364,7 @@ enum raft_peer_state {
 
 struct raft_peer_status {
     uint64_t id;
+    uint64_t life; /* newest one heard of, 0: none yet */
     enum raft_peer_state state;
     uint64_t match;
     uint64_t next;
@@ -368,7 +392,12 @@ struct raft_status {
     uint64_t quorum_ack_ns; /* leader: when a quorum had last answered */
     struct raft_conf conf;  /* the effective one */
     uint64_t committed_conf_index;
-    uint32_t peer_count; /* leader only */
+    uint64_t life;
+    uint32_t wiped_count;
+    uint64_t wiped[RAFT_VOTERS_MAX]; /* voters that are heard in another life than the one that
+                                        counts, this node too */
+    bool wiped_majority;             /* without them there is none */
+    uint32_t peer_count;             /* leader only */
     struct raft_peer_status peer[RAFT_PEERS_MAX];
 };
 

@@ -4,8 +4,9 @@
 #include "raft/impl.h"
 
 enum {
-    CODEC_CONF_FORMAT = 1,
-    CODEC_CONF_MANUAL = 1, /* flag */
+    CODEC_CONF_FORMAT = 1,       /* no life is known */
+    CODEC_CONF_FORMAT_LIVES = 2, /* each id has one beside it */
+    CODEC_CONF_MANUAL = 1,       /* flag */
     FLAG_REJECT = 1,
     FLAG_TRANSFER = 2,
     FLAG_ALL = 3,
@@ -20,6 +21,7 @@ void raft_msg_encode(const struct raft_msg *m, struct writer *w)
     writer_u8(w, (uint8_t)((m->reject ? FLAG_REJECT : 0) | (m->transfer ? FLAG_TRANSFER : 0)));
     writer_varint(w, m->from);
     writer_varint(w, m->to);
+    writer_varint(w, m->life);
     writer_varint(w, m->term);
     writer_varint(w, m->index);
     writer_varint(w, m->log_term);
@@ -53,6 +55,7 @@ static void fields_decode(struct reader *r, struct raft_msg *m)
 {
     m->from = reader_varint(r);
     m->to = reader_varint(r);
+    m->life = reader_varint(r);
     m->term = reader_varint(r);
     m->index = reader_varint(r);
     m->log_term = reader_varint(r);
@@ -100,25 +103,47 @@ enum err raft_msg_decode(struct bytes b, struct raft_msg *out, struct raft_entry
     return ERR_OK;
 }
 
-static void ids_encode(const uint64_t *ids, uint8_t count, struct writer *w)
+static bool any(const uint64_t *lives, uint8_t count)
+{
+    bool found = false;
+    for (uint8_t i = 0; i < count; i++) {
+        found = found || lives[i] != 0;
+    }
+    return found;
+}
+
+/* A configuration has one form: that with lives only where there are any. */
+static bool has_lives(const struct raft_conf *c)
+{
+    return any(c->voter_life, c->voter_count) || any(c->outgoing_life, c->outgoing_count) ||
+           any(c->learner_was, c->learner_count);
+}
+
+/* lives NULL: none are written. */
+static void ids_encode(const uint64_t *ids, const uint64_t *lives, uint8_t count, struct writer *w)
 {
     writer_u8(w, count);
     for (uint8_t i = 0; i < count; i++) {
         writer_varint(w, ids[i]);
+        if (lives != NULL) {
+            writer_varint(w, lives[i]);
+        }
     }
 }
 
 void raft_conf_encode(const struct raft_conf *c, struct writer *w)
 {
-    writer_u8(w, CODEC_CONF_FORMAT);
+    bool lives = has_lives(c);
+    writer_u8(w, lives ? CODEC_CONF_FORMAT_LIVES : CODEC_CONF_FORMAT);
     writer_u8(w, c->manual ? CODEC_CONF_MANUAL : 0);
-    ids_encode(c->voter, c->voter_count, w);
-    ids_encode(c->outgoing, c->outgoing_count, w);
-    ids_encode(c->learner, c->learner_count, w);
+    ids_encode(c->voter, lives ? c->voter_life : NULL, c->voter_count, w);
+    ids_encode(c->outgoing, lives ? c->outgoing_life : NULL, c->outgoing_count, w);
+    ids_encode(c->learner, lives ? c->learner_was : NULL, c->learner_count, w);
 }
 
-/* Ids > 0, each once. */
-static bool ids_decode(struct reader *r, uint64_t *ids, uint8_t max, uint8_t *out_count)
+/* Ids > 0, each once, and their lives, unless lives is NULL. */
+static bool ids_decode(struct reader *r, uint64_t *ids, uint64_t *lives, uint8_t max,
+                       uint8_t *out_count)
 {
     uint8_t count = reader_u8(r);
     if (r->bad || count > max) {
@@ -126,6 +151,9 @@ static bool ids_decode(struct reader *r, uint64_t *ids, uint8_t max, uint8_t *ou
     }
     for (uint8_t i = 0; i < count; i++) {
         ids[i] = reader_varint(r);
+        if (lives != NULL) {
+            lives[i] = reader_varint(r);
+        }
         for (uint8_t k = 0; k < i; k++) {
             if (ids[k] == ids[i]) {
                 return false;
@@ -158,10 +186,14 @@ enum err raft_conf_decode(struct bytes b, struct raft_conf *out, struct bytes *t
     struct raft_conf c = { 0 };
     uint8_t format = reader_u8(&r);
     uint8_t flags = reader_u8(&r);
-    if (format != CODEC_CONF_FORMAT || flags > CODEC_CONF_MANUAL ||
-        !ids_decode(&r, c.voter, RAFT_VOTERS_MAX, &c.voter_count) ||
-        !ids_decode(&r, c.outgoing, RAFT_VOTERS_MAX, &c.outgoing_count) ||
-        !ids_decode(&r, c.learner, RAFT_LEARNERS_MAX, &c.learner_count) || c.voter_count == 0) {
+    bool lives = format == CODEC_CONF_FORMAT_LIVES;
+    if ((format != CODEC_CONF_FORMAT && !lives) || flags > CODEC_CONF_MANUAL ||
+        !ids_decode(&r, c.voter, lives ? c.voter_life : NULL, RAFT_VOTERS_MAX, &c.voter_count) ||
+        !ids_decode(&r, c.outgoing, lives ? c.outgoing_life : NULL, RAFT_VOTERS_MAX,
+                    &c.outgoing_count) ||
+        !ids_decode(&r, c.learner, lives ? c.learner_was : NULL, RAFT_LEARNERS_MAX,
+                    &c.learner_count) ||
+        c.voter_count == 0 || has_lives(&c) != lives) {
         return ERR_MALFORMED;
     }
     c.manual = flags == CODEC_CONF_MANUAL;

@@ -9,18 +9,14 @@
 #include "base/mark.h"
 #include "raft/impl.h"
 
-static uint64_t seq_of(const void *arg, uint64_t id)
+static uint64_t seq_of(const void *arg, uint64_t id, uint64_t life)
 {
     const struct raft *r = arg;
     if (id == r->config.id) {
-        return r->read_seq;
+        return raft_life_own(r, life) ? r->read_seq : 0;
     }
-    for (uint32_t i = 0; i < r->peer_count; i++) {
-        if (r->peer[i].id == id) {
-            return r->peer[i].read_seq;
-        }
-    }
-    return 0;
+    const struct raft_peer *p = raft_life_peer(r, id, life);
+    return p != NULL ? p->read_seq : 0;
 }
 
 static void finish(struct raft *r, const struct raft_read *q, struct raft_out *out)
@@ -56,18 +52,14 @@ void raft_read_confirm(struct raft *r, struct raft_out *out)
     }
 }
 
-static uint64_t lease_of(const void *arg, uint64_t id)
+static uint64_t lease_of(const void *arg, uint64_t id, uint64_t life)
 {
     const struct raft *r = arg;
     if (id == r->config.id) {
-        return r->now_ns;
+        return raft_life_own(r, life) ? r->now_ns : 0;
     }
-    for (uint32_t i = 0; i < r->peer_count; i++) {
-        if (r->peer[i].id == id) {
-            return r->peer[i].lease_ns;
-        }
-    }
-    return 0;
+    const struct raft_peer *p = raft_life_peer(r, id, life);
+    return p != NULL ? p->lease_ns : 0;
 }
 
 /* Until when nobody else can lead; 0: no lease. */

@@ -317,18 +317,14 @@ void raft_heartbeat_reply(struct raft *r, const struct raft_msg *m, struct raft_
     raft_read_confirm(r, out);
 }
 
-static uint64_t match_of(const void *arg, uint64_t id)
+static uint64_t match_of(const void *arg, uint64_t id, uint64_t life)
 {
     const struct raft *r = arg;
     if (id == r->config.id) {
-        return r->durable;
+        return raft_life_own(r, life) ? r->durable : 0;
     }
-    for (uint32_t i = 0; i < r->peer_count; i++) {
-        if (r->peer[i].id == id) {
-            return r->peer[i].match;
-        }
-    }
-    return 0;
+    const struct raft_peer *p = raft_life_peer(r, id, life);
+    return p != NULL ? p->match : 0;
 }
 
 void raft_commit_to(struct raft *r, uint64_t index)
@@ -380,18 +376,14 @@ void raft_commit_advance(struct raft *r, struct raft_out *out)
     raft_read_confirm(r, out);
 }
 
-static uint64_t ack_of(const void *arg, uint64_t id)
+static uint64_t ack_of(const void *arg, uint64_t id, uint64_t life)
 {
     const struct raft *r = arg;
     if (id == r->config.id) {
-        return r->now_ns;
+        return raft_life_own(r, life) ? r->now_ns : 0;
     }
-    for (uint32_t i = 0; i < r->peer_count; i++) {
-        if (r->peer[i].id == id) {
-            return r->peer[i].ack_ns;
-        }
-    }
-    return 0;
+    const struct raft_peer *p = raft_life_peer(r, id, life);
+    return p != NULL ? p->ack_ns : 0;
 }
 
 uint64_t raft_quorum_ack(const struct raft *r)

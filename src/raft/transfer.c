@@ -16,7 +16,7 @@ static uint64_t best(const struct raft *r)
     uint64_t match = 0;
     for (uint32_t i = 0; i < r->peer_count; i++) {
         const struct raft_peer *p = &r->peer[i];
-        bool votes = raft_conf_is_voter(&r->effective, p->id);
+        bool votes = raft_conf_is_voter(&r->effective, p->id) && !raft_life_lost(r, p->id);
         if (votes && (id == 0 || p->match > match)) {
             id = p->id;
             match = p->match;
@@ -45,6 +45,10 @@ static enum err refuse(const struct raft *r, uint64_t to)
     }
     if (r->transfer_to != 0) {
         return ERR_BUSY;
+    }
+    if (to != 0 && raft_life_lost(r, to)) {
+        MARK("raft: the office is not for who lost its disk");
+        return ERR_NOT_CAUGHT_UP;
     }
     return to == 0 && best(r) == 0 ? ERR_UNKNOWN_NODE : ERR_OK;
 }

@@ -71,11 +71,28 @@ static bool cluster_option(struct script *s, const char *word, struct raft_conf 
     return false;
 }
 
+/* Beyond the format. lives=1,2 or lives=0: nodes know their lives, and the first entry binds these
+ * voters, or none; rejoin=0: who lost its disk stays out. */
+static bool lives_option(struct script *s, const char *word, uint32_t *bound)
+{
+    uint64_t ids[WORLD_NODES_MAX];
+    uint8_t count = 0;
+    const char *v = script_option(word, "lives");
+    if (v != NULL) {
+        s->world.lives = true;
+        return strcmp(v, "0") == 0 || ids_list(v, ids, &count, bound);
+    }
+    v = script_option(word, "rejoin");
+    s->world.config.auto_rejoin = v != NULL && strcmp(v, "1") == 0;
+    return v != NULL && (strcmp(v, "0") == 0 || strcmp(v, "1") == 0);
+}
+
 static enum script_result do_cluster(struct script *s)
 {
     struct raft_conf conf = { 0 };
     struct raft_config *c = &s->world.config;
     uint32_t seen = 0;
+    uint32_t bound = 0;
     if (s->world.started) {
         return unknown(s, "a second cluster");
     }
@@ -83,13 +100,18 @@ static enum script_result do_cluster(struct script *s)
     c->election_ns_min = 10ull * WORLD_TICK_NS;
     c->election_ns_max = 20ull * WORLD_TICK_NS;
     c->seed = 1;
+    c->auto_rejoin = true; /* where lives are known */
     for (uint32_t i = 1; i < s->count; i++) {
-        if (!cluster_option(s, s->word[i], &conf, &seen)) {
+        if (!cluster_option(s, s->word[i], &conf, &seen) && !lives_option(s, s->word[i], &bound)) {
             return unknown(s, s->word[i]);
         }
     }
     if (conf.voter_count == 0) {
         return unknown(s, "a cluster without voters");
+    }
+    for (uint8_t i = 0; i < conf.voter_count; i++) {
+        bool told = (bound & 1u << conf.voter[i]) != 0;
+        conf.voter_life[i] = told ? world_life(&s->world, conf.voter[i]) : 0;
     }
     conf.index = 1;
     world_start(&s->world, &conf);

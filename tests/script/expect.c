@@ -56,6 +56,22 @@ static void app_of(const struct world_node *n, struct value *v)
     }
 }
 
+/* Beyond the format: ID:LIFE of every voter, in the order of ids. */
+static void lives_of(const struct raft_status *st, struct value *v)
+{
+    size_t used = 0;
+    v->text[0] = '\0';
+    for (uint64_t id = 1; id <= WORLD_NODES_MAX; id++) {
+        uint64_t life = raft_conf_life(&st->conf, id);
+        for (uint8_t i = 0; i < st->conf.voter_count; i++) {
+            if (st->conf.voter[i] == id) {
+                used += (size_t)snprintf(v->text + used, sizeof v->text - used, "%s%llu",
+                                         used > 0 ? "," : "", (unsigned long long)life);
+            }
+        }
+    }
+}
+
 static const char *role_text(const struct raft_status *st)
 {
     static const char *const names[] = { "follower", "precandidate", "candidate", "leader",
@@ -133,6 +149,14 @@ static bool value_of(struct script *s, uint64_t id, const char *key, struct valu
         append_ids(v, "v", st.conf.voter, st.conf.voter_count);
         append_ids(v, "o", st.conf.outgoing, st.conf.outgoing_count);
         append_ids(v, "l", st.conf.learner, st.conf.learner_count);
+        return true;
+    }
+    if (strcmp(key, "lives") == 0) { /* of voters, by id */
+        lives_of(&st, v);
+        return true;
+    }
+    if (strcmp(key, "wiped") == 0) {
+        append_ids(v, "", st.wiped, (uint8_t)st.wiped_count);
         return true;
     }
     if (strcmp(key, "app") == 0) {

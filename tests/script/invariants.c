@@ -20,6 +20,7 @@ struct seen {
     uint64_t commit_max;
     uint64_t vote_of[WORLD_NODES_MAX + 1][TERMS_MAX];
     uint64_t term[WORLD_NODES_MAX + 1];
+    uint64_t life[WORLD_NODES_MAX + 1];
 };
 
 static bool broken(struct world *w, const char *what, uint64_t a, uint64_t b)
@@ -56,6 +57,11 @@ static bool check_node(struct world *w, struct seen *s, uint64_t id)
 {
     struct raft_status st;
     raft_status(w->node[id].core, &st);
+    if (st.life != s->life[id]) { /* what another life has promised binds this one to nothing */
+        memset(s->vote_of[id], 0, sizeof s->vote_of[id]);
+        s->term[id] = 0;
+        s->life[id] = st.life;
+    }
     if (st.term >= TERMS_MAX) {
         return broken(w, "terms run away", id, st.term);
     }
@@ -117,10 +123,13 @@ struct holder {
     uint64_t term;
 };
 
-static uint64_t holds(const void *arg, uint64_t id)
+static uint64_t holds(const void *arg, uint64_t id, uint64_t life)
 {
     const struct holder *h = arg;
     const struct world_node *n = &h->w->node[id];
+    if (life != 0 && life != world_life(h->w, id)) {
+        return 1; /* it had it, or not: that disk is gone */
+    }
     const struct world_entry *log = n->has_unsynced ? n->old_log : n->log;
     uint64_t last = n->has_unsynced ? n->old_last : n->last;
     return n->exists && last >= h->index && log[h->index].term == h->term;
@@ -134,6 +143,7 @@ static bool check_quorum(struct world *w, uint64_t id)
     struct holder h = { w, &st.conf, st.commit, raft_term_at(w->node[id].core, st.commit) };
     if (st.conf.index > st.commit && st.conf.outgoing_count > 0) { /* not needed before */
         memcpy(st.conf.voter, st.conf.outgoing, sizeof st.conf.voter);
+        memcpy(st.conf.voter_life, st.conf.outgoing_life, sizeof st.conf.voter_life);
         st.conf.voter_count = st.conf.outgoing_count;
     }
     if (st.role == RAFT_LEADER && h.term == st.term && raft_quorum(&st.conf, holds, &h) == 0) {

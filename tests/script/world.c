@@ -35,6 +35,11 @@ struct raft_conf world_conf(const struct world_node *n, uint64_t index)
     return found;
 }
 
+uint64_t world_life(const struct world *w, uint64_t id)
+{
+    return w->lives ? 100 * id + w->node[id].wipes + 1 : 0;
+}
+
 static void boot(struct world *w, uint64_t id, bool restarted, uint64_t applied)
 {
     struct world_node *n = &w->node[id];
@@ -61,6 +66,7 @@ static void boot(struct world *w, uint64_t id, bool restarted, uint64_t applied)
     b.runs = room->runs;
     b.sizes = room->sizes;
     config.id = id;
+    config.life = world_life(w, id);
     config.seed += id * 7919 + n->now_ns + 104729 * n->boots++;
     free(n->core);
     n->core = NULL;
@@ -217,6 +223,7 @@ void world_restart(struct world *w, uint64_t id, bool wipe)
         n->term = 0;
         n->vote = 0;
         n->applied = 0;
+        n->wipes++;
         all_durable(n);
     }
     if (n->corrupt > n->snap_index && n->corrupt <= n->last) {

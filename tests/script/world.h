@@ -59,6 +59,7 @@ struct world_node {
     bool up;
     struct raft *core;
     uint64_t boots; /* each has its own seed, even within a tick */
+    uint64_t wipes; /* disks that it has lost */
     uint64_t now_ns;
     uint64_t rate_percent; /* of its clock */
     /* disk */
@@ -102,6 +103,7 @@ struct world_msg {
 
 struct world {
     struct raft_config config;
+    bool lives; /* nodes know which disk they have */
     bool started;
     bool checks_invariants;
     struct world_node node[WORLD_NODES_MAX + 1];
@@ -125,6 +127,10 @@ void world_done(struct world *w);
 
 /* world_node_add -- an empty, uninitialised node. */
 void world_node_add(struct world *w, uint64_t id);
+
+/* world_life -- of a node as it is now: 100 times its id and the number of its disk; 0: not told
+ * apart. */
+uint64_t world_life(const struct world *w, uint64_t id);
 
 void world_crash(struct world *w, uint64_t id);
 void world_restart(struct world *w, uint64_t id, bool wipe);

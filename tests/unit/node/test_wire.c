@@ -103,6 +103,7 @@ static void test_raft(void)
                               .transfer = prng_below(&prng, 2) == 0,
                               .from = number(),
                               .to = number(),
+                              .life = number(),
                               .term = number() >> 1,
                               .index = number() >> 2,
                               .log_term = number(),
@@ -127,7 +128,8 @@ static void test_raft(void)
         struct eye e = eye_of(&w);
         CHECK_U64(fixed(&e, 1), (uint64_t)m.type);
         CHECK_U64(fixed(&e, 1), (m.reject ? 1u : 0) + (m.transfer ? 2u : 0));
-        CHECK(varint(&e) == m.from && varint(&e) == m.to && varint(&e) == m.term);
+        CHECK(varint(&e) == m.from && varint(&e) == m.to);
+        CHECK(varint(&e) == m.life && varint(&e) == m.term);
         CHECK(varint(&e) == m.index && varint(&e) == m.log_term && varint(&e) == m.hint);
         CHECK(varint(&e) == m.commit && varint(&e) == m.epoch && varint(&e) == m.read_seq);
         CHECK(varint(&e) == m.sent_ns && varint(&e) == m.id && varint(&e) == count);

@@ -20,6 +20,7 @@ static struct bytes append(uint8_t *room, size_t bytes, uint32_t count)
 {
     struct raft_msg m = { .type = RAFT_MSG_APPEND, .from = 1, .to = 2, .term = 9, .index = 300 };
     struct writer w = writer_of(room, bytes);
+    m.life = UINT64_MAX;
     m.log_term = 8;
     m.hint = 7;
     m.commit = 299;
@@ -43,6 +44,7 @@ static void there_and_back(void)
     struct raft_msg m;
     CHECK(decode(append(room, sizeof room, ENTRIES), &m) == ERR_OK);
     CHECK(m.type == RAFT_MSG_APPEND && m.from == 1 && m.to == 2 && m.term == 9);
+    CHECK_U64(m.life, UINT64_MAX);
     CHECK(m.index == 300 && m.log_term == 8 && m.hint == 7 && m.commit == 299);
     CHECK(m.epoch == 5 && m.read_seq == 4 && m.id == 3 && !m.reject && !m.transfer);
     CHECK(m.count == ENTRIES && m.first == 301 && m.last == 303);
@@ -125,9 +127,50 @@ static void configurations(void)
     CHECK(conf_again(&bad, &out) == ERR_MALFORMED);
 }
 
+/* With lives or without: one form each, and the largest fits. */
+static void lives(void)
+{
+    struct raft_conf c = { .voter_count = 2, .voter = { 1, 2 }, .voter_life = { 0, UINT64_MAX } };
+    struct raft_conf out;
+    uint8_t room[RAFT_CONF_BYTES_MAX];
+    c.outgoing_count = 1;
+    c.outgoing[0] = 3;
+    c.outgoing_life[0] = 30;
+    c.learner_count = 1;
+    c.learner[0] = 3;
+    c.learner_was[0] = 30;
+    CHECK(conf_again(&c, &out) == ERR_OK);
+    CHECK(out.voter_life[0] == 0 && out.voter_life[1] == UINT64_MAX && out.outgoing_life[0] == 30);
+    CHECK(out.learner_was[0] == 30);
+    struct writer w = writer_of(room, sizeof room);
+    raft_conf_encode(&c, &w);
+    CHECK(room[0] == 2);
+    memset(c.voter_life, 0, sizeof c.voter_life);
+    c.outgoing_life[0] = 0;
+    c.learner_was[0] = 0;
+    w = writer_of(room, sizeof room);
+    raft_conf_encode(&c, &w);
+    CHECK(room[0] == 1);
+    const uint8_t none[] = { 2, 0, 1, 1, 0, 0, 0 }; /* lives that nobody has */
+    CHECK(raft_conf_decode(bytes_of(none, sizeof none), &out, NULL) == ERR_MALFORMED);
+    const uint8_t newer[] = { 3, 0, 1, 1, 0, 0 };
+    CHECK(raft_conf_decode(bytes_of(newer, sizeof newer), &out, NULL) == ERR_MALFORMED);
+    struct raft_conf full = { .voter_count = RAFT_VOTERS_MAX };
+    full.outgoing_count = RAFT_VOTERS_MAX;
+    full.learner_count = RAFT_LEARNERS_MAX;
+    for (uint8_t i = 0; i < RAFT_VOTERS_MAX; i++) {
+        full.voter[i] = UINT64_MAX - i;
+        full.outgoing[i] = full.voter[i];
+        full.learner[i] = UINT64_MAX / 2 - i;
+        full.voter_life[i] = full.outgoing_life[i] = full.learner_was[i] = UINT64_MAX;
+    }
+    CHECK(conf_again(&full, &out) == ERR_OK && out.learner_was[15] == UINT64_MAX);
+}
+
 int main(void)
 {
     TAP_TEST("codec: a message comes back as it was", there_and_back);
+    TAP_TEST("codec: a configuration with lives, and without", lives);
     TAP_TEST("codec: a message that was cut or continued is refused", cut_or_longer);
     TAP_TEST("codec: a message that says too much is refused", too_much);
     TAP_TEST("codec: a configuration names everybody once", configurations);

@@ -625,10 +625,13 @@ static uint64_t hash_of_a_life(int filler, uint64_t *out_hash)
     c.snap_bytes = 0;
     c.lease_reads = false;
     c.drift_ppm = 0;
+    c.life = 0;
+    c.auto_rejoin = false;
     conf.manual = false;
     conf.index = 1;
     conf.voter_count = 1;
     conf.voter[0] = 1;
+    conf.voter_life[0] = 0;
     conf.outgoing_count = 0;
     conf.learner_count = 0;
     b.now_ns = 1;

@@ -49,7 +49,7 @@ static void judge(uint32_t voters, uint32_t learners, uint32_t code)
         if (code % KINDS == 0) {
             continue;
         }
-        changes[count++] = (struct raft_change){ (enum raft_change_kind)(code % KINDS), id };
+        changes[count++] = (struct raft_change){ (enum raft_change_kind)(code % KINDS), id, 0 };
         want_voters = (want_voters & ~bit) | (code % KINDS == RAFT_CHANGE_VOTER ? bit : 0);
         want_learners = (want_learners & ~bit) | (code % KINDS == RAFT_CHANGE_LEARNER ? bit : 0);
     }
@@ -97,7 +97,7 @@ static void bounds(void)
     struct raft_conf out;
     struct raft_change many[RAFT_PEERS_MAX + 1];
     for (uint32_t i = 0; i < RAFT_PEERS_MAX + 1; i++) {
-        many[i] = (struct raft_change){ RAFT_CHANGE_VOTER, i + 1 };
+        many[i] = (struct raft_change){ RAFT_CHANGE_VOTER, i + 1, 0 };
     }
     CHECK(raft_conf_change(&now, many, RAFT_VOTERS_MAX, &out) == ERR_OK);
     CHECK_U64(out.voter_count, RAFT_VOTERS_MAX);
@@ -112,18 +112,46 @@ static void bounds(void)
     for (uint8_t i = 0; i < RAFT_VOTERS_MAX; i++) {
         full.voter[full.voter_count++] = i + 1u;
         full.learner[full.learner_count++] = 100u + i;
-        many[i] = (struct raft_change){ RAFT_CHANGE_REMOVE, i + 1u };
+        many[i] = (struct raft_change){ RAFT_CHANGE_REMOVE, i + 1u, 0 };
     }
-    many[RAFT_VOTERS_MAX] = (struct raft_change){ RAFT_CHANGE_VOTER, 50 };
+    many[RAFT_VOTERS_MAX] = (struct raft_change){ RAFT_CHANGE_VOTER, 50, 0 };
     CHECK(raft_conf_change(&full, many, RAFT_VOTERS_MAX + 1, &out) == ERR_BAD_REQUEST);
-    many[0] = (struct raft_change){ RAFT_CHANGE_VOTER, 0 };
+    many[0] = (struct raft_change){ RAFT_CHANGE_VOTER, 0, 0 };
     CHECK(raft_conf_change(&now, many, 1, &out) == ERR_BAD_REQUEST);
-    many[0] = (struct raft_change){ (enum raft_change_kind)9, 5 };
+    many[0] = (struct raft_change){ (enum raft_change_kind)9, 5, 0 };
     CHECK(raft_conf_change(&now, many, 1, &out) == ERR_BAD_REQUEST);
+}
+
+/* A place keeps its life through every change; a new voter has none yet. */
+static void lives(void)
+{
+    struct raft_conf now = { .voter_count = 3, .voter = { 1, 2, 3 }, .voter_life = { 7, 8, 9 } };
+    struct raft_change change[3] = { { RAFT_CHANGE_LEARNER, 2, 8 }, { RAFT_CHANGE_VOTER, 4, 0 } };
+    struct raft_conf out;
+    struct raft_conf left;
+    CHECK(raft_conf_change(&now, change, 2, &out) == ERR_OK);
+    CHECK(raft_conf_life(&out, 1) == 7 && raft_conf_life(&out, 3) == 9);
+    CHECK(raft_conf_life(&out, 4) == 0 && raft_conf_counts(&out, 4, 5));
+    CHECK(raft_conf_life(&out, 2) == 8 && raft_conf_was(&out, 2) == 8); /* it still goes */
+    CHECK(raft_conf_counts(&out, 2, 8) && !raft_conf_counts(&out, 2, 88));
+    raft_conf_leave(&out, &left);
+    CHECK(raft_conf_life(&left, 2) == 0 && raft_conf_was(&left, 2) == 8);
+    CHECK(!raft_conf_counts(&left, 2, 8) && raft_conf_life(&left, 3) == 9);
+    change[0] = (struct raft_change){ RAFT_CHANGE_LEARNER, 2, 0 }; /* for good */
+    CHECK(raft_conf_change(&left, change, 1, &out) == ERR_OK);
+    CHECK(raft_conf_was(&out, 2) == 0 && out.outgoing_count == 0 && !raft_conf_same(&out, &left));
+    /* out and in again at once is no way to another life */
+    change[0] = (struct raft_change){ RAFT_CHANGE_REMOVE, 3, 0 };
+    change[1] = (struct raft_change){ RAFT_CHANGE_VOTER, 3, 0 };
+    CHECK(raft_conf_change(&now, change, 2, &out) == ERR_OK);
+    CHECK(raft_conf_life(&out, 3) == 9 && raft_conf_same(&out, &now));
+    out.voter_life[2] = 10;
+    CHECK(!raft_conf_same(&out, &now));
 }
 
 int main(void)
 {
+    TAP_TEST("members: a place has one life, a new one none yet", lives);
     TAP_TEST("members: every change of every configuration of four", every_change);
     TAP_TEST("members: no more than there is room for", bounds);
     return tap_done();

@@ -13,10 +13,10 @@ enum {
 
 static uint64_t values[IDS + 1];
 
-static uint64_t value_of(const void *arg, uint64_t id)
+static uint64_t value_of(const void *arg, uint64_t id, uint64_t life)
 {
     (void)arg;
-    return values[id];
+    return life == 0 ? values[id] : 0;
 }
 
 static bool most_have(const uint64_t *ids, uint8_t count, uint64_t value)
@@ -79,6 +79,24 @@ static void joint(void)
     play(true);
 }
 
+/* Whoever is bound is asked for in that life, in both halves. */
+static void lives(void)
+{
+    struct raft_conf c = { .voter_count = 3, .voter = { 1, 2, 3 } };
+    c.outgoing_count = 3;
+    memcpy(c.outgoing, c.voter, sizeof c.voter);
+    values[1] = values[2] = values[3] = 5;
+    CHECK_U64(raft_quorum(&c, value_of, NULL), 5);
+    c.voter_life[2] = 7; /* value_of knows nobody in that life */
+    CHECK_U64(raft_quorum(&c, value_of, NULL), 5);
+    c.voter_life[0] = 7;
+    CHECK_U64(raft_quorum(&c, value_of, NULL), 0);
+    memset(c.voter_life, 0, sizeof c.voter_life);
+    c.outgoing_life[0] = 7;
+    c.outgoing_life[1] = 7;
+    CHECK_U64(raft_quorum(&c, value_of, NULL), 0);
+}
+
 static void nobody(void)
 {
     struct raft_conf c = { 0 };
@@ -89,6 +107,7 @@ int main(void)
 {
     TAP_TEST("quorum: more than half of the voters have it", plain);
     TAP_TEST("quorum: joint, more than half of both sides have it", joint);
+    TAP_TEST("quorum: a voter is asked for in the life that counts", lives);
     TAP_TEST("quorum: nobody decides nothing", nobody);
     return tap_done();
 }

@@ -283,7 +283,7 @@ static void snapshot_of_nonsense(void)
 /* Who changes the members of a configuration that another has changed meanwhile is refused. */
 static void change_of_another_configuration(void)
 {
-    static const struct raft_change change = { RAFT_CHANGE_REMOVE, 3 };
+    static const struct raft_change change = { RAFT_CHANGE_REMOVE, 3, 0 };
     struct raft_event ev = { .type = RAFT_EV_CONF, .ticket = 7, .changes = &change, .count = 1 };
     boot_compacted(1);
     lead(3);
