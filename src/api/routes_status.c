@@ -84,6 +84,13 @@ static json_t *id_or_null(uint64_t id)
     return id != 0 ? json_integer((json_int_t)id) : json_null();
 }
 
+static json_t *incarnation(uint64_t life)
+{
+    char hex[24];
+    snprintf(hex, sizeof hex, "%016llx", (unsigned long long)life);
+    return life != 0 ? json_string(hex) : json_null();
+}
+
 static const char *role_text(enum service_role role)
 {
     static const char *const names[] = { "Learner", "Follower", "Candidate", "Leader", "Shutdown" };
@@ -111,6 +118,11 @@ void route_raft_metrics(struct http_conn *c)
                         st->quorum_ack_ms >= 0 ? json_integer(st->quorum_ack_ms) : json_null());
     json_object_set_new(tree, "members", ids(st->voter, st->voter_count));
     json_object_set_new(tree, "learners", ids(st->learner, st->learner_count));
+    json_object_set_new(tree, "wiped", ids(st->wiped, st->wiped_count));
+    json_object_set_new(tree, "rejoining", ids(st->rejoining, st->rejoining_count));
+    json_object_set_new(tree, "majority_lost", json_boolean(st->wiped_majority));
+    json_object_set_new(tree, "auto_rejoin", json_boolean(st->auto_rejoin));
+    json_object_set_new(tree, "incarnation", incarnation(st->incarnation));
     json_object_set_new(tree, "vote", id_or_null(st->vote));
     json_object_set_new(tree, "revision", json_integer(st->revision));
     json_object_set_new(tree, "state_hash", json_string(hash));

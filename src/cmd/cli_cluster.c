@@ -23,6 +23,72 @@ static void status_row(const char *url, const json_t *m)
            number(m, "last_log_index"), number(m, "committed"), number(m, "last_applied"));
 }
 
+static bool has(const json_t *list, json_int_t id)
+{
+    size_t i = 0;
+    json_t *v = NULL;
+    json_array_foreach(list, i, v)
+    {
+        if (json_integer_value(v) == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is to be done about one voter that lost its disk. */
+static void wiped_line(long long id, bool lost, bool by_itself)
+{
+    if (lost) {
+        printf(
+            "node %lld lost its disk, and with it the majority is lost: stop it, put its old data "
+            "directory back, start it\n",
+            id);
+    } else if (by_itself) {
+        printf("node %lld lost its disk: it comes back by itself, as a learner first\n", id);
+    } else {
+        printf("node %lld lost its disk and is not counted: aspen cluster remove %lld, then aspen "
+               "cluster add %lld=ADDR, then aspen cluster promote %lld\n",
+               id, id, id, id);
+    }
+}
+
+/* Below the table: voters that lost their disks, each once, whoever tells of it; the leader knows
+ * best. */
+static void wiped_lines(const json_t *all)
+{
+    json_t *said = json_array();
+    for (int pass = 0; pass < 2; pass++) {
+        size_t i = 0;
+        json_t *m = NULL;
+        json_array_foreach(all, i, m)
+        {
+            const char *state = json_string_value(json_object_get(m, "state"));
+            bool leads = state != NULL && strcmp(state, "Leader") == 0;
+            size_t k = 0;
+            json_t *id = NULL;
+            json_array_foreach(json_object_get(m, "wiped"), k, id)
+            {
+                if (leads == (pass == 0) && !has(said, json_integer_value(id))) {
+                    wiped_line((long long)json_integer_value(id),
+                               json_is_true(json_object_get(m, "majority_lost")),
+                               json_is_true(json_object_get(m, "auto_rejoin")));
+                    json_array_append(said, id);
+                }
+            }
+            json_array_foreach(json_object_get(m, "rejoining"), k, id)
+            {
+                if (leads && !has(said, json_integer_value(id))) {
+                    printf("node %lld is rejoining: a voter again when it has caught up\n",
+                           (long long)json_integer_value(id));
+                    json_array_append(said, id);
+                }
+            }
+        }
+    }
+    json_decref(said);
+}
+
 int cli_status(struct cli *cli)
 {
     char text[512];
@@ -49,6 +115,8 @@ int cli_status(struct cli *cli)
     if (cli->output != CLI_TABLE) {
         json_dumpf(all, stdout, JSON_COMPACT);
         putchar('\n');
+    } else {
+        wiped_lines(all);
     }
     json_decref(all);
     return worst;

@@ -24,6 +24,7 @@ struct book_entry {
     uint64_t updated_ns;                 /* wall clock of the last change */
     bool up;                             /* connected now; not kept on disk */
     uint64_t epoch;                      /* of the connection while up */
+    uint64_t life;                       /* incarnation that it said it is, while up; 0: not yet */
 };
 
 struct book {

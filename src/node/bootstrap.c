@@ -150,6 +150,11 @@ static enum err open_home(struct node *n, struct diag *diag)
     identity_from_seed(n->secret, &id);
     enum err e = home_open(n->os, n->dir, n->config->node_id, &id.key, &n->home, diag);
     identity_done(&id);
+    memcpy(&n->life, n->home.incarnation.b, sizeof n->life);
+    if (n->config->storage_backend == CONFIG_STORAGE_INMEMORY) {
+        os_entropy(n->os, &n->life, sizeof n->life); /* its data ends with the process */
+    }
+    n->life += n->life == 0;
     return e;
 }
 
@@ -215,6 +220,8 @@ static enum err open_core(struct node *n, const struct log_recovered *rec, struc
     boot.size_count = size_count;
     boot.sizes = sizes;
     boot_conf(n, &boot);
+    config.life = n->life;
+    config.auto_rejoin = n->config->auto_rejoin;
     config.election_ns_min = n->config->election_timeout_min_ms * NS_PER_MS;
     config.election_ns_max = n->config->election_timeout_max_ms * NS_PER_MS;
     config.heartbeat_ns = n->config->heartbeat_interval_ms * NS_PER_MS;

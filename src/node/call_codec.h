@@ -21,7 +21,8 @@ enum frame_kind {
     FRAME_CONTROL = 4,    /* a change of the cluster, as node/control_codec.h says */
     FRAME_SNAP_OFFER = 5, /* of a snapshot, and its pieces, as node/snapshot_codec.h says */
     FRAME_SNAP_WANT = 6,
-    FRAME_SNAP_PART = 7
+    FRAME_SNAP_PART = 7,
+    FRAME_LIFE = 8 /* u64: the incarnation of the node that connected, as in Raft messages */
 };
 
 struct call_write {

@@ -71,6 +71,7 @@ enum config_key {
     CONFIG_HEARTBEAT_INTERVAL_MS,
     CONFIG_ELECTION_TIMEOUT_MIN_MS,
     CONFIG_ELECTION_TIMEOUT_MAX_MS,
+    CONFIG_AUTO_REJOIN,
     CONFIG_SECRET_KEY,
     CONFIG_SECRET_KEY_FILE,
     CONFIG_RELAY_URL,
@@ -113,6 +114,7 @@ struct config {
     uint32_t heartbeat_interval_ms;
     uint32_t election_timeout_min_ms;
     uint32_t election_timeout_max_ms;
+    bool auto_rejoin;
     bool secret_key_set; /* else: the one kept in data_dir, generated once */
     uint8_t secret_key[CONFIG_SECRET_BYTES];
     char secret_key_file[CONFIG_PATH_BYTES_MAX];

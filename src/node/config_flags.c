@@ -139,12 +139,12 @@ void config_flags_scan(struct config_loader *l)
     }
 }
 
-/* --disable-x and --disable-x=true turn the key off. */
+/* --disable-x, --no-x, --disable-x=true and --no-x=true turn the key off. */
 static void set_switch(struct config_loader *l, const struct config_row *row, const struct flag *f,
                        const char *where)
 {
     const char *value = f->value != NULL ? f->value : "true";
-    bool inverse = strncmp(f->name, "disable-", 8) == 0;
+    bool inverse = strncmp(f->name, "disable-", 8) == 0 || strncmp(f->name, "no-", 3) == 0;
     if (inverse && is_truth(value)) {
         value = strcmp(value, "true") == 0 ? "false" : "true";
     }

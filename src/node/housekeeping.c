@@ -92,6 +92,7 @@ void housekeeping_second(void *arg, uint64_t now_ns)
     struct node *n = arg;
     watch_disk(n);
     watch_terms(n);
+    lives_watch(n);
     state_second(n);
     snapshot_send_second(n, now_ns);
     snapshot_receive_second(n, now_ns);

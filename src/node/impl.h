@@ -139,6 +139,15 @@ struct snap_in {
     bool swapping;
 };
 
+/* What the log lines said last of voters that lost their disks. */
+struct lives_told {
+    uint32_t wiped_count;
+    uint64_t wiped[RAFT_VOTERS_MAX];
+    uint32_t back_count; /* learners that are to be voters again */
+    uint64_t back[RAFT_LEARNERS_MAX];
+    bool majority; /* too many to go on */
+};
+
 struct node {
     struct service service; /* first: the backend is the node */
     struct os *os;
@@ -158,6 +167,7 @@ struct node {
     struct os_dir *dir;
     struct os_dir *log_dir;
     struct home home;
+    uint64_t life; /* this incarnation, for the core; never 0 */
     uint8_t secret[HOME_SECRET_BYTES];
     struct cluster_id cluster;
 
@@ -235,6 +245,7 @@ struct node {
     bool disk_warned;
     bool terms_warned;
     struct service_members members; /* scratch of answers */
+    struct lives_told lives;
 };
 
 /* ---- bootstrap.c ---- */
@@ -505,6 +516,12 @@ void backend_answered(void *arg, const struct op *op, const struct service_reply
 void node_status(struct service *s, struct service_status *out);
 void node_metrics_text(struct service *s, struct writer *out);
 void node_transport_text(struct service *s, struct writer *out);
+
+/* ---- lives.c ---- */
+
+/* lives_watch -- log lines of voters that lost their disks, and of what comes of it: when a
+ * configuration enters the log, and once a second. */
+void lives_watch(struct node *n);
 
 /* ---- housekeeping.c ---- */
 

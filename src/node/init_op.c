@@ -9,6 +9,7 @@
 enum {
     INIT_TEXT_BYTES_MAX = 512,
     INIT_MEMBER_BYTES_MAX = 8 + 2 * (NODE_ADDR_BYTES_MAX + 2),
+    INIT_LIVES_MS = 500, /* so long members may take to say which incarnation they are */
 };
 
 /* The operation carries the members one after the other: id, address, raft address. */
@@ -99,6 +100,27 @@ static bool all_known(struct node *n, const struct service_member *members, uint
     return true;
 }
 
+/* The incarnation of a member; 0: it is not connected, or has not said. */
+static uint64_t life_of(struct node *n, uint64_t id)
+{
+    const struct book_entry *e = book_by_id(&n->book, id);
+    if (id == n->config->node_id) {
+        return n->life;
+    }
+    return e != NULL && e->up ? e->life : 0;
+}
+
+/* Who is not known by then is bound to its incarnation by the leader. */
+static bool lives_known(struct node *n, const struct op *op, const struct service_member *members,
+                        uint32_t count)
+{
+    bool all = true;
+    for (uint32_t i = 0; i < count; i++) {
+        all = all && life_of(n, members[i].id) != 0;
+    }
+    return all || os_now(n->os) - op->began_ns >= INIT_LIVES_MS * NS_PER_MS;
+}
+
 static void write_entry(struct node *n, struct op *op, const struct service_member *members,
                         uint32_t count)
 {
@@ -110,6 +132,7 @@ static void write_entry(struct node *n, struct op *op, const struct service_memb
     texts_set(n, members, count);
     for (uint32_t i = 0; i < count; i++) {
         ids[i] = members[i].id;
+        c.voter_life[c.voter_count] = life_of(n, members[i].id);
         c.voter[c.voter_count++] = members[i].id;
     }
     enum err e = book_tail_encode(&n->book, ids, count, &tail);
@@ -141,7 +164,7 @@ static void advance_one(struct node *n, struct op *op)
     uint32_t count = members_of(op, members);
     if (st.last > 0 || st.leader != 0) {
         backend_answer(n, op, ERR_ALREADY_INITIALIZED, 0);
-    } else if (all_known(n, members, count)) {
+    } else if (all_known(n, members, count) && lives_known(n, op, members, count)) {
         write_entry(n, op, members, count);
     }
 }
@@ -176,6 +199,9 @@ void init_expire(struct node *n, uint64_t now_ns)
         if (op->state == OP_QUEUED && op->deadline_ns <= now_ns) {
             answer_missing(n, op);
         }
+    }
+    if (!list_empty(&n->inits)) {
+        actor_poke(&n->raft_actor); /* lives have been waited for long enough, perhaps */
     }
 }
 

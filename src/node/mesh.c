@@ -18,6 +18,29 @@ static void tell_raft(struct node *n, const struct book_entry *e)
     }
 }
 
+/* Which incarnation this is, before any Raft message says so: an init asks for it. */
+static void life_tell(struct node *n, const struct node_key *peer)
+{
+    uint8_t room[1 + sizeof n->life];
+    struct writer w = writer_of(room, sizeof room);
+    writer_u8(&w, FRAME_LIFE);
+    writer_u64(&w, n->life);
+    IGNORE(link_send(n->link, peer, LINK_CONTROL, writer_bytes(&w), bytes_of(NULL, 0)));
+}
+
+static void life_heard(struct node *n, const struct node_key *peer, struct bytes body)
+{
+    struct reader r = reader_of(body);
+    struct book_entry *e = book_by_key(&n->book, peer);
+    uint64_t life = reader_u64(&r);
+    if (!reader_done(&r) || e == NULL) {
+        metrics_add(&n->metrics, METRICS_RAFT_MESSAGES_BAD, 1);
+        return;
+    }
+    e->life = life;
+    actor_poke(&n->raft_actor); /* an init may have waited for it */
+}
+
 static void peer_up(void *arg, const struct node_key *peer, uint64_t epoch)
 {
     struct node *n = arg;
@@ -27,6 +50,8 @@ static void peer_up(void *arg, const struct node_key *peer, uint64_t epoch)
     }
     e->up = true;
     e->epoch = epoch;
+    e->life = 0;
+    life_tell(n, peer);
     trace_add(&n->trace, os_now(n->os), "mesh: peer up", e->id, epoch, 0);
     logger_log(n->logger, LOGGER_INFO, "peer up", logger_hex("peer", peer->b, NODE_KEY_BYTES),
                logger_u64("id", e->id));
@@ -107,6 +132,9 @@ static void frame_in(void *arg, const struct node_key *peer, uint64_t epoch, enu
         break;
     case FRAME_ANSWER:
         forward_answer_in(n, peer, frame);
+        break;
+    case FRAME_LIFE:
+        life_heard(n, peer, bytes_of(frame.data + 1, frame.count - 1));
         break;
     case FRAME_SNAP_OFFER:
         snapshot_receive_offer(n, peer, frame);

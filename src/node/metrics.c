@@ -157,6 +157,7 @@ void metrics_status_write(const struct service_status *st, struct writer *out)
         { "purged_index", "Index up to which the log was dropped; 0 for none", st->purged_index },
         { "voters", "Voters in the configuration", st->voter_count },
         { "learners", "Learners in the configuration", st->learner_count },
+        { "wiped_voters", "Voters that lost their disk and are not counted", st->wiped_count },
         { "store_revision", "Revision of the store", (uint64_t)st->revision },
         { "disk_total_bytes", "Size of the fullest file system the node writes to",
           st->disk_total_bytes },

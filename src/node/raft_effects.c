@@ -82,6 +82,7 @@ static void run_write(struct node *n, const struct raft_effect *e, const struct 
     for (uint32_t i = 0; i < w.count; i++) {
         if (n->entries[i].kind == RAFT_ENTRY_CONF) {
             raft_effects_conf_seen(n, n->entries[i].index, n->entries[i].data);
+            lives_watch(n);
         }
     }
     for (uint32_t i = 0; e->source == RAFT_FROM_PROPOSE && i < w.count; i++) {

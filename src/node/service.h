@@ -123,6 +123,13 @@ struct service_status {
     uint32_t voter_count, learner_count;
     uint64_t voter[SERVICE_MEMBERS_MAX];
     uint64_t learner[SERVICE_MEMBERS_MAX];
+    uint32_t wiped_count; /* voters that lost their disk: not counted */
+    uint64_t wiped[SERVICE_MEMBERS_MAX];
+    bool wiped_majority;      /* without them nothing can be decided */
+    uint32_t rejoining_count; /* learners that are to be the voters again that they were */
+    uint64_t rejoining[SERVICE_MEMBERS_MAX];
+    bool auto_rejoin;     /* while this node leads */
+    uint64_t incarnation; /* of this node's data; 0: not told apart */
     uint64_t conf_index;  /* of the configuration in force */
     bool conf_joint;      /* a change of voters is under way */
     uint64_t transfer_to; /* leader: to whom it gives its office; 0: nobody */

@@ -1,6 +1,13 @@
 /* node/status.c -- pictures of the node for the API: status and metrics text. */
 #include "node/impl.h"
 
+/* A learner, or a voter that lost its disk. */
+static bool counts_for_nothing(const struct raft_status *r)
+{
+    return raft_conf_is_learner(&r->conf, r->id) ||
+           (raft_conf_is_voter(&r->conf, r->id) && !raft_conf_counts(&r->conf, r->id, r->life));
+}
+
 static enum service_role role_of(const struct raft_status *r)
 {
     switch (r->role) {
@@ -12,7 +19,7 @@ static enum service_role role_of(const struct raft_status *r)
     case RAFT_STOPPED:
         return SERVICE_SHUTDOWN;
     default:
-        return raft_conf_is_learner(&r->conf, r->id) ? SERVICE_LEARNER : SERVICE_FOLLOWER;
+        return counts_for_nothing(r) ? SERVICE_LEARNER : SERVICE_FOLLOWER;
     }
 }
 
@@ -31,6 +38,17 @@ static void peers_of(struct node *n, const struct raft_status *r, struct service
     for (uint8_t i = 0; i < r->conf.learner_count; i++) {
         out->learner[out->learner_count++] = r->conf.learner[i];
     }
+    for (uint32_t i = 0; i < r->wiped_count; i++) {
+        out->wiped[out->wiped_count++] = r->wiped[i];
+    }
+    for (uint8_t i = 0; i < r->conf.learner_count; i++) {
+        if (r->conf.learner_was[i] != 0) {
+            out->rejoining[out->rejoining_count++] = r->conf.learner[i];
+        }
+    }
+    out->wiped_majority = r->wiped_majority;
+    out->auto_rejoin = n->config->auto_rejoin;
+    out->incarnation = r->life;
     out->conf_index = r->conf.index;
     out->conf_joint = r->conf.outgoing_count > 0;
     out->transfer_to = r->transfer_to;

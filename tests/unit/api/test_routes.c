@@ -491,6 +491,17 @@ static void test_raft_metrics(void)
     CHECK(is("snapshot", "null") && is("purged", "null"));
     CHECK(is("replication", "{\"2\":{\"term\":2,\"index\":9}}"));
     CHECK(is("millis_since_quorum_ack", "12") && is("members", "[1,2]") && is("learners", "[]"));
+    CHECK(is("wiped", "[]") && is("rejoining", "[]") && is("incarnation", "null"));
+    f.status.wiped_count = 1;
+    f.status.wiped[0] = 2;
+    f.status.wiped_majority = true;
+    f.status.rejoining_count = 1;
+    f.status.rejoining[0] = 3;
+    f.status.auto_rejoin = true;
+    f.status.incarnation = 0xabc;
+    get("/raft-metrics");
+    CHECK(is("wiped", "[2]") && is("rejoining", "[3]") && is("majority_lost", "true"));
+    CHECK(is("auto_rejoin", "true") && is("incarnation", "\"0000000000000abc\""));
     door_close(&d);
 }
 
