@@ -71,7 +71,11 @@ static void say_leader(struct node *n, const struct raft_status *r, const struct
         }
     }
     for (uint32_t i = 0; i < now->back_count; i++) {
+        bool passed = among(told->wiped, told->wiped_count, now->back[i]);
         if (!among(told->back, told->back_count, now->back[i])) {
+            if (!passed) { /* it went too fast to be seen */
+                say_wiped(n, now->back[i]);
+            }
             logger_log(n->logger, LOGGER_INFO, "a voter that lost its disk is a learner now",
                        logger_u64("id", now->back[i]));
         }
