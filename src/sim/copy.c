@@ -84,19 +84,36 @@ void sim_copy_take(struct sim_copy *c, struct sim_host *h)
     sim_world_tell(h->world, h->id, "disk copied", h->life, 0);
 }
 
-void sim_copy_restore(const struct sim_copy *c, struct sim_host *h)
+static void disk_empty(struct sim_host *h)
 {
-    ASSERT(c->taken && h->state != SIM_HOST_UP);
     for (int i = 0; i < SIM_FILES_MAX; i++) {
         file_drop(&h->disk_mem, &h->disk.file[i]);
     }
-    files_copy(&h->disk_mem, c->file, c->name, h->disk.file);
-    names_copy(c->name, h->disk.name, h->disk.file);
     sim_backing_done(&h->backing);
     sim_backing_init(&h->backing, &h->disk_mem, &h->disk);
+}
+
+void sim_copy_restore(const struct sim_copy *c, struct sim_host *h)
+{
+    ASSERT(c->taken && h->state != SIM_HOST_UP);
+    disk_empty(h);
+    files_copy(&h->disk_mem, c->file, c->name, h->disk.file);
+    names_copy(c->name, h->disk.name, h->disk.file);
     rows_copy(&c->rows, &h->backing);
     h->restored = true;
     sim_world_tell(h->world, h->id, "disk restored", h->life, 0);
+}
+
+void sim_copy_wipe(struct sim_host *h)
+{
+    ASSERT(h->state != SIM_HOST_UP);
+    disk_empty(h);
+    for (int i = 0; i < SIM_NAMES_MAX; i++) {
+        h->disk.name[i] = (struct sim_name){ .now = -1, .safe = -1 };
+    }
+    h->wiped = true;
+    sim_look_wiped(&h->world->look, h);
+    sim_world_tell(h->world, h->id, "disk wiped", h->life, 0);
 }
 
 void sim_copy_done(struct sim_copy *c, struct sim_host *h)

@@ -1,4 +1,5 @@
-/* sim/copy.h -- a copy of what a machine's disk holds, and putting it back: a restored backup.
+/* sim/copy.h -- a copy of what a machine's disk holds, and putting it back: a restored backup;
+ * or putting an empty one in.
  *
  * Invariants: a copy is what a power cut at that moment would have left, without torn parts
  * Owns:       the bytes of the copy, in the machine's disk account
@@ -24,6 +25,9 @@ void sim_copy_take(struct sim_copy *c, struct sim_host *h);
 /* sim_copy_restore -- the machine is down: its disk is the copy again. From then on its node may
  * stop because it has forgotten what it promised. */
 void sim_copy_restore(const struct sim_copy *c, struct sim_host *h);
+
+/* sim_copy_wipe -- the machine is down: its disk is another one, empty. Its node keeps its key. */
+void sim_copy_wipe(struct sim_host *h);
 
 /* sim_copy_done -- before the machine's end; nothing when none was taken. */
 void sim_copy_done(struct sim_copy *c, struct sim_host *h);

@@ -4,7 +4,8 @@
  *             at random times, last a while, and heal
  * Invariants: disk faults stay within what replication can repair without help from peers: a lost
  *             promise is never drawn, a damaged node may stop with its reason, and fewer than half
- *             of the nodes are ever damaged
+ *             of the nodes are ever damaged. A disk is lost while all nodes know which incarnation
+ *             counts, and the next one when that one is counted again
  * Thread:     one
  */
 #ifndef SIM_FAULT_H
@@ -46,6 +47,7 @@
     X(BURST, "burst", burst)                /* clients that do not think */                        \
     X(QUIET, "quiet", quiet)                /* clients that rest */                                \
     X(FLOOD, "flood", flood)                /* thousands of operations of one node */              \
+    X(WIPE, "wipe", wipe)                   /* a disk is lost, the key is not */                   \
     /* of datagrams, with --quic only; last, so that the message level draws without them */       \
     X(REBIND, "rebind", rebind)    /* a machine seen under another address */                      \
     X(NARROW, "narrow", narrow)    /* large packets vanish */                                      \

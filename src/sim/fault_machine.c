@@ -1,4 +1,5 @@
 /* sim/fault_machine.c -- what happens to machines: their processes, clocks and disks. */
+#include "sim/copy.h"
 #include "sim/fault_impl.h"
 #include "sim/world.h"
 
@@ -208,11 +209,11 @@ bool sim_fault_do_disk_full(struct sim_faults *f)
     return true;
 }
 
-static uint32_t damaged(const struct sim_world *w)
+static uint32_t damaged(struct sim_world *w)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < w->node_count; i++) {
-        count += w->host[i].damaged;
+        count += w->host[i].damaged || sim_host_wiped(&w->host[i]);
     }
     return count;
 }
@@ -227,5 +228,41 @@ bool sim_fault_do_disk_rot(struct sim_faults *f)
     h->damaged = true;
     sim_fault_later(f, sim_fault_length(f), sim_fault_start_due, h->index);
     sim_host_crash(h); /* else it might never look there */
+    return true;
+}
+
+/* All know which incarnation of this host counts, so that none is reminded of what another has
+ * promised; and without it there is a majority of those who are left, which is one of all: an odd
+ * number, and no other disk is lost. */
+static bool may_wipe(struct sim_world *w, const struct sim_host *h)
+{
+    bool may = w->node_count % 2 == 1 && 2 * (damaged(w) + 1) < w->node_count;
+    uint64_t life = 0;
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; may && i < w->node_count; i++) {
+            struct node_look look;
+            struct raft_status s;
+            if (w->host[i].state != SIM_HOST_UP || sim_host_wiped(&w->host[i])) {
+                return false;
+            }
+            node_look(w->host[i].node, &look);
+            raft_status(look.core, &s);
+            life = w->host[i].id == h->id ? s.life : life;
+            may = s.committed_conf_index == s.conf.index && s.conf.outgoing_count == 0 &&
+                  (pass == 0 || (life != 0 && raft_conf_life(&s.conf, h->id) == life));
+        }
+    }
+    return may;
+}
+
+bool sim_fault_do_wipe(struct sim_faults *f)
+{
+    struct sim_host *h = sim_fault_any_host(f);
+    if (!may_wipe(f->world, h)) {
+        return false;
+    }
+    sim_host_crash(h);
+    sim_copy_wipe(h);
+    start_later(f, h->index);
     return true;
 }

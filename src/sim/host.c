@@ -139,6 +139,21 @@ static void cut_short(struct sim_host *h, const char *how)
     disk_next(h);
 }
 
+bool sim_host_wiped(struct sim_host *h)
+{
+    struct node_look look;
+    struct raft_status s;
+    if (!h->wiped || h->state != SIM_HOST_UP) {
+        return h->wiped;
+    }
+    node_look(h->node, &look);
+    raft_status(look.core, &s);
+    bool decided = s.conf.index != 0 && s.committed_conf_index == s.conf.index &&
+                   s.commit >= s.conf.index && s.conf.outgoing_count == 0;
+    h->wiped = !decided || raft_conf_life(&s.conf, h->id) != s.life;
+    return h->wiped;
+}
+
 /* Whether a node may end with this reason, given what was done to its machine. */
 static bool may_stop(const struct sim_host *h, enum err why)
 {
@@ -358,6 +373,7 @@ static void configure(struct sim_host *h)
     c->election_timeout_min_ms = (uint32_t)(w->election_ns_min / SIM_MS);
     c->election_timeout_max_ms = (uint32_t)(w->election_ns_max / SIM_MS);
     c->heartbeat_interval_ms = (uint32_t)(w->heartbeat_ns / SIM_MS);
+    c->auto_rejoin = true;
     c->secret_key_set = true;
     seed_of(h->id, c->secret_key);
     c->log_level = LOGGER_WARN;

@@ -70,6 +70,7 @@ struct sim_host {
     /* what it may stop for */
     bool damaged;     /* its disk was damaged beyond what it can repair alone */
     bool restored;    /* its disk is an older copy: it may have forgotten a promise */
+    bool wiped;       /* its disk was lost, and it is not known yet to be counted again */
     bool disk_failed; /* this life was given an error of the disk */
 };
 
@@ -80,6 +81,9 @@ void sim_host_done(struct sim_host *h);
 
 /* sim_host_start -- a new life; nothing when it is up already. */
 void sim_host_start(struct sim_host *h);
+
+/* sim_host_wiped -- it lost its disk, and has not seen yet that its new incarnation is a voter. */
+bool sim_host_wiped(struct sim_host *h);
 
 /* sim_host_stop -- as on SIGTERM. */
 void sim_host_stop(struct sim_host *h);

@@ -34,6 +34,8 @@ struct sim_promise {
     uint64_t acked_index;  /* what it said it has */
     uint64_t voted_term;
     uint64_t voted_for;
+    uint64_t lost_term; /* newest acknowledgement of an incarnation that lost its disk */
+    uint64_t lost_index;
     uint64_t holds;        /* newest committed entry that was seen in its log in this life */
     uint64_t read_life;    /* in which it answered its newest read */
     int64_t read_revision; /* that this said */
@@ -83,8 +85,10 @@ void sim_judge_done(struct sim_judge *j);
 /* sim_judge_node -- after a step of a node, which stands there now. */
 void sim_judge_node(struct sim_judge *j, struct sim_host *h, const struct raft_status *s);
 
-/* sim_judge_said -- a message leaves a node: what it promises by it must never be forgotten. */
+/* sim_judge_said -- a message leaves a node: what it promises by it must never be forgotten.
+ * sim_judge_wiped -- its disk is lost: what it has promised binds it to nothing any more. */
 void sim_judge_said(struct sim_judge *j, const struct sim_host *h, const struct raft_msg *m);
+void sim_judge_wiped(struct sim_judge *j, const struct sim_host *h);
 
 /* sim_judge_born -- after the start of a life: what was durable is still there.
  * sim_judge_dying -- a life ends: what its disk had told it until then counts. */

@@ -120,7 +120,8 @@ static uint32_t holders(struct sim_judge *j, uint64_t index, uint64_t term)
             raft_status(core_of(h), &s);
             same = term_of(j, h, index) == term;
         }
-        count += h->restored || (s.durable >= index && same); /* it has had it */
+        bool lost = said->lost_term >= term && said->lost_index >= index;
+        count += h->restored || lost || (s.durable >= index && same); /* it has had it */
     }
     return count;
 }
@@ -241,6 +242,16 @@ void sim_judge_node(struct sim_judge *j, struct sim_host *h, const struct raft_s
     if (++j->looks % JUDGE_MATCH_EVERY == 0) {
         match_all(j);
     }
+}
+
+void sim_judge_wiped(struct sim_judge *j, const struct sim_host *h)
+{
+    struct sim_promise *said = &j->promise[h->index];
+    uint64_t durable = j->world->look.seen[h->index].durable;
+    struct sim_promise fresh = { 0 };
+    fresh.lost_term = said->acked_term > said->durable_term ? said->acked_term : said->durable_term;
+    fresh.lost_index = said->acked_index > durable ? said->acked_index : durable;
+    *said = fresh;
 }
 
 /* ---- what a power cut must not undo ---- */

@@ -82,7 +82,7 @@ static uint64_t draw_core(struct sim_world *w)
     for (uint32_t i = 0; i < w->node_count; i++) {
         struct sim_host *h = &w->host[i];
         sim_host_start(h);
-        if (h->state == SIM_HOST_UP && !h->damaged && !h->restored) {
+        if (h->state == SIM_HOST_UP && !h->damaged && !h->restored && !sim_host_wiped(h)) {
             able[count++] = i;
         }
     }

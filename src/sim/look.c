@@ -129,3 +129,11 @@ void sim_look_gone(struct sim_look *l, struct sim_host *h)
 {
     l->seen[h->index].alive = false;
 }
+
+void sim_look_wiped(struct sim_look *l, struct sim_host *h)
+{
+    struct sim_seen *seen = &l->seen[h->index];
+    struct sim_seen fresh = { .life = seen->life, .revision = seen->revision };
+    sim_judge_wiped(&l->world->judge, h);
+    *seen = fresh;
+}

@@ -55,6 +55,9 @@ void sim_look_born(struct sim_look *l, struct sim_host *h);
 void sim_look_dying(struct sim_look *l, struct sim_host *h);
 void sim_look_gone(struct sim_look *l, struct sim_host *h);
 
+/* sim_look_wiped -- the disk of a host that is down is lost: its next life is another node's. */
+void sim_look_wiped(struct sim_look *l, struct sim_host *h);
+
 /* sim_look_leader -- id of the node that was seen to lead, in the newest term if there are
  * several; 0: none. among: bits of the nodes that count; settled: only one that has committed in
  * its term. */
