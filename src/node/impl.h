@@ -142,7 +142,7 @@ struct snap_in {
 /* What the log lines said last of voters that lost their disks. */
 struct lives_told {
     uint32_t wiped_count;
-    uint64_t wiped[RAFT_VOTERS_MAX];
+    uint64_t wiped[RAFT_PEERS_MAX];
     uint32_t back_count; /* learners that are to be voters again */
     uint64_t back[RAFT_LEARNERS_MAX];
     bool majority; /* too many to go on */

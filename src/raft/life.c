@@ -122,6 +122,7 @@ static uint32_t changes(struct raft *r, struct raft_change *out)
     return count;
 }
 
+/* Nothing is begun that a majority would not end: it has been heard of a moment ago. */
 bool raft_life_go_on(struct raft *r, struct raft_conf *out)
 {
     struct raft_change change[RAFT_VOTERS_MAX + RAFT_LEARNERS_MAX];
@@ -136,7 +137,8 @@ bool raft_life_go_on(struct raft *r, struct raft_conf *out)
         return true;
     }
     count = r->config.auto_rejoin ? changes(r, change) : 0;
-    if (count == 0 || raft_conf_change(&r->effective, change, count, out) != ERR_OK) {
+    if (count == 0 || r->now_ns - raft_quorum_ack(r) > 2 * r->config.heartbeat_ns ||
+        raft_conf_change(&r->effective, change, count, out) != ERR_OK) {
         return false;
     }
     MARK_IF(change[0].kind == RAFT_CHANGE_LEARNER, "raft: a voter without its disk is a learner");
@@ -152,6 +154,17 @@ static uint64_t whole_of(const void *arg, uint64_t id, uint64_t life)
     return raft_life_lost(arg, id) ? 0 : 1;
 }
 
+/* In the half that comes, too. */
+static bool stays(const struct raft_conf *c, uint64_t id)
+{
+    for (uint8_t i = 0; i < c->voter_count; i++) {
+        if (c->voter[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void raft_life_status(const struct raft *r, struct raft_status *out)
 {
     const struct raft_conf *c = &r->effective;
@@ -159,6 +172,11 @@ void raft_life_status(const struct raft *r, struct raft_status *out)
     for (uint8_t i = 0; i < c->voter_count; i++) {
         if (raft_life_lost(r, c->voter[i])) {
             out->wiped[out->wiped_count++] = c->voter[i];
+        }
+    }
+    for (uint8_t i = 0; i < c->outgoing_count; i++) {
+        if (raft_life_lost(r, c->outgoing[i]) && !stays(c, c->outgoing[i])) {
+            out->wiped[out->wiped_count++] = c->outgoing[i];
         }
     }
     out->wiped_majority = out->wiped_count > 0 && raft_quorum(c, whole_of, r) == 0;

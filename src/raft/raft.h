@@ -394,10 +394,11 @@ struct raft_status {
     uint64_t committed_conf_index;
     uint64_t life;
     uint32_t wiped_count;
-    uint64_t wiped[RAFT_VOTERS_MAX]; /* voters that are heard in another life than the one that
+    uint64_t wiped
+        [RAFT_PEERS_MAX]; /* voters of either half that are heard in another life than the one that
                                         counts, this node too */
-    bool wiped_majority;             /* without them there is none */
-    uint32_t peer_count;             /* leader only */
+    bool wiped_majority;  /* without them there is none */
+    uint32_t peer_count;  /* leader only */
     struct raft_peer_status peer[RAFT_PEERS_MAX];
 };
 

@@ -13,26 +13,12 @@ enum {
     RUNS = 4096
 };
 
-/* The incarnation that a node is, as its own messages say; 0: it is away. */
-static uint64_t life_of(const struct play *p, uint64_t node)
-{
-    const struct sim_host *h = play_host(p, node);
-    struct node_look look;
-    struct raft_status st;
-    if (h->state != SIM_HOST_UP || h->node == NULL) {
-        return 0;
-    }
-    node_look(h->node, &look);
-    raft_status(look.core, &st);
-    return st.life;
-}
-
 static struct raft_msg says(struct play *p, uint64_t from, uint64_t to, enum raft_msg_type type)
 {
     return (struct raft_msg){ .type = type,
                               .from = from,
                               .to = to,
-                              .life = life_of(p, from),
+                              .life = play_status(p, from).life,
                               .term = play_seen(p, to)->term,
                               .first = 1 }; /* first > last: no entries */
 }
@@ -219,7 +205,7 @@ static void false_reminder(struct play *p)
     struct raft_msg m = says(p, liar, victim, RAFT_MSG_REMINDER);
     m.log_term = m.term + 1;
     m.index = 1000;
-    m.hint = life_of(p, victim);
+    m.hint = play_status(p, victim).life;
     play_host(p, victim)->restored = true; /* it may stop so, for once */
     play_say(p, &m, no_entries);
     play_await_stopped(p, victim, ERR_OUTDATED);
@@ -438,7 +424,7 @@ static void forge(struct play *p, struct prng *r, struct prng *more, uint64_t li
     const struct sim_seen *s = play_seen(p, to);
     uint8_t bytes[4 * RAFT_CONF_BYTES_MAX];
     struct writer w = writer_of(bytes, sizeof bytes);
-    struct raft_msg m = { .from = liar, .to = to, .first = 1, .life = life_of(p, liar) };
+    struct raft_msg m = { .from = liar, .to = to, .first = 1, .life = play_status(p, liar).life };
     m.type = (enum raft_msg_type)(1 + prng_below(r, RAFT_MSG_READ_REPLY)); /* but reminders */
     m.term = prng_below(r, 8) == 0 ? near(r, s->term) : s->term + (prng_below(r, 20) == 0);
     m.index = near(r, prng_below(r, 2) == 0 ? s->last : s->commit);

@@ -126,6 +126,8 @@ uint32_t play_init(struct play *p, uint64_t at);
 uint64_t play_follower(const struct play *p, uint64_t leader, uint64_t k);
 struct sim_host *play_host(const struct play *p, uint64_t node);
 const struct sim_seen *play_seen(const struct play *p, uint64_t node);
+/* play_status -- what a node's core says of itself now; all 0 while it is down. */
+struct raft_status play_status(const struct play *p, uint64_t node);
 
 void play_start(struct play *p, uint64_t node);
 void play_stop(struct play *p, uint64_t node);
@@ -154,6 +156,8 @@ void play_disk_fails(struct play *p, uint64_t node, uint64_t ops, enum err why);
 void play_disk_full(struct play *p, uint64_t node, bool full);
 void play_disk_copy(struct play *p, uint64_t node);
 void play_disk_restore(struct play *p, uint64_t node);
+/* play_disk_wipe -- of a node that is down: its disk is another one, empty. */
+void play_disk_wipe(struct play *p, uint64_t node);
 
 /* play_say, play_say_bytes -- a frame of Raft comes to a node on the session of another one, which
  * never sent it. */

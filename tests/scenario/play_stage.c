@@ -14,6 +14,18 @@ const struct sim_seen *play_seen(const struct play *p, uint64_t node)
     return &p->world->look.seen[node - 1];
 }
 
+struct raft_status play_status(const struct play *p, uint64_t node)
+{
+    const struct sim_host *h = play_host(p, node);
+    struct raft_status st = { 0 };
+    if (h->state == SIM_HOST_UP && h->node != NULL) {
+        struct node_look look;
+        node_look(h->node, &look);
+        raft_status(look.core, &st);
+    }
+    return st;
+}
+
 /* ---- processes ---- */
 
 void play_start(struct play *p, uint64_t node)
@@ -169,6 +181,11 @@ void play_disk_copy(struct play *p, uint64_t node)
 void play_disk_restore(struct play *p, uint64_t node)
 {
     sim_copy_restore(&p->copy[node - 1], play_host(p, node));
+}
+
+void play_disk_wipe(struct play *p, uint64_t node)
+{
+    sim_copy_wipe(play_host(p, node));
 }
 
 /* ---- lies ---- */

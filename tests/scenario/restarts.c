@@ -167,19 +167,92 @@ static void old_copy_of_a_leader(struct play *p)
     play_reads(p, leader, 0, kept);
 }
 
+/* A voter in the life that its disk has now, as it knows itself. */
+static bool counted(const struct play *p, uint64_t node, uint64_t before)
+{
+    struct raft_status st = play_status(p, node);
+    bool decided = st.conf.index != 0 && st.committed_conf_index == st.conf.index;
+    return decided && st.conf.outgoing_count == 0 && st.life != before &&
+           raft_conf_life(&st.conf, node) == st.life;
+}
+
+static void wipe_and_return(struct play *p, uint64_t node)
+{
+    uint64_t before = play_status(p, node).life;
+    play_crash(p, node);
+    play_disk_wipe(p, node);
+    play_leader(p);
+    play_start(p, node);
+    play_await(p, counted, node, before, "a voter without its disk to be one again");
+    play_await_agree(p);
+}
+
 static void wiped_disk(struct play *p)
 {
-    uint64_t wiped = 3;
-    play_disk_copy(p, wiped); /* of an empty disk */
+    uint64_t leader = play_begin(p);
+    uint64_t wiped = play_follower(p, leader, 1);
+    uint64_t other = play_follower(p, leader, 2);
+    play_await_agree(p);
+    wipe_and_return(p, wiped);
+    uint32_t kept = play_writes(p, leader, 0);
+    play_crash(p, other); /* the two that are left decide */
+    leader = play_leader(p);
+    play_reads(p, wiped, 0, kept);
+    play_writes(p, leader, 1);
+}
+
+static void wiped_leader(struct play *p)
+{
+    uint64_t wiped = play_begin(p);
+    uint32_t kept = play_writes(p, wiped, 0);
+    play_await_agree(p);
+    wipe_and_return(p, wiped);
+    uint64_t leader = play_leader(p);
+    play_reads(p, wiped, 0, kept);
+    play_crash(p, play_follower(p, leader, play_follower(p, leader, 1) == wiped ? 2 : 1));
+    play_writes(p, leader, 1);
+}
+
+/* One disk after the other, until none is left of those that the cluster began with. */
+static void every_disk_wiped(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint32_t kept = play_writes(p, leader, 0);
+    play_await_agree(p);
+    for (uint64_t n = 1; n <= p->world->node_count; n++) {
+        wipe_and_return(p, n);
+        play_leader(p);
+    }
+    play_await_agree(p);
+    for (uint64_t n = 1; n <= p->world->node_count; n++) {
+        play_reads(p, n, 0, kept);
+    }
+}
+
+static bool all_but_one_wiped(const struct play *p, uint64_t node, uint64_t count)
+{
+    return play_status(p, node).wiped_count == count;
+}
+
+/* Two of three: nobody knows what was decided, so nobody leads. An old disk is the way out, but
+ * there is none. */
+static void two_disks_wiped(struct play *p)
+{
     uint64_t leader = play_begin(p);
     play_writes(p, leader, 0);
     play_await_agree(p);
-    play_crash(p, wiped);
-    play_disk_restore(p, wiped);
-    play_start(p, wiped);
-    if (leader != wiped) {
-        play_await_stopped(p, wiped, ERR_OUTDATED);
+    for (uint64_t k = 1; k <= 2; k++) {
+        play_crash(p, play_follower(p, leader, k));
+        play_disk_wipe(p, play_follower(p, leader, k));
     }
+    for (uint64_t k = 1; k <= 2; k++) {
+        play_start(p, play_follower(p, leader, k));
+    }
+    play_await(p, all_but_one_wiped, leader, 2, "the last disk's node to see two lost");
+    play_await_no_leader(p);
+    play_elections_pass(p, 5);
+    play_expect_no_leader(p);
+    play_expect(p, play_status(p, leader).wiped_majority, "it says that the majority is lost");
 }
 
 /* Nothing was promised since the copy: it is as good as the disk itself. */
@@ -242,7 +315,12 @@ int main(void)
     PLAY(3, "restarts: old copy, and another one leads by now (R=3, refused)",
          old_copy_after_an_election);
     PLAY(3, "restarts: old copy of a leader's disk (R=3, refused)", old_copy_of_a_leader);
-    PLAY(3, "restarts: wiped disk, same key (R=3, refused)", wiped_disk);
+    PLAY(3, "restarts: wiped disk, same key (R=3, a voter again)", wiped_disk);
+    PLAY(5, "restarts: wiped disk, same key (R=5, a voter again)", wiped_disk);
+    PLAY(3, "restarts: wiped disk of the leader (R=3, a voter again)", wiped_leader);
+    PLAY(3, "restarts: one disk after the other (R=3, all voters again)", every_disk_wiped);
+    PLAY(5, "restarts: one disk after the other (R=5, all voters again)", every_disk_wiped);
+    PLAY(3, "restarts: two disks of three (R=3, no leader, no lie)", two_disks_wiped);
     PLAY(3, "restarts: a copy that has forgotten nothing (R=3, taken)", fresh_copy);
     PLAY(3, "restarts: old copy, and nobody alive knows (R=3, taken: the limit)", nobody_knows);
     return tap_done();
