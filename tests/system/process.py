@@ -31,6 +31,7 @@ SETTINGS = [
     ("heartbeat_interval_ms", ["heartbeat-interval-ms"], 499, "499", []),
     ("election_timeout_min_ms", ["election-timeout-min-ms"], 1499, "1499", []),
     ("election_timeout_max_ms", ["election-timeout-max-ms"], 2999, "2999", []),
+    ("auto_rejoin", ["auto-rejoin"], False, "false", []),
     ("iroh.secret_key", ["secret-key", "iroh-secret-key"], HEX, None, ["IROH_SECRET_KEY"]),
     ("iroh.relay_url", ["relay-url", "iroh-relay-url"], "https://r.example/", '["https://r.example/"]',
      ["IROH_RELAY_URL"]),
@@ -47,7 +48,8 @@ SETTINGS = [
     ("log_format", ["log-format"], "json", '"json"', []),
 ]
 SWITCHES = [("disable-gossip", "enable_gossip", "false"), ("disable-mdns", "enable_mdns", "false"),
-            ("enable-dns-discovery", "enable_dns_discovery", "true"), ("enable-pkarr", "enable_pkarr", "true")]
+            ("enable-dns-discovery", "enable_dns_discovery", "true"), ("enable-pkarr", "enable_pkarr", "true"),
+            ("no-auto-rejoin", "auto_rejoin", "false"), ("auto-rejoin", "auto_rejoin", "true")]
 
 
 def node(*flags, env=None):

@@ -142,7 +142,7 @@ static void test_defaults(void)
     CHECK_U64(config.election_timeout_min_ms, 1500);
     CHECK_U64(config.election_timeout_max_ms, 3000);
     CHECK(!config.secret_key_set && config.enable_gossip && config.enable_mdns);
-    CHECK(!config.enable_dns_discovery && !config.enable_pkarr);
+    CHECK(!config.enable_dns_discovery && !config.enable_pkarr && config.auto_rejoin);
     CHECK_U64(config.log_level, LOGGER_INFO);
     CHECK_U64(config.layer[CONFIG_PORT], CONFIG_LAYER_DEFAULT);
     CHECK_U64(config.layer[CONFIG_NODE_ID], CONFIG_LAYER_FLAG);
@@ -251,6 +251,7 @@ static void test_flag_forms(void)
     flag("--control-backend=raft_actor");
     flag("--disable-gossip");
     flag("--disable-mdns=false");
+    flag("--no-auto-rejoin");
     flag("--enable-pkarr");
     flag("true");
     flag("--log-format=json");
@@ -265,6 +266,7 @@ static void test_flag_forms(void)
     CHECK_U64(config.bind.addr[1].port, 2);
     CHECK_U64(config.storage_backend, CONFIG_STORAGE_DURABLE);
     CHECK(!config.enable_gossip && config.enable_mdns && config.enable_pkarr);
+    CHECK(!config.auto_rejoin);
     CHECK_U64(config.log_format, LOGGER_FORMAT_JSON);
     CHECK_U64(config.log_level, LOGGER_TRACE);
 }
