@@ -109,7 +109,9 @@ static void read_done(struct sim_client *c, const struct service_reply *reply)
         sim_world_fail(c->world, "a read returned bytes that nobody wrote");
     }
     if (found) {
-        sim_judge_record(&c->world->judge, c->op.key[0], serial, &reply->record);
+        sim_judge_record(&c->world->judge, c->op.key[0], serial, reply->revision, &reply->record);
+    } else {
+        sim_judge_absent(&c->world->judge, c->op.key[0], reply->revision);
     }
     note(c, 0, HISTORY_OK, serial, found ? reply->record.mod_revision : 0);
     c->world->clients.reads_ok++;

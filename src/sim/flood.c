@@ -39,9 +39,16 @@ static void call_done(struct service_call *call, const struct service_reply *rep
     f->pending--;
     f->done += reply->code == ERR_OK;
     sim_judge_reply(j, f->host, c->serial != 0, reply);
-    if (c->serial != 0 && reply->code == ERR_OK) {
-        sim_judge_value(j, reply->revision, c->serial);
+    if (reply->code != ERR_OK) {
+        return;
     }
+    bool wrote = c->serial != 0;
+    uint64_t serial = wrote ? c->serial : sim_value_serial(reply->record.value);
+    if (serial == 0 || serial > f->world->clients.serial) {
+        sim_world_fail(f->world, "a read of a flood returned bytes that nobody wrote");
+        return;
+    }
+    sim_judge_value(j, wrote ? reply->revision : reply->record.mod_revision, serial);
 }
 
 static enum err ask(struct sim_flood *f, struct sim_flood_call *c)

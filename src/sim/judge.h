@@ -55,6 +55,7 @@ struct sim_office {
 struct sim_written {
     int64_t revision; /* 0: not known */
     uint32_t version[SIM_PAIRS_MAX];
+    uint32_t until[SIM_PAIRS_MAX]; /* newest revision of a store in which a key had this value */
     uint8_t key[SIM_PAIRS_MAX];
     uint8_t count; /* of its keys */
 };
@@ -71,6 +72,8 @@ struct sim_judge {
     uint32_t *serial;         /* by revision: of the values that were written at it; 0: not known */
     struct sim_written *written;   /* by serial */
     int64_t created[SIM_KEYS_MAX]; /* revision at which a key was made; 0: not known */
+    int64_t absent[SIM_KEYS_MAX];  /* newest revision of a store in which there was no such key */
+    uint64_t applied;              /* highest index of which the state was seen */
     int64_t revision_last;         /* that a client was told of */
     uint64_t committed;            /* highest index that any node called committed */
     uint64_t leaders;              /* elections won */
@@ -105,12 +108,17 @@ void sim_judge_reply(struct sim_judge *j, const struct sim_host *h, bool write,
 /* sim_judge_write -- a value is about to be written to these keys.
  * sim_judge_value -- a client was told that this value was written at this revision. One revision
  * is one write, for everybody and for good.
- * sim_judge_record -- a client has read this, with a value of this serial number.
- * sim_judge_versions -- in the end: each version that was read is the count of writes to then. */
+ * sim_judge_record -- a client has read this, with a value of this serial number, in a store of
+ * this revision.
+ * sim_judge_absent -- a client has found nothing there in a store of this revision.
+ * sim_judge_versions -- in the end: each version that was read is the count of writes to then, and
+ * each store that was read, however old, was one that existed: what it had of a key was the newest
+ * of that key until its revision. */
 void sim_judge_write(struct sim_judge *j, uint64_t serial, const uint32_t *keys, uint32_t count);
 void sim_judge_value(struct sim_judge *j, int64_t revision, uint64_t serial);
-void sim_judge_record(struct sim_judge *j, uint32_t key, uint64_t serial,
+void sim_judge_record(struct sim_judge *j, uint32_t key, uint64_t serial, int64_t revision,
                       const struct service_record *r);
+void sim_judge_absent(struct sim_judge *j, uint32_t key, int64_t revision);
 void sim_judge_versions(struct sim_judge *j);
 
 /* sim_judge_heard -- a frame is delivered to a node: does a follower answer its leader? */

@@ -25,8 +25,36 @@ static bool record_good(const struct service_record *r, int64_t revision)
            r->version <= r->mod_revision - r->create_revision + 1;
 }
 
+/* No store is newer than what is committed: from the newest state that was seen, each entry since
+ * then can have made one revision. What the node has committed within this step counts; whether it
+ * may is judged after it. */
+static int64_t revision_most(const struct sim_judge *j, const struct raft_status *s)
+{
+    uint64_t committed = j->world->look.committed;
+    committed = s->commit > committed ? s->commit : committed;
+    int64_t seen = j->applied > 0 ? j->revision[j->applied] : 1;
+    return seen + (int64_t)(committed > j->applied ? committed - j->applied : 0);
+}
+
+/* Who is said to lead the term of an answer does: it was seen to, or has just come to it. */
+static void judge_hint(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s,
+                       const struct service_reply *r)
+{
+    uint64_t leader = r->term < SIM_TERMS_MAX ? j->leader_of[r->term] : 0;
+    if (leader == 0 && s->role == RAFT_LEADER && s->term == r->term) {
+        leader = h->id;
+    }
+    if (r->leader_hint != 0 && r->leader_hint != leader) {
+        sim_world_fail(j->world,
+                       "node %" PRIu64 " hints at node %" PRIu64 " as leader of term %" PRIu64
+                       "; that was %" PRIu64,
+                       h->id, r->leader_hint, r->term, leader);
+    }
+}
+
 /* A read is answered by the node that was asked, whose state only goes on while it lives. */
-static void judge_read(struct sim_judge *j, const struct sim_host *h, const struct service_reply *r)
+static void judge_read(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s,
+                       const struct service_reply *r)
 {
     struct sim_promise *said = &j->promise[h->index];
     bool same = said->read_life == h->life;
@@ -39,6 +67,12 @@ static void judge_read(struct sim_judge *j, const struct sim_host *h, const stru
                        "node %" PRIu64 ": reads went back, from revision %" PRId64
                        " of term %" PRIu64 " to %" PRId64 " of %" PRIu64,
                        h->id, said->read_revision, said->read_term, r->revision, r->term);
+    }
+    if (r->revision > revision_most(j, s)) {
+        sim_world_fail(j->world,
+                       "node %" PRIu64 " reads at revision %" PRId64
+                       ", more than what is committed can have made: %" PRId64,
+                       h->id, r->revision, revision_most(j, s));
     }
     if (r->code == ERR_OK && !record_good(&r->record, r->revision)) {
         sim_world_fail(j->world,
@@ -55,9 +89,14 @@ static void judge_read(struct sim_judge *j, const struct sim_host *h, const stru
 void sim_judge_reply(struct sim_judge *j, const struct sim_host *h, bool write,
                      const struct service_reply *r)
 {
+    struct node_look look;
+    struct raft_status s;
+    node_look(h->node, &look);
+    raft_status(look.core, &s);
+    judge_hint(j, h, &s, r);
     if (write && r->code == ERR_OK) {
         judge_write(j, h, r);
     } else if (!write && (r->code == ERR_OK || r->code == ERR_NOT_FOUND)) {
-        judge_read(j, h, r);
+        judge_read(j, h, &s, r);
     }
 }

@@ -19,6 +19,7 @@ void sim_judge_state(struct sim_judge *j, struct sim_host *h)
     if (*revision == 0) {
         *hash = look.state_hash;
         *revision = look.revision;
+        j->applied = look.applied > j->applied ? look.applied : j->applied;
     } else if (*hash != look.state_hash || *revision != look.revision) {
         sim_world_fail(j->world,
                        "node %" PRIu64 " has another state than others at applied index %" PRIu64

@@ -1,5 +1,6 @@
-/* sim/judge_version.c -- which write was which revision, and so which version of a key. Clients
- * never delete: a key is created once, and each write that names it is one version more. */
+/* sim/judge_version.c -- which write was which revision, and so which version of a key, and what
+ * a store of some revision has. Clients never delete: a key is created once, and each write that
+ * names it is one version more. */
 #include "sim/world.h"
 
 #include <inttypes.h>
@@ -52,11 +53,27 @@ static uint32_t place_of(const struct sim_written *w, uint32_t key)
     return i;
 }
 
-void sim_judge_record(struct sim_judge *j, uint32_t key, uint64_t serial,
+/* False: a store cannot have this revision, and the run has failed. */
+static bool is_revision(struct sim_judge *j, int64_t revision)
+{
+    if (revision < 0 || revision >= SIM_INDEX_MAX) {
+        sim_world_fail(j->world, "an answer says revision %" PRId64, revision);
+    }
+    return !j->world->failed;
+}
+
+void sim_judge_absent(struct sim_judge *j, uint32_t key, int64_t revision)
+{
+    if (is_revision(j, revision)) {
+        j->absent[key] = revision > j->absent[key] ? revision : j->absent[key];
+    }
+}
+
+void sim_judge_record(struct sim_judge *j, uint32_t key, uint64_t serial, int64_t revision,
                       const struct service_record *r)
 {
     sim_judge_value(j, r->mod_revision, serial);
-    if (j->world->failed) {
+    if (!is_revision(j, revision)) {
         return;
     }
     struct sim_written *w = &j->written[serial];
@@ -79,6 +96,34 @@ void sim_judge_record(struct sim_judge *j, uint32_t key, uint64_t serial,
     }
     *created = r->create_revision;
     w->version[place] = (uint32_t)r->version;
+    w->until[place] = revision > w->until[place] ? (uint32_t)revision : w->until[place];
+}
+
+/* A store that was read has of a key what was newest then: nothing if it was not yet created, else
+ * a value that no write followed until the store's revision. */
+static void judge_stores(struct sim_judge *j, uint32_t key)
+{
+    int64_t until = j->absent[key];
+    if (j->created[key] != 0 && j->created[key] <= until) {
+        sim_world_fail(j->world,
+                       "key %u was created at revision %" PRId64
+                       ", and was not there in a store of revision %" PRId64,
+                       key, j->created[key], until);
+    }
+    for (int64_t r = 1; r <= j->revision_last && !j->world->failed; r++) {
+        const struct sim_written *w = &j->written[j->serial[r]];
+        uint32_t place = place_of(w, key);
+        if (place == w->count) {
+            continue; /* of another key, or not known */
+        }
+        if (r <= until) {
+            sim_world_fail(j->world,
+                           "key %u was written at revision %" PRId64
+                           ", and a store of revision %" PRId64 " had what was there before",
+                           key, r, until);
+        }
+        until = w->until[place];
+    }
 }
 
 /* Of each key, from its creation on: a version is the count of writes, and where the end of some is
@@ -115,5 +160,6 @@ void sim_judge_versions(struct sim_judge *j)
         if (j->created[key] != 0) {
             judge_key(j, key);
         }
+        judge_stores(j, key);
     }
 }

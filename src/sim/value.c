@@ -6,7 +6,8 @@
 #include <stdio.h>
 
 enum {
-    VALUE_LETTERS = 26 /* of the filling */
+    VALUE_LETTERS = 26, /* of the filling */
+    VALUE_DIGITS = 10   /* of a serial number, at most */
 };
 
 struct bytes sim_key_text(uint32_t key, char out[SIM_TEXT_BYTES])
@@ -26,26 +27,37 @@ static uint8_t filling(uint64_t serial)
     return (uint8_t)('a' + serial % VALUE_LETTERS);
 }
 
+/* "s17/240:": the serial number, and the length of all of it. */
+static size_t head(uint64_t serial, size_t bytes, char out[SIM_TEXT_BYTES])
+{
+    int n = snprintf(out, SIM_TEXT_BYTES, "s%llu/%zu:", (unsigned long long)serial, bytes);
+    ASSERT(n < SIM_TEXT_BYTES);
+    return (size_t)n;
+}
+
 struct bytes sim_value_make(uint64_t serial, uint8_t *out, size_t bytes)
 {
     char text[SIM_TEXT_BYTES];
-    struct bytes name = sim_serial_text(serial, text);
+    size_t count = head(serial, bytes, text);
     ASSERT(bytes >= SIM_TEXT_BYTES);
     memset(out, filling(serial), bytes);
-    memcpy(out, name.data, name.count);
-    out[name.count] = ':';
+    memcpy(out, text, count);
     return bytes_of(out, bytes);
 }
 
 uint64_t sim_value_serial(struct bytes v)
 {
+    char text[SIM_TEXT_BYTES];
     uint64_t serial = 0;
-    size_t i = 1;
-    for (; i < v.count && v.data[i] >= '0' && v.data[i] <= '9'; i++) {
+    if (v.count < SIM_TEXT_BYTES || v.data[0] != 's') {
+        return 0;
+    }
+    for (size_t i = 1; i <= VALUE_DIGITS && v.data[i] >= '0' && v.data[i] <= '9'; i++) {
         serial = serial * 10 + (uint64_t)(v.data[i] - '0');
     }
-    bool good = v.count > i && v.data[0] == 's' && v.data[i] == ':';
-    for (i++; good && i < v.count; i++) {
+    size_t count = head(serial, v.count, text);
+    bool good = memcmp(v.data, text, count) == 0;
+    for (size_t i = count; good && i < v.count; i++) {
         good = v.data[i] == filling(serial);
     }
     return good ? serial : 0;

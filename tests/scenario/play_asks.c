@@ -59,7 +59,9 @@ static void show(const struct play_ask *a, const struct service_reply *reply)
     if (reply->code == ERR_OK && a->writes) {
         sim_judge_value(j, reply->revision, a->serial);
     } else if (reply->code == ERR_OK && a->serial != 0) {
-        sim_judge_record(j, a->key, a->serial, &reply->record);
+        sim_judge_record(j, a->key, a->serial, reply->revision, &reply->record);
+    } else if (reply->code == ERR_NOT_FOUND && !a->writes) {
+        sim_judge_absent(j, a->key, reply->revision);
     }
 }
 
