@@ -154,6 +154,9 @@ static void send_or_snap(struct raft *r, struct raft_peer *p, struct raft_out *o
 
 void raft_replicate(struct raft *r, struct raft_peer *p, struct raft_out *out)
 {
+    if (p->state == RAFT_PEER_PROBE && p->probing && p->next <= r->snap_index) {
+        return; /* it was sent a snapshot in vain: it has to show that it lives, see judge */
+    }
     if (p->next <= r->snap_index || p->state == RAFT_PEER_SNAPSHOT) {
         raft_snap_send(r, p, out);
         return;
