@@ -102,6 +102,27 @@ static void foreign(void)
     EXPECT_MARK("store: a log of another node");
 }
 
+/* A torn batch of several blocks leaves none of them behind: what comes next may be smaller. */
+static void long_tail(void)
+{
+    static uint8_t zeroes[4 * 4096];
+    static uint8_t tail[sizeof zeroes];
+    rig_open(&r, false);
+    rig_append(&r, 1, 1, 1, 100);
+    rig_wait(&r);
+    rig_append(&r, 2, 1, 1, 3 * 4096); /* over four blocks, from the second one on */
+    rig_wait(&r);
+    rig_stop(&r);
+    rig_put(&r, SEG1, 5 * 4096, zeroes, 4096); /* its seal */
+    rig_flip(&r, SEG1, 4096 + 200);
+    rig_start(&r);
+    CHECK(r.rec.repaired);
+    CHECK_U64(r.rec.last, 1);
+    rig_get(&r, SEG1, 4096, tail, sizeof tail);
+    CHECK(memcmp(tail, zeroes, sizeof tail) == 0);
+    rig_close(&r);
+}
+
 static void unchain(uint8_t *raw)
 {
     raw[80] ^= 0x41; /* of the crc that the batch before has */
@@ -307,6 +328,7 @@ int main(void)
     TAP_TEST("damage: another directory's segments are refused, never cut off", foreign);
     TAP_TEST("damage: a segment in the place of another is refused", segment_of_another);
     TAP_TEST("damage: a batch that follows another is refused", unchained);
+    TAP_TEST("damage: of a torn batch no block is left", long_tail);
     TAP_TEST("damage: what rots under an open log is no answer", rotten_read);
     TAP_TEST("damage: terms that were truncated stay gone", truncated_terms);
     TAP_TEST("damage: without its first segment a log is refused", missing_first);
