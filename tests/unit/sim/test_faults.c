@@ -9,8 +9,12 @@
 
 enum {
     BYTES = 60 * 1024,
-    ENTRIES = 60
+    ENTRIES = 60,
+    SEED = 9, /* of the disk: what a power cut takes */
+    SEEDS = 6
 };
+
+static uint64_t disk_seed = SEED;
 
 static struct {
     struct mem mem;
@@ -60,17 +64,23 @@ static void stop(void)
     sim_loop_done(&w.loop);
 }
 
-/* One entry a write, so that ticket and index are the same; over more than one segment. */
-static void live(void)
+/* One entry a write, so that ticket and index are the same. */
+static void append(uint64_t index)
 {
     static uint8_t data[BYTES];
+    struct log_entry e = { index, 1, 1, bytes_of(data, BYTES) };
+    struct log_write lw = { .ticket = index, .entries = &e, .count = 1 };
+    CHECK(log_append(w.log, &lw) == ERR_OK);
+    for (int turns = 0; turns < 2000 && w.ticket < index && w.failed == ERR_OK; turns++) {
+        sim_turn(&w.loop);
+    }
+}
+
+/* Over more than one segment. */
+static void live(void)
+{
     for (uint64_t i = 1; i <= ENTRIES && w.failed == ERR_OK; i++) {
-        struct log_entry e = { i, 1, 1, bytes_of(data, BYTES) };
-        struct log_write lw = { .ticket = i, .entries = &e, .count = 1 };
-        CHECK(log_append(w.log, &lw) == ERR_OK);
-        for (int turns = 0; turns < 2000 && w.ticket < i && w.failed == ERR_OK; turns++) {
-            sim_turn(&w.loop);
-        }
+        append(i);
     }
 }
 
@@ -90,11 +100,59 @@ static void started_again(uint64_t promised)
     stop();
 }
 
+/* Nor what it adds itself: the file that it goes on with must keep its name. Where nothing may grow
+ * while it starts it makes no other file, whose name would be synced with that one. */
+static void went_on(uint64_t promised)
+{
+    struct log_recovered rec;
+    w.disk.fault_at = 0;
+    w.disk.full = true;
+    enum err e = start(&rec);
+    w.disk.full = false;
+    if (e == ERR_NO_SPACE) { /* the life before had not come far */
+        stop();
+        e = start(&rec);
+    }
+    CHECK(e == ERR_OK);
+    CHECK(rec.last >= promised);
+    promised = rec.last + 1;
+    append(promised);
+    CHECK(w.ticket == promised);
+    stop();
+    sim_disk_restart(&w.disk);
+    CHECK(start(&rec) == ERR_OK);
+    CHECK(rec.last >= promised);
+    stop();
+}
+
+enum after {
+    AFTER_CUT, /* the failed pages are gone, as a kernel would have it */
+    AFTER_START,
+    AFTER_WRITE
+};
+
+static void look_again(enum after after, uint64_t promised)
+{
+    struct log_recovered rec;
+    if (after == AFTER_START) {
+        started_again(promised);
+        return;
+    }
+    if (after == AFTER_WRITE) {
+        went_on(promised);
+        return;
+    }
+    sim_disk_restart(&w.disk);
+    CHECK(start(&rec) == ERR_OK);
+    CHECK(rec.last >= promised);
+    stop();
+}
+
 static void begin(void)
 {
     memset(&w, 0, sizeof w);
     mem_init(&w.mem, "faults", 64u << 20);
-    sim_disk_init(&w.disk, &w.mem, 9);
+    sim_disk_init(&w.disk, &w.mem, disk_seed);
 }
 
 static void end(void)
@@ -103,7 +161,7 @@ static void end(void)
     CHECK_U64(w.mem.used, 0);
 }
 
-static void fault_everywhere(enum err fault, uint64_t survived_min, bool cut)
+static void fault_everywhere(enum err fault, uint64_t survived_min, enum after after)
 {
     bool reached = true;
     uint64_t stopped = 0;
@@ -123,14 +181,7 @@ static void fault_everywhere(enum err fault, uint64_t survived_min, bool cut)
         }
         stop();
         reached = w.disk.ops >= at;
-        if (cut) {
-            sim_disk_restart(&w.disk); /* the failed pages are gone, as a kernel would have it */
-            CHECK(start(&rec) == ERR_OK);
-            CHECK(rec.last >= promised);
-            stop();
-        } else {
-            started_again(promised);
-        }
+        look_again(after, promised);
         end();
     }
     printf("# %s: stopped %llu times, went on %llu times\n", err_name(fault),
@@ -140,23 +191,31 @@ static void fault_everywhere(enum err fault, uint64_t survived_min, bool cut)
 
 static void io(void)
 {
-    fault_everywhere(ERR_IO, 1, true);
+    fault_everywhere(ERR_IO, 1, AFTER_CUT);
 }
 
 static void sync_failed(void)
 {
-    fault_everywhere(ERR_SYNC_FAILED, 1, true);
+    fault_everywhere(ERR_SYNC_FAILED, 1, AFTER_CUT);
 }
 
 static void process_ended(void)
 {
-    fault_everywhere(ERR_SYNC_FAILED, 1, false);
+    fault_everywhere(ERR_SYNC_FAILED, 1, AFTER_START);
+}
+
+static void process_went_on(void)
+{
+    for (disk_seed = SEED; disk_seed < SEED + SEEDS; disk_seed++) {
+        fault_everywhere(ERR_IO, 1, AFTER_WRITE);
+    }
+    disk_seed = SEED;
 }
 
 /* No space while a segment is prepared is not a failed write: it waits, and goes on. */
 static void no_space(void)
 {
-    fault_everywhere(ERR_NO_SPACE, 50, true);
+    fault_everywhere(ERR_NO_SPACE, 50, AFTER_CUT);
 }
 
 /* The disk cannot be read at some place of a start: it is not known what is there, so the start is
@@ -222,6 +281,7 @@ int main(void)
     TAP_TEST("log: an entry that cannot be read is not an absent one", unread_later);
     TAP_TEST("log: a failed sync is never taken for a good one", sync_failed);
     TAP_TEST("log: what a new process finds, no power cut takes any more", process_ended);
+    TAP_TEST("log: nor what it writes to the files that it found", process_went_on);
     TAP_TEST("log: no space for a next segment is waited out", no_space);
     return tap_done();
 }
