@@ -84,6 +84,24 @@ void sim_copy_take(struct sim_copy *c, struct sim_host *h)
     sim_world_tell(h->world, h->id, "disk copied", h->life, 0);
 }
 
+bool sim_copy_same(const struct sim_copy *c, const struct sim_host *h, const char *suffix)
+{
+    size_t n = strlen(suffix);
+    for (int i = 0; i < SIM_NAMES_MAX; i++) {
+        const struct sim_name *old = &c->name[i];
+        const struct sim_name *now = &h->disk.name[i];
+        size_t bytes = strlen(old->name);
+        if (old->safe < 0 || bytes < n || strcmp(old->name + bytes - n, suffix) != 0) {
+            continue;
+        }
+        const struct sim_file *a = &c->file[old->safe];
+        const struct sim_file *b = now->safe >= 0 ? &h->disk.file[now->safe] : a;
+        return now->safe >= 0 && strcmp(now->name, old->name) == 0 &&
+               a->safe_bytes == b->safe_bytes && memcmp(a->safe, b->safe, a->safe_bytes) == 0;
+    }
+    return false;
+}
+
 static void disk_empty(struct sim_host *h)
 {
     for (int i = 0; i < SIM_FILES_MAX; i++) {

@@ -22,6 +22,9 @@ struct sim_copy {
 /* sim_copy_take -- keep what is safe on the machine's disk now; the node may run. */
 void sim_copy_take(struct sim_copy *c, struct sim_host *h);
 
+/* sim_copy_same -- the file whose name ends in suffix is still as it was copied; its safe bytes. */
+bool sim_copy_same(const struct sim_copy *c, const struct sim_host *h, const char *suffix);
+
 /* sim_copy_restore -- the machine is down: its disk is the copy again. From then on its node may
  * stop because it has forgotten what it promised. */
 void sim_copy_restore(const struct sim_copy *c, struct sim_host *h);

@@ -164,6 +164,30 @@ enum err sim_disk_sync_names(struct sim_disk *d, const char *prefix)
     return end(last);
 }
 
+enum err sim_disk_lock(struct sim_disk *d, const char *name, int *out_lock)
+{
+    int space = -1;
+    for (int i = 0; i < SIM_LOCKS_MAX; i++) {
+        if (strcmp(d->lock[i], name) == 0) {
+            return ERR_LOCKED;
+        }
+        space = d->lock[i][0] == 0 ? i : space;
+    }
+    if (space < 0) {
+        return ERR_NO_SPACE;
+    }
+    snprintf(d->lock[space], sizeof d->lock[space], "%s", name);
+    *out_lock = space;
+    return ERR_OK;
+}
+
+void sim_disk_unlock(struct sim_disk *d, int lock)
+{
+    if (lock >= 0) {
+        d->lock[lock][0] = 0;
+    }
+}
+
 /* ---- bytes ---- */
 
 static enum err reserve(struct sim_disk *d, struct sim_file *f, size_t bytes)

@@ -22,6 +22,7 @@ enum {
     SIM_FILES_MAX = 1024,
     SIM_NAMES_MAX = 1024,
     SIM_NAME_BYTES = 96,
+    SIM_LOCKS_MAX = 4,
     SIM_SECTOR_BYTES = 512
 };
 
@@ -58,7 +59,8 @@ struct sim_disk {
     uint64_t reads;
     uint64_t read_fault_at; /* 0: never; this read alone fails, with ERR_IO */
     bool down;
-    bool full; /* nothing may grow */
+    bool full;                                /* nothing may grow */
+    char lock[SIM_LOCKS_MAX][SIM_NAME_BYTES]; /* names held by a process; "": free */
 };
 
 /* sim_disk_init, sim_disk_done -- an empty disk; the seed decides what survives a crash. */
@@ -116,6 +118,14 @@ enum err sim_disk_sync(struct sim_disk *d, int file);
  * suffix, where a later batch tells that it was there: a bit flips, or a write went astray and
  * another sector's bytes stand there, or it never came; false: there is no such place. */
 bool sim_disk_rot(struct sim_disk *d, const char *suffix, uint64_t seed);
+
+/* sim_disk_lock -- hold a name until sim_disk_unlock; out_lock: which.
+ *   err  ERR_LOCKED;  ERR_NO_SPACE (SIM_LOCKS_MAX are held) */
+MUST_CHECK
+enum err sim_disk_lock(struct sim_disk *d, const char *name, int *out_lock);
+
+/* sim_disk_unlock -- -1: nothing was held. */
+void sim_disk_unlock(struct sim_disk *d, int lock);
 
 /* sim_disk_hold, sim_disk_release -- an open handle keeps its file. */
 void sim_disk_hold(struct sim_disk *d, int file);

@@ -111,6 +111,11 @@ void sim_faults_stop(struct sim_faults *f)
     }
 }
 
+void sim_faults_done(struct sim_faults *f)
+{
+    sim_fault_backup_drop(f);
+}
+
 void sim_faults_init(struct sim_faults *f, struct sim_world *w, uint64_t seed)
 {
     f->world = w;

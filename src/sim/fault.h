@@ -3,15 +3,17 @@
  * Shape:      a seed switches each class on or off and draws its rates (a swarm); then faults come
  *             at random times, last a while, and heal
  * Invariants: disk faults stay within what replication can repair without help from peers: a lost
- *             promise is never drawn, a damaged node may stop with its reason, and fewer than half
- *             of the nodes are ever damaged. A disk is lost while all nodes know which incarnation
- *             counts, and the next one when that one is counted again
+ *             promise that counts is never drawn, a damaged node may stop with its reason, and
+ *             fewer than half of the nodes are ever damaged or older than they were. A disk is lost
+ *             while all nodes know which incarnation counts, and the next one when that one is
+ *             counted again
  * Thread:     one
  */
 #ifndef SIM_FAULT_H
 #define SIM_FAULT_H
 
 #include "base/prng.h"
+#include "sim/copy.h"
 #include "sim/net.h"
 
 /* A row for each class: what --without calls it, and sim_fault_do_..., which does it once. */
@@ -20,6 +22,7 @@
     X(CRASH_INSIDE, "inside", crash_inside) /* kill inside an effect */                            \
     X(CRASH_ALL, "all", crash_all)          /* the whole cluster loses power */                    \
     X(STOP, "stop", stop)                   /* an orderly stop */                                  \
+    X(TWICE, "twice", twice)                /* a second process on the directory of the first */   \
     X(PAUSE, "pause", pause_host)           /* time passes, nothing runs */                        \
     X(SLOW, "slow", slow)                   /* every step takes long */                            \
     X(RATE, "rate", rate)                   /* a clock that runs fast or slow */                   \
@@ -44,6 +47,7 @@
     X(DISK_READ, "disk-read", disk_read)    /* one read fails, of a start or later */              \
     X(DISK_FULL, "disk-full", disk_full)    /* no space for a while */                             \
     X(DISK_ROT, "disk-rot", disk_rot)       /* damage to what was safe long ago */                 \
+    X(BACKUP, "backup", backup)             /* an older copy of a disk comes back */               \
     X(BURST, "burst", burst)                /* clients that do not think */                        \
     X(QUIET, "quiet", quiet)                /* clients that rest */                                \
     X(FLOOD, "flood", flood)                /* thousands of operations of one node */              \
@@ -76,6 +80,13 @@ enum sim_moment {
 struct sim_host;
 struct sim_world;
 
+/* An older copy of one machine's disk, which waits for the moment at which it may come back. */
+struct sim_backup {
+    struct sim_copy copy;
+    struct sim_host *host; /* NULL: there is none */
+    uint32_t looks;        /* for the moment */
+};
+
 struct sim_faults {
     struct sim_world *world;
     struct prng prng;
@@ -89,6 +100,7 @@ struct sim_faults {
     uint32_t deposed;           /* index + 1 of a leader that waits for its successor; 0: none */
     uint64_t deposed_cut_first; /* numbers of the cuts that keep it alone */
     uint64_t deposed_cut_last;
+    struct sim_backup backup;
     bool treason; /* something happens to the leader when a write has been answered */
     uint64_t injected[SIM_FAULT_COUNT]; /* that acted: one may find nothing to do */
     uint64_t total;
@@ -102,6 +114,9 @@ void sim_faults_start(struct sim_faults *f);
 
 /* sim_faults_stop -- no new ones, and all that heals by itself is healed now. */
 void sim_faults_stop(struct sim_faults *f);
+
+/* sim_faults_done -- before the machines' end: give back what is kept of their disks. */
+void sim_faults_done(struct sim_faults *f);
 
 /* sim_fault_moment -- a node has just done this: is it the moment that a fault waited for? */
 void sim_fault_moment(struct sim_faults *f, struct sim_host *h, enum sim_moment moment);

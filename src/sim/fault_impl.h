@@ -30,6 +30,9 @@ struct sim_event *sim_fault_later(struct sim_faults *f, uint64_t wait_ns, sim_ev
 void sim_fault_start_due(struct sim_world *w, struct sim_event *e);
 void sim_fault_resume_due(struct sim_world *w, struct sim_event *e);
 
+/* sim_fault_backup_drop -- give back the copy of a disk, if there is one. */
+void sim_fault_backup_drop(struct sim_faults *f);
+
 /* sim_fault_pause -- for a while nothing runs there. */
 void sim_fault_pause(struct sim_faults *f, struct sim_host *h);
 

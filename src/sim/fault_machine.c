@@ -7,6 +7,7 @@ enum {
     FAULT_EFFECTS_MAX = 40,  /* until a crash inside one */
     FAULT_DISK_OPS_MAX = 60, /* until one fails */
     FAULT_READS_MAX = 20,    /* likewise; a start has some dozens */
+    FAULT_LOOKS_MAX = 40,    /* for a moment at which an older copy harms nobody */
     FAULT_RATE_MIN = 922,    /* in 1024ths: 0.9 to 1.1 */
     FAULT_RATE_MAX = 1126
 };
@@ -16,6 +17,7 @@ enum {
 #define FAULT_JUMP_NS (5 * SIM_S)         /* mean of how far a clock jumps */
 #define FAULT_WALL_NS_MAX (3600 * SIM_S)  /* how far a wall clock is off, either way */
 #define FAULT_RESTART_NS (5 * SIM_S)      /* mean of how long a node is down */
+#define FAULT_LOOK_NS (500 * SIM_MS)      /* between two of them */
 #define FAULT_DISK_NS (30 * SIM_S)        /* until one is started whose disk was to fail */
 
 /* ---- processes ---- */
@@ -82,6 +84,11 @@ bool sim_fault_do_stop(struct sim_faults *f)
     sim_host_stop(h);
     start_later(f, h->index);
     return up && h->state != SIM_HOST_UP; /* one that sleeps does not hear it */
+}
+
+bool sim_fault_do_twice(struct sim_faults *f)
+{
+    return sim_host_start_twice(sim_fault_any_host(f));
 }
 
 /* It goes on where it was, and the first thing it hears is what clients want. */
@@ -213,7 +220,7 @@ static uint32_t damaged(struct sim_world *w)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < w->node_count; i++) {
-        count += w->host[i].damaged || sim_host_wiped(&w->host[i]);
+        count += w->host[i].damaged || w->host[i].restored || sim_host_wiped(&w->host[i]);
     }
     return count;
 }
@@ -261,8 +268,85 @@ bool sim_fault_do_wipe(struct sim_faults *f)
     if (!may_wipe(f->world, h)) {
         return false;
     }
+    if (f->backup.host == h) {
+        sim_fault_backup_drop(f); /* of another incarnation */
+    }
     sim_host_crash(h);
     sim_copy_wipe(h);
     start_later(f, h->index);
+    return true;
+}
+
+/* ---- older copies of a disk ---- */
+
+void sim_fault_backup_drop(struct sim_faults *f)
+{
+    if (f->backup.host != NULL) {
+        sim_copy_done(&f->backup.copy, f->backup.host);
+        f->backup.host = NULL;
+    }
+}
+
+static bool status_of(const struct sim_host *h, struct raft_status *out)
+{
+    struct node_look look;
+    if (h->state != SIM_HOST_UP) {
+        return false;
+    }
+    node_look(h->node, &look);
+    raft_status(look.core, out);
+    return true;
+}
+
+/* What it has acknowledged since the copy was taken is committed without it, or will never be: a
+ * majority of all knows, without this machine, what stands at each of its indexes, and has it safe.
+ * And it has written no vote since. So what it forgets no peer must remind it of. */
+static bool harmless(const struct sim_world *w, const struct sim_backup *b)
+{
+    struct raft_status s;
+    struct raft_status other;
+    uint32_t safe = 0;
+    if (!status_of(b->host, &s) || !sim_copy_same(&b->copy, b->host, "/vote")) {
+        return false;
+    }
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        const struct sim_host *h = &w->host[i];
+        if (h != b->host && status_of(h, &other)) {
+            safe += other.commit >= s.last && other.durable >= s.last;
+        }
+    }
+    return 2 * safe > w->node_count;
+}
+
+static void backup_due(struct sim_world *w, struct sim_event *e)
+{
+    struct sim_faults *f = &w->faults;
+    struct sim_backup *b = &f->backup;
+    (void)e;
+    if (f->over || b->looks++ == FAULT_LOOKS_MAX || 2 * (damaged(w) + 1) >= w->node_count) {
+        sim_fault_backup_drop(f);
+        return;
+    }
+    if (!harmless(w, b)) {
+        sim_fault_later(f, FAULT_LOOK_NS, backup_due, 0);
+        return;
+    }
+    sim_host_crash(b->host);
+    sim_copy_restore(&b->copy, b->host);
+    start_later(f, b->host->index);
+    sim_fault_backup_drop(f);
+}
+
+bool sim_fault_do_backup(struct sim_faults *f)
+{
+    struct sim_backup *b = &f->backup;
+    struct sim_host *h = sim_fault_any_host(f);
+    if (b->host != NULL || h->damaged || h->restored || h->state != SIM_HOST_UP) {
+        return false;
+    }
+    b->host = h;
+    b->looks = 0;
+    sim_copy_take(&b->copy, h);
+    sim_fault_later(f, sim_fault_length(f), backup_due, 0);
     return true;
 }

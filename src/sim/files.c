@@ -8,6 +8,7 @@
 struct sim_dir {
     struct os_dir base;
     char path[SIM_NAME_BYTES];
+    int lock; /* held by it; -1: none */
 };
 
 struct sim_handle {
@@ -42,6 +43,7 @@ enum err sim_dir_open(struct os *os, const char *path, bool create, struct os_di
         return ERR_NO_MEMORY;
     }
     d->base.os = os;
+    d->lock = -1;
     snprintf(d->path, sizeof d->path, "%s", path);
     *out = &d->base;
     return ERR_OK;
@@ -49,15 +51,17 @@ enum err sim_dir_open(struct os *os, const char *path, bool create, struct os_di
 
 void sim_dir_close(struct os_dir *d)
 {
-    mem_free(loop_of(d->os)->mem, CONTAINER_OF(d, struct sim_dir, base));
+    struct sim_dir *dir = CONTAINER_OF(d, struct sim_dir, base);
+    sim_disk_unlock(disk_of(d->os), dir->lock);
+    mem_free(loop_of(d->os)->mem, dir);
 }
 
 enum err sim_dir_lock(struct os_dir *d, const char *name, uint64_t *out_pid)
 {
-    (void)d;
-    (void)name;
-    *out_pid = 0; /* one process is alone in its world */
-    return ERR_OK;
+    char full[SIM_NAME_BYTES];
+    full_name(d, name, full);
+    *out_pid = 0; /* processes have no numbers here */
+    return sim_disk_lock(disk_of(d->os), full, &CONTAINER_OF(d, struct sim_dir, base)->lock);
 }
 
 enum err sim_dir_list(struct os_dir *d, os_dir_entry_fn fn, void *arg)

@@ -217,6 +217,47 @@ static void refused(struct sim_host *h, enum err why, const struct diag *diag)
                    (uint64_t)why);
 }
 
+static struct node_options options_of(struct sim_host *h)
+{
+    struct node_options o = { .config = &h->config,
+                              .logger = &h->logger,
+                              .failed = on_failed,
+                              .arg = h,
+                              .bounds = h->bounds };
+    o.seams.link_open = sim_net_open;
+    if (h->world->options.quic) {
+        o.seams.link_open = h->world->wire.tapped ? sim_tap_open : NULL;
+    }
+    o.seams.backing = &h->backing.base;
+    o.seams.arg = h;
+    return o;
+}
+
+bool sim_host_start_twice(struct sim_host *h)
+{
+    struct mem mem;
+    struct sim_loop loop;
+    struct node *second = NULL;
+    struct diag diag = { 0 };
+    uint64_t ops = h->disk.ops;
+    if (h->state != SIM_HOST_UP) {
+        return false;
+    }
+    struct node_options o = options_of(h);
+    mem_init(&mem, "second", HOST_MEM_BYTES);
+    sim_loop_init(&loop, &mem, &h->disk, h->life);
+    enum err e = node_open(&loop.os, &o, &second, &diag);
+    if (e != ERR_LOCKED || h->disk.ops != ops) {
+        sim_world_fail(h->world, "node %llu is started twice: %s, %llu operations: %s",
+                       (unsigned long long)h->id, err_text(e),
+                       (unsigned long long)(h->disk.ops - ops), diag.text);
+        return true; /* what it holds goes with the world */
+    }
+    sim_loop_done(&loop);
+    ASSERT(mem.used == 0);
+    return true;
+}
+
 void sim_host_start(struct sim_host *h)
 {
     struct diag diag = { 0 };
@@ -239,18 +280,10 @@ void sim_host_start(struct sim_host *h)
     }
     h->loop.now_ns = sim_host_local(h);
     h->loop.wall_shift_ns = h->wall_shift_ns;
-    struct node_options o = { .config = &h->config,
-                              .logger = &h->logger,
-                              .failed = on_failed,
-                              .arg = h,
-                              .bounds = h->bounds };
-    o.seams.link_open = sim_net_open;
+    struct node_options o = options_of(h);
     if (h->world->options.quic) {
-        o.seams.link_open = h->world->wire.tapped ? sim_tap_open : NULL;
         sim_wire_plug(&h->world->wire, h);
     }
-    o.seams.backing = &h->backing.base;
-    o.seams.arg = h;
     h->state = SIM_HOST_UP; /* while it opens, effects count */
     enum err e = node_open(&h->loop.os, &o, &h->node, &diag);
     if (e != ERR_OK) {

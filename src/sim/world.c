@@ -237,6 +237,7 @@ bool sim_world_run(struct sim_world *w)
 
 void sim_world_close(struct sim_world *w)
 {
+    sim_faults_done(&w->faults);
     for (uint32_t i = 0; i < w->node_count; i++) {
         sim_host_done(&w->host[i]);
     }

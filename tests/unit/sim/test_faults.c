@@ -218,67 +218,11 @@ static void no_space(void)
     fault_everywhere(ERR_NO_SPACE, 50, AFTER_CUT);
 }
 
-/* The disk cannot be read at some place of a start: it is not known what is there, so the start is
- * refused and nothing is changed. The next one finds all of it. */
-static void unread_at_start(void)
-{
-    struct log_recovered rec;
-    uint64_t refused = 0;
-    begin();
-    CHECK(start(&rec) == ERR_OK);
-    live();
-    CHECK(w.ticket == ENTRIES);
-    stop();
-    for (uint64_t at = 1;; at++) {
-        uint64_t ops = w.disk.ops;
-        w.disk.reads = 0;
-        w.disk.read_fault_at = at;
-        enum err e = start(&rec);
-        stop();
-        if (w.disk.reads < at) {
-            break; /* it has no more */
-        }
-        CHECK(e == ERR_IO);
-        CHECK_U64(w.disk.ops, ops);
-        refused += e == ERR_IO;
-        CHECK(start(&rec) == ERR_OK);
-        CHECK_U64(rec.last, ENTRIES);
-        stop();
-    }
-    printf("# a read failed in %llu starts\n", (unsigned long long)refused);
-    CHECK(refused > ENTRIES);
-    end();
-}
-
-/* The same later: the entry is there, and one that asks for it is not told that it is not. */
-static void unread_later(void)
-{
-    struct log_recovered rec;
-    struct log_entry e;
-    begin();
-    CHECK(start(&rec) == ERR_OK);
-    live();
-    stop();
-    CHECK(start(&rec) == ERR_OK); /* nothing is in memory */
-    for (uint64_t i = 1; i <= ENTRIES; i++) {
-        w.disk.read_fault_at = w.disk.reads + 1;
-        enum err err = log_read(w.log, i, &e);
-        bool met = w.disk.reads >= w.disk.read_fault_at;
-        CHECK(err == (met ? ERR_IO : ERR_OK));
-        CHECK(log_read(w.log, i, &e) == ERR_OK);
-        CHECK(e.index == i && e.data.count == BYTES);
-    }
-    stop();
-    end();
-}
-
 int main(void)
 {
     mallopt(M_MMAP_THRESHOLD, 1 << 30); /* half of the time went into fresh pages */
     mallopt(M_TRIM_THRESHOLD, 1 << 30);
     TAP_TEST("log: an I/O error anywhere stops it or changes nothing", io);
-    TAP_TEST("log: a start that cannot read is refused and changes nothing", unread_at_start);
-    TAP_TEST("log: an entry that cannot be read is not an absent one", unread_later);
     TAP_TEST("log: a failed sync is never taken for a good one", sync_failed);
     TAP_TEST("log: what a new process finds, no power cut takes any more", process_ended);
     TAP_TEST("log: nor what it writes to the files that it found", process_went_on);
