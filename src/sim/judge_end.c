@@ -199,6 +199,7 @@ void sim_judge_end(struct sim_judge *j)
     }
     if (!sim_world_over(w)) {
         sim_judge_versions(j);
+        sim_judge_cluster(j);
         judge_history(w);
     }
 }

@@ -30,3 +30,35 @@ void sim_judge_state(struct sim_judge *j, struct sim_host *h)
         sim_world_fail(j->world, "node %" PRIu64 ": revision went back", h->id);
     }
 }
+
+static bool same_cluster(const struct sim_host *a, const struct sim_host *b)
+{
+    struct service_status x;
+    struct service_status y;
+    struct service *one = node_service(a->node);
+    struct service *other = node_service(b->node);
+    one->table->status(one, &x);
+    other->table->status(other, &y);
+    size_t voters = x.voter_count * sizeof x.voter[0];
+    size_t learners = x.learner_count * sizeof x.learner[0];
+    return memcmp(&x.cluster, &y.cluster, sizeof x.cluster) == 0 && x.conf_index == y.conf_index &&
+           x.voter_count == y.voter_count && x.learner_count == y.learner_count &&
+           memcmp(x.voter, y.voter, voters) == 0 && memcmp(x.learner, y.learner, learners) == 0;
+}
+
+/* Two that were both asked to begin may each have begun; only one cluster may be left. */
+void sim_judge_cluster(struct sim_judge *j)
+{
+    const struct sim_world *w = j->world;
+    for (uint32_t a = 0; a < w->node_count; a++) {
+        for (uint32_t b = 0; b < a; b++) {
+            const struct sim_seen *x = &w->look.seen[a];
+            const struct sim_seen *y = &w->look.seen[b];
+            bool both = x->alive && y->alive && x->applied > 0 && x->applied == y->applied &&
+                        x->last == y->last;
+            if (both && !same_cluster(&w->host[a], &w->host[b])) {
+                sim_world_fail(j->world, "nodes %u and %u are of two clusters", b + 1, a + 1);
+            }
+        }
+    }
+}

@@ -182,42 +182,8 @@ struct sim_world *sim_world_open(const struct sim_options *options)
     for (uint32_t i = 0; i < w->node_count; i++) {
         sim_host_init(&w->host[i], w, i);
     }
+    sim_begin_init(w, ~seeds[2]);
     return w;
-}
-
-static void introduce(struct sim_world *w);
-
-/* The cluster is asked to begin until it says that it has begun. */
-static void init_done(struct service_call *call, const struct service_reply *reply)
-{
-    (void)call;
-    (void)reply;
-}
-
-static void init_due(struct sim_world *w, struct sim_event *e)
-{
-    (void)e;
-    introduce(w);
-}
-
-static void introduce(struct sim_world *w)
-{
-    struct service_member members[SIM_NODES_MAX];
-    struct sim_host *h = &w->host[0];
-    if (w->look.committed > 1) {
-        return;
-    }
-    for (uint32_t i = 0; i < w->node_count; i++) {
-        members[i] = (struct service_member){ .id = i + 1, .addr = bytes_text("sim") };
-    }
-    if (sim_host_enter(h)) {
-        static const struct service_call fresh = { .done = init_done };
-        w->init_call = fresh;
-        struct service *s = node_service(h->node);
-        IGNORE(s->table->init(s, members, w->node_count, &w->init_call)); /* asked again below */
-        sim_host_leave(h);
-    }
-    sim_world_at(w, w->now_ns + SIM_S, init_due);
 }
 
 bool sim_world_run(struct sim_world *w)
@@ -225,7 +191,7 @@ bool sim_world_run(struct sim_world *w)
     for (uint32_t i = 0; i < w->node_count && !sim_world_over(w); i++) {
         sim_host_start(&w->host[i]);
     }
-    introduce(w);
+    sim_begin_ask(w);
     sim_clients_start(&w->clients);
     sim_faults_start(&w->faults);
     sim_world_until(w, w->now_ns + w->options.virtual_ns);

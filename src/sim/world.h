@@ -16,6 +16,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/prng.h"
+#include "sim/begin.h"
 #include "sim/client.h"
 #include "sim/fault.h"
 #include "sim/flood.h"
@@ -87,7 +88,7 @@ struct sim_world {
     struct sim_faults faults;
     struct sim_look look;
     struct sim_judge judge;
-    struct service_call init_call;
+    struct sim_begin begin;
     struct sim_story story;
     bool failed;
     char failure[SIM_FAILURE_BYTES]; /* the first one */
