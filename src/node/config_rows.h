@@ -75,9 +75,9 @@ enum {
     X(ELECTION_TIMEOUT_MAX_MS, election_timeout_max_ms, U32, "election-timeout-max-ms", NULL, \
       "election_timeout_max_ms", NULL, false, 1, CONFIG_MS_MAX, "3000", \
       "longest time without a leader before an election") \
-    X(AUTO_REJOIN, auto_rejoin, BOOL, "auto-rejoin", "no-auto-rejoin", "auto_rejoin", NULL, false, \
-      0, 0, "true", "on when not given: a voter that lost its disk comes back by itself, as a learner " \
-      "first") \
+    X(AUTO_REJOIN, auto_rejoin, BOOL, "auto-rejoin", "no-auto-rejoin", "auto_rejoin", NULL, \
+      false, 0, 0, "true", \
+      "the default: a voter that lost its disk comes back by itself, as a learner first") \
     X(SECRET_KEY, secret_key, HEX32, "secret-key", "iroh-secret-key", "secret_key", NULL, \
       true, 0, 0, NULL, "Ed25519 secret key of the node; generated once when not given") \
     X(SECRET_KEY_FILE, secret_key_file, PATH, "secret-key-file", NULL, "secret_key_file", \

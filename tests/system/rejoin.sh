@@ -36,7 +36,8 @@ comes_back() {
     introduce 1 2 3
     other=$((id % 3 + 1))
     wait_for 5 seen_by_log "a voter lost its disk.* id=$id" || fail "nobody noticed that $id lost its disk"
-    wait_for "$BACK_SECONDS" seen_by_log "is a voter again.* id=$id" || fail "$id is no voter again: $(get $other /raft-metrics)"
+    wait_for "$BACK_SECONDS" seen_by_log "is a voter again.* id=$id" ||
+        fail "$id is no voter again: $(get $other /raft-metrics)"
     wait_for 5 voters_are "1, 2, 3" "$other" || fail "voters: $(get $other /raft-metrics)"
     wait_for 5 voters_are "1, 2, 3" "$id" || fail "voters as $id sees them: $(get "$id" /raft-metrics)"
     [ "$(life_of "$id")" != "$before" ] || fail "$id is the incarnation that it was"
