@@ -162,6 +162,26 @@ static void test_full(void)
     rig_close(&r);
 }
 
+/* A heartbeat does not wait behind appends: it is there before the first large one is whole. */
+static void test_control_first(void)
+{
+    struct rig r;
+    struct side *a;
+    struct side *b;
+    uint32_t queued = 0;
+    join_two(&r, &a, &b);
+    while (queued < 8 && link_send(a->link, &b->key, LINK_LOG, bytes_of(large, 1000 * 1000),
+                                   bytes_of(NULL, 0)) == ERR_OK) {
+        queued++;
+    }
+    CHECK_U64(queued, 8);
+    CHECK(side_send(a, b, LINK_CONTROL, "heartbeat") == ERR_OK);
+    RIG_UNTIL(&r, b->frames[LINK_CONTROL] == 1 || b->frames[LINK_LOG] > 0);
+    CHECK(in_memory || b->frames[LINK_LOG] == 0); /* the link in memory delivers whole frames */
+    RIG_UNTIL(&r, b->frames[LINK_LOG] == queued);
+    rig_close(&r);
+}
+
 static void test_forget(void)
 {
     struct rig r;
@@ -340,6 +360,7 @@ static const struct test tests[] = {
     { "a frame above the bound is refused and nothing is queued", test_too_large },
     { "a peer that is not up cannot be sent to", test_gone },
     { "a full queue refuses, other classes go on, room comes back", test_full },
+    { "a heartbeat overtakes large appends", test_control_first },
     { "forgetting a peer ends the connection and it stays ended", test_forget },
     { "closing tells the peer, and nobody else", test_close },
     { "a peer that comes back is a new epoch", test_again },
