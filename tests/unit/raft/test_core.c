@@ -569,6 +569,27 @@ static void read_refused_by_a_busy_leader(void)
     EXPECT_MARK("raft: a read comes back refused");
 }
 
+/* Bytes that wait for a majority are bounded: the next proposal is told so at once, nothing is
+ * written for it. */
+static void bytes_bounded(void)
+{
+    static const uint32_t size = MIB;
+    struct raft_event propose = { .type = RAFT_EV_PROPOSE, .count = 1, .sizes = &size };
+    boot_small(3);
+    lead(3);
+    while (t.status.uncommitted_bytes < RAFT_UNCOMMITTED_BYTES_MAX) {
+        propose.ticket++;
+        step(propose);
+        CHECK(propose.ticket <= RAFT_UNCOMMITTED_BYTES_MAX / MIB);
+    }
+    uint64_t last = t.status.last;
+    propose.ticket++;
+    step(propose);
+    const struct raft_effect *e = find(RAFT_DO_REPLY, 0, 0);
+    CHECK(e != NULL && e->code == ERR_BUSY);
+    CHECK_U64(t.status.last, last);
+}
+
 /* What has no room, or no sense any more, is answered all the same. */
 static void refused(void)
 {
@@ -723,6 +744,7 @@ int main(void)
     TAP_TEST("core: nobody leads before the own vote is durable", votes_before_the_disk);
     TAP_TEST("core: an answer from before a restart answers no read", read_reply_of_the_past);
     TAP_TEST("core: a leader without room for reads says so", read_refused_by_a_busy_leader);
+    TAP_TEST("core: a proposal beyond the bytes that may wait is refused at once", bytes_bounded);
     TAP_TEST("core: what has no room or no sense is answered", refused);
     TAP_TEST("core: who is far behind gets large appends, one at a time", far_behind);
     TAP_TEST("core: answers of an earlier connection are not believed", earlier_connection);
