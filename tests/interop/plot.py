@@ -25,7 +25,7 @@ CLASSES = {
     "transfer": "transfer ID TO",
     "snapshot": "snapshot ID keep=N",
 }
-DEFAULT = ("chaos", "disk", "learners", "conf", "transfer")
+DEFAULT = tuple(CLASSES)
 COMMANDS_MAX = 80  # what `expect` tells of `app` has 500 bytes
 
 

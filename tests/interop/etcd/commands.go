@@ -129,13 +129,15 @@ func doNode(s *script, words []string) error {
 	return nil
 }
 
+const ticksMax = 100000 // of one line, as in our driver
+
 func doTick(s *script, words []string) error {
 	times := uint64(1)
 	ok := len(words) == 1
 	if len(words) == 2 {
 		times, ok = number(words[1])
 	}
-	if !ok {
+	if !ok || times > ticksMax {
 		return unknown{"tick"}
 	}
 	var one *node
@@ -161,7 +163,7 @@ func doRun(s *script, words []string) error {
 		return unknown{"run"}
 	}
 	times, ok := number(words[0])
-	if !ok {
+	if !ok || times > ticksMax {
 		return unknown{words[0]}
 	}
 	for i := uint64(0); i < times; i++ {
@@ -192,6 +194,9 @@ func doCampaign(s *script, words []string) error {
 		return err
 	}
 	s.world.err = ""
+	if installing(n.raw) { // this version would panic, later ones do not stand
+		return nil
+	}
 	if n.raw.Campaign() != nil {
 		s.world.err = "REFUSED"
 	}

@@ -13,6 +13,7 @@ type image struct {
 	baseTerm uint64
 	entries  []pb.Entry
 	hard     pb.HardState
+	snapshot pb.Snapshot // the newest that was installed
 }
 
 func (m image) last() uint64 { return m.base + uint64(len(m.entries)) }

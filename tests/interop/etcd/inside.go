@@ -49,3 +49,9 @@ func unstableType(raw *raft.RawNode, index uint64) (pb.EntryType, bool) {
 	}
 	return pb.EntryType(entries.Index(int(index - offset)).FieldByName("Type").Int()), true
 }
+
+// installing: the core was sent a snapshot and has not been told that it is there.
+func installing(raw *raft.RawNode) bool {
+	core := reflect.ValueOf(raw).Elem().FieldByName("raft").Elem()
+	return !core.FieldByName("raftLog").Elem().FieldByName("unstable").FieldByName("snapshot").IsNil()
+}

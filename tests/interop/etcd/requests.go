@@ -124,8 +124,15 @@ func doSnapshot(s *script, words []string) error {
 	if !is || !ok {
 		return unknown{words[1]}
 	}
-	if n.running() && n.machine.applied() > keep {
-		n.disk.compact(n.machine.applied() - keep)
+	if !n.running() {
+		return nil
+	}
+	applied := n.machine.applied()
+	if known := n.raw.BasicStatus().Applied; known < applied { // what is applied and not told of is still read
+		applied = known
+	}
+	if applied > keep {
+		n.disk.compact(applied - keep)
 	}
 	return nil
 }
