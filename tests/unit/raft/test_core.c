@@ -1,43 +1,6 @@
 /* tests/unit/raft/test_core.c -- Subject: one core alone. Method: hand-made events of peers, disks
  * and clocks that a cluster meets once in a thousand days; the effects are looked at one by one. */
-#include "tap.h"
-
-#include "raft/raft.h"
-#include "raft/raft_codec.h"
-
-enum {
-    ELECTION = 1000,
-    HEARTBEAT = 100
-};
-
-static struct {
-    struct raft *core;
-    struct raft_out out;
-    struct raft_status status;
-    uint64_t now;
-    uint64_t last_ticket; /* newest WRITE seen */
-    uint64_t seed;
-    struct raft_entry entries[RAFT_APPEND_ENTRIES_MAX];
-} t;
-
-static struct raft_config config(void)
-{
-    struct raft_config c = { .id = 1 };
-    c.election_ns_min = ELECTION;
-    c.election_ns_max = 2 * ELECTION;
-    c.heartbeat_ns = HEARTBEAT;
-    c.seed = ++t.seed; /* the driver draws a new one for every boot */
-    return c;
-}
-
-static struct raft_conf conf_of(uint8_t voters)
-{
-    struct raft_conf c = { .index = 1, .voter_count = voters };
-    for (uint8_t i = 0; i < voters; i++) {
-        c.voter[i] = i + 1u;
-    }
-    return c;
-}
+#include "alone.h"
 
 /* Node 1 of some voters, with a log of these runs; sizes of the newest entries are known. */
 static void boot(uint8_t voters, uint64_t term, uint64_t last, uint64_t applied,
@@ -45,7 +8,7 @@ static void boot(uint8_t voters, uint64_t term, uint64_t last, uint64_t applied,
 {
     static uint32_t sizes[RAFT_SIZE_RING];
     struct raft_config c = config();
-    struct raft_boot b = { .now_ns = 1, .term = term, .last = last, .applied = applied };
+    struct raft_boot b = { .term = term, .last = last, .applied = applied };
     for (uint32_t i = 0; i < RAFT_SIZE_RING; i++) {
         sizes[i] = 10;
     }
@@ -55,69 +18,13 @@ static void boot(uint8_t voters, uint64_t term, uint64_t last, uint64_t applied,
     b.size_count = last < RAFT_SIZE_RING ? (uint32_t)last : RAFT_SIZE_RING - 1;
     b.effective = conf_of(voters);
     b.committed = applied > 0 ? b.effective : (struct raft_conf){ 0 };
-    free(t.core);
-    t.now = 1;
-    t.last_ticket = 0;
-    void *mem = calloc(1, raft_size());
-    CHECK(raft_init(mem, &c, &b, &t.core) == ERR_OK);
+    boot_on(&c, &b);
 }
 
 static void boot_small(uint8_t voters)
 {
     static const struct raft_run run = { 1, 1 };
     boot(voters, 1, 1, 1, &run, 1);
-}
-
-static void step(struct raft_event ev)
-{
-    ev.now_ns = t.now;
-    raft_step(t.core, &ev, &t.out);
-    for (uint32_t i = 0; i < t.out.count; i++) {
-        if (t.out.effect[i].type == RAFT_DO_WRITE) {
-            t.last_ticket = t.out.effect[i].ticket;
-        }
-    }
-    raft_status(t.core, &t.status);
-}
-
-static void message(struct raft_msg m)
-{
-    m.to = 1;
-    step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
-}
-
-/* An append of entries with these terms, one byte each. */
-static void append(uint64_t from, uint64_t term, uint64_t prev, uint64_t prev_term,
-                   const uint64_t *terms, uint32_t count)
-{
-    struct raft_msg m = { .type = RAFT_MSG_APPEND, .from = from, .term = term, .epoch = 1 };
-    m.index = prev;
-    m.log_term = prev_term;
-    m.count = count;
-    m.entries = t.entries;
-    for (uint32_t i = 0; i < count; i++) {
-        t.entries[i] = (struct raft_entry){ terms[i], 1, RAFT_ENTRY_COMMAND, (const uint8_t *)"" };
-    }
-    message(m);
-}
-
-static void persisted(uint64_t ticket, uint64_t index, uint64_t term)
-{
-    step((struct raft_event){
-        .type = RAFT_EV_PERSISTED, .ticket = ticket, .index = index, .term = term });
-}
-
-/* The i-th effect of a type; for SEND of a message type, 0: any. */
-static const struct raft_effect *find(enum raft_effect_type type, int msg_type, uint32_t nth)
-{
-    for (uint32_t i = 0; i < t.out.count; i++) {
-        const struct raft_effect *e = &t.out.effect[i];
-        bool fits = e->type == type && (msg_type == 0 || (int)e->msg.type == msg_type);
-        if (fits && nth-- == 0) {
-            return e;
-        }
-    }
-    return NULL;
 }
 
 /* ---- the disk ---- */
@@ -276,48 +183,10 @@ static void long_tail(void)
 
 /* ---- the leader ---- */
 
-static void lead(uint8_t voters)
-{
-    uint64_t round = 0;
-    step((struct raft_event){ .type = RAFT_EV_CAMPAIGN });
-    for (int type = RAFT_MSG_PREVOTE; type <= RAFT_MSG_VOTE; type += 2) {
-        const struct raft_effect *ask = find(RAFT_DO_SEND, type, 0);
-        CHECK(ask != NULL);
-        struct raft_msg ballot = { .type = (enum raft_msg_type)(type + 1),
-                                   .term = ask->msg.term,
-                                   .id = ask->msg.id };
-        round = ask->msg.id;
-        for (ballot.from = 2; ballot.from <= voters / 2u + 1; ballot.from++) {
-            message(ballot);
-        }
-        if (type == RAFT_MSG_VOTE) {
-            persisted(t.last_ticket, 0, 0);
-        }
-    }
-    CHECK(round != 0 && t.status.role == RAFT_LEADER);
-}
-
-static void append_reply(uint64_t from, uint64_t index, bool reject, uint64_t hint)
-{
-    struct raft_msg m = { .type = RAFT_MSG_APPEND_REPLY, .from = from, .epoch = 1 };
-    m.term = t.status.term;
-    m.index = index;
-    m.reject = reject;
-    m.hint = hint;
-    message(m);
-}
-
 static void heartbeat(uint64_t from, uint64_t term)
 {
     message(
         (struct raft_msg){ .type = RAFT_MSG_HEARTBEAT, .from = from, .term = term, .epoch = 1 });
-}
-
-static void heartbeat_reply(uint64_t from)
-{
-    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT_REPLY, .from = from, .epoch = 1 };
-    m.term = t.status.term;
-    message(m);
 }
 
 /* How many appends with entries the last step sent to node 2. */

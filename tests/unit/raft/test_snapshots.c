@@ -1,113 +1,17 @@
 /* tests/unit/raft/test_snapshots.c -- Subject: one core alone, that makes and gets snapshots.
  * Method: hand-made events that scripts cannot bring about; effects are looked at one by one. */
-#include "tap.h"
-
-#include "raft/raft.h"
-#include "raft/raft_codec.h"
-
-enum {
-    ELECTION = 1000,
-    HEARTBEAT = 100
-};
-
-static struct {
-    struct raft *core;
-    struct raft_out out;
-    struct raft_status status;
-    uint64_t now;
-    uint64_t last_ticket; /* newest WRITE seen */
-} t;
-
-static struct raft_conf conf_of(uint8_t voters)
-{
-    struct raft_conf c = { .index = 1, .voter_count = voters };
-    for (uint8_t i = 0; i < voters; i++) {
-        c.voter[i] = i + 1u;
-    }
-    return c;
-}
-
-static void step(struct raft_event ev)
-{
-    ev.now_ns = t.now;
-    raft_step(t.core, &ev, &t.out);
-    for (uint32_t i = 0; i < t.out.count; i++) {
-        if (t.out.effect[i].type == RAFT_DO_WRITE) {
-            t.last_ticket = t.out.effect[i].ticket;
-        }
-    }
-    raft_status(t.core, &t.status);
-}
-
-static void message(struct raft_msg m)
-{
-    m.to = 1;
-    step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
-}
-
-static const struct raft_effect *find(enum raft_effect_type type, int msg_type, uint32_t nth)
-{
-    for (uint32_t i = 0; i < t.out.count; i++) {
-        const struct raft_effect *e = &t.out.effect[i];
-        bool fits = e->type == type && (msg_type == 0 || (int)e->msg.type == msg_type);
-        if (fits && nth-- == 0) {
-            return e;
-        }
-    }
-    return NULL;
-}
-
-static void lead(uint8_t voters)
-{
-    uint64_t round = 0;
-    step((struct raft_event){ .type = RAFT_EV_CAMPAIGN });
-    for (int type = RAFT_MSG_PREVOTE; type <= RAFT_MSG_VOTE; type += 2) {
-        const struct raft_effect *ask = find(RAFT_DO_SEND, type, 0);
-        CHECK(ask != NULL);
-        struct raft_msg ballot = { .type = (enum raft_msg_type)(type + 1),
-                                   .term = ask->msg.term,
-                                   .id = ask->msg.id };
-        round = ask->msg.id;
-        for (ballot.from = 2; ballot.from <= voters / 2u + 1; ballot.from++) {
-            message(ballot);
-        }
-        if (type == RAFT_MSG_VOTE) {
-            step((struct raft_event){ .type = RAFT_EV_PERSISTED, .ticket = t.last_ticket });
-        }
-    }
-    CHECK(round != 0 && t.status.role == RAFT_LEADER);
-}
-
-static void append_reply(uint64_t from, uint64_t index, bool reject, uint64_t hint)
-{
-    struct raft_msg m = { .type = RAFT_MSG_APPEND_REPLY, .from = from, .epoch = 1 };
-    m.term = t.status.term;
-    m.index = index;
-    m.reject = reject;
-    m.hint = hint;
-    message(m);
-}
-
-static void heartbeat_reply(uint64_t from)
-{
-    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT_REPLY, .from = from, .epoch = 1 };
-    m.term = t.status.term;
-    message(m);
-}
+#include "alone.h"
 
 /* Node 1 of three, its log from 6 on, no snapshot to send; so many terms at its end, and one wanted
  * every so many entries. */
 static void boot_policy(uint32_t terms, uint64_t entries)
 {
     static struct raft_run runs[RAFT_TERM_RUNS_MAX];
-    struct raft_config c = { .id = 1, .seed = 1 };
-    struct raft_boot b = { .now_ns = 1, .snap_index = 5, .snap_term = 1 };
+    struct raft_config c = config();
+    struct raft_boot b = { .snap_index = 5, .snap_term = 1 };
     for (uint32_t i = 0; i < terms; i++) {
         runs[i] = (struct raft_run){ 6 + i, 1 + i };
     }
-    c.election_ns_min = ELECTION;
-    c.election_ns_max = 2 * ELECTION;
-    c.heartbeat_ns = HEARTBEAT;
     c.snap_entries = entries;
     b.term = terms;
     b.last = 5 + terms;
@@ -116,11 +20,7 @@ static void boot_policy(uint32_t terms, uint64_t entries)
     b.run_count = terms;
     b.effective = conf_of(3);
     b.committed = b.effective;
-    free(t.core);
-    t.now = 1;
-    t.last_ticket = 0;
-    void *mem = calloc(1, raft_size());
-    CHECK(raft_init(mem, &c, &b, &t.core) == ERR_OK);
+    boot_on(&c, &b);
 }
 
 static void boot_compacted(uint32_t terms)
