@@ -73,6 +73,9 @@ static void judge(uint32_t voters, uint32_t learners, uint32_t code)
     }
     if (next.outgoing_count > 0) {
         struct raft_conf left;
+        struct raft_conf by_itself = next;
+        next.manual = true; /* left when asked only: not the same */
+        CHECK(!raft_conf_same(&next, &by_itself));
         raft_conf_leave(&next, &left);
         CHECK_U64(bits(left.voter, left.voter_count), want_voters);
         CHECK_U64(bits(left.learner, left.learner_count), want_learners);
