@@ -6,6 +6,7 @@
  *             waits too, until the deadline, and then says for what.
  * Thread:     the loop's
  */
+#include "base/mark.h"
 #include "base/panic.h"
 #include "node/control_codec.h"
 #include "node/impl.h"
@@ -380,6 +381,7 @@ void control_expire(struct node *n, uint64_t now_ns)
         struct op *op = CONTAINER_OF(node, struct op, wait);
         node = node->next;
         if (op->deadline_ns <= now_ns && op->state == OP_QUEUED) {
+            MARK("node: a change of the cluster expires");
             refuse(n, op, op->waits_for != ERR_OK ? op->waits_for : ERR_TIMEOUT);
         }
     }

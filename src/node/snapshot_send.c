@@ -7,6 +7,7 @@
  *             acknowledgement), or the core is told that it failed
  * Thread:     the loop's
  */
+#include "base/mark.h"
 #include "node/impl.h"
 #include "node/snapshot_codec.h"
 
@@ -102,6 +103,7 @@ void snapshot_send_begin(struct node *n, const struct raft_msg *m)
         o = n->snap_out[i].phase == SNAP_OUT_FREE ? &n->snap_out[i] : NULL;
     }
     if (o == NULL) {
+        MARK("node: too many peers need a snapshot");
         if (n->snap_refused_count < NODE_SNAP_REFUSED) {
             n->snap_refused[n->snap_refused_count++] = m->to;
         }
@@ -159,6 +161,7 @@ void snapshot_send_want(struct node *n, const struct node_key *peer, struct byte
     o->heard_ns = os_now(n->os);
     o->phase = SNAP_OUT_SENDING;
     if (x.verdict == SNAP_REFUSED) {
+        MARK("node: a peer refuses a snapshot");
         failed(n, o);
     } else if (x.verdict == SNAP_DONE) {
         end(o);
@@ -175,6 +178,7 @@ void snapshot_send_second(struct node *n, uint64_t now_ns)
             continue;
         }
         if (n->told_role != RAFT_LEADER || now_ns - o->heard_ns > SEND_SILENCE_S * NS_PER_S) {
+            MARK("node: a snapshot on its way is given up");
             failed(n, o);
         } else if (o->phase == SNAP_OUT_OFFERED && now_ns - o->heard_ns > NS_PER_S) {
             offer(n, o); /* it may be lost */

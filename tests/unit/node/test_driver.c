@@ -4,6 +4,7 @@
 #include "tap.h"
 
 #include "node/impl.h"
+#include "node/snapshot_codec.h"
 #include "raft/raft_codec.h"
 #include "sim/loop.h"
 
@@ -499,6 +500,69 @@ static void gate_full(void)
     EXPECT_MARK("node: no room for a message that waits");
 }
 
+/* A change that nobody does in time says why. */
+static void change_expires(void)
+{
+    struct log_entry first = { 1, 1, RAFT_ENTRY_NOOP, bytes_of(NULL, 0) };
+    struct log_write w = { .ticket = 1, .entries = &first, .count = 1 };
+    begin(1);
+    CHECK(log_append(t.n.log, &w) == ERR_OK);
+    CHECK(control_remove(&t.n.service, 3, &t.call) == ERR_OK);
+    raft_actor_turn(&t.n);
+    control_expire(&t.n, t.call.deadline_ns - 1);
+    CHECK_U64(t.called, 0);
+    control_expire(&t.n, t.call.deadline_ns);
+    CHECK(t.called == 1 && t.code == ERR_NO_LEADER && list_empty(&t.n.controls));
+    end();
+    EXPECT_MARK("node: a change of the cluster expires");
+}
+
+static void want(uint8_t peer, const struct snap_id *id, enum snap_verdict verdict)
+{
+    uint8_t frame[SNAP_FRAME_HEAD_BYTES_MAX];
+    struct writer w = writer_of(frame, sizeof frame);
+    struct snap_want x = { .id = *id, .verdict = verdict };
+    struct node_key key = { { peer } };
+    snapshot_want_encode(&x, &w);
+    snapshot_send_want(&t.n, &key, writer_bytes(&w));
+}
+
+/* However a snapshot on its way ends, its place is free again, and the core hears of it: there are
+ * few places, a peer may refuse, and one may say nothing more. */
+static void snapshots_end(void)
+{
+    struct raft_msg m = { .type = RAFT_MSG_SNAPSHOT, .from = 1, .term = 3, .index = 1 };
+    const struct snap_id id = { .index = 1, .term = 3 };
+    const struct snap_id other = { .index = 2, .term = 3 };
+    struct node *n = &t.n;
+    begin(1);
+    n->told_role = RAFT_LEADER;
+    for (m.to = 2; m.to < 2 + NODE_SNAP_SENDERS + 1; m.to++) {
+        snapshot_send_begin(n, &m);
+    }
+    CHECK(n->snap_refused_count == 1 && n->snap_refused[0] == m.to - 1);
+    for (uint32_t i = 0; i < NODE_SNAP_SENDERS; i++) {
+        n->snap_out[i].phase = SNAP_OUT_OFFERED;
+        n->snap_out[i].id = id;
+    }
+    want(2, &other, SNAP_REFUSED); /* not of what is on its way */
+    CHECK(n->snap_out[0].phase == SNAP_OUT_OFFERED);
+    want(2, &id, SNAP_REFUSED);
+    CHECK(n->snap_out[0].phase == SNAP_OUT_FAILED && n->snap_out[1].phase == SNAP_OUT_OFFERED);
+    n->snap_out[1].phase = SNAP_OUT_SENDING;
+    snapshot_send_second(n, os_now(n->os) + 10 * NS_PER_S);
+    CHECK(n->snap_out[1].phase == SNAP_OUT_SENDING);
+    snapshot_send_second(n, os_now(n->os) + 10 * NS_PER_S + 1);
+    CHECK(n->snap_out[1].phase == SNAP_OUT_FAILED);
+    snapshot_send_tell(n);
+    CHECK(n->snap_out[0].phase == SNAP_OUT_FREE && n->snap_out[1].phase == SNAP_OUT_FREE);
+    CHECK_U64(n->snap_refused_count, 0);
+    end();
+    EXPECT_MARK("node: too many peers need a snapshot");
+    EXPECT_MARK("node: a peer refuses a snapshot");
+    EXPECT_MARK("node: a snapshot on its way is given up");
+}
+
 /* The core refuses an init: another node's cluster has reached this one. */
 static void init_refused(void)
 {
@@ -574,5 +638,7 @@ int main(void)
     TAP_TEST("driver: an answer counts from the peer that was asked", answer_of_another);
     TAP_TEST("driver: as many messages wait for the disk as there is room for", gate_full);
     TAP_TEST("driver: an init that consensus refuses is answered", init_refused);
+    TAP_TEST("driver: a change of the cluster that nobody does in time says why", change_expires);
+    TAP_TEST("driver: however a snapshot on its way ends, its place is free", snapshots_end);
     return tap_done();
 }
