@@ -3,6 +3,7 @@
 #include "net/quic.h"
 
 #include "base/blake3.h"
+#include "base/mark.h"
 #include "base/panic.h"
 
 #include <sodium.h>
@@ -162,6 +163,7 @@ static enum err link_push(struct link *l, const struct node_key *key, enum link_
     uint64_t unsent = sendq_unsent(queue) + parts[0].count + parts[1].count + head.count;
     if (unsent + body.count > NET_QUEUE_BYTES_MAX ||
         sendq_append(queue, q->mem, parts, 4) != ERR_OK) {
+        MARK("net: the queue to a peer is full");
         q->stats.queue_full++;
         return ERR_QUEUE_FULL;
     }

@@ -105,6 +105,7 @@ static enum err lmdb_prepare(struct backing *base, uint64_t rows, uint64_t bytes
         MARK("store: a view is in the way of a larger map");
         return ERR_BUSY; /* the map must not move under it */
     }
+    MARK("store: the map grows");
     lmdb_rest(base);
     enum err e = lmdb_err(mdb_env_set_mapsize(b->lmdb.env, map));
     b->map_bytes = e == ERR_OK ? map : b->map_bytes;
