@@ -488,6 +488,42 @@ static void refused(void)
     EXPECT_MARK("raft: a stopped core is asked");
 }
 
+/* A disk that contradicts itself builds no core. */
+static void contradictions(void)
+{
+    static const struct raft_run run = { 6, 2 };
+    static const uint32_t sizes[5] = { 1, 1, 1, 1, 1 };
+    struct raft_config c = config();
+    struct raft_boot good = { .now_ns = 1, .term = 3, .last = 9, .snap_index = 5, .snap_term = 1 };
+    good.applied = 7;
+    good.made_index = 7;
+    good.runs = &run;
+    good.run_count = 1;
+    good.sizes = sizes;
+    good.size_count = 4;
+    good.effective = good.committed = conf_of(3);
+    boot_on(&c, &good);
+    struct raft_boot bad[8];
+    for (int i = 0; i < 8; i++) {
+        bad[i] = good;
+    }
+    bad[0].applied = 10;                    /* beyond the log */
+    bad[1].applied = bad[1].made_index = 4; /* before it */
+    bad[2].made_index = 8;
+    bad[3].size_count = 5;
+    bad[4].effective.voter_count = RAFT_VOTERS_MAX + 1;
+    bad[5].effective.index = 10;
+    bad[6].term = 1; /* older than the log's */
+    bad[7].effective.learner_count = RAFT_LEARNERS_MAX + 1;
+    for (int i = 0; i < 8; i++) {
+        struct raft *none = NULL;
+        void *mem = calloc(1, raft_size());
+        bool no = raft_init(mem, &c, &bad[i], &none) == ERR_CORRUPT;
+        free(mem);
+        CHECK(no && none == NULL);
+    }
+}
+
 /* ---- the block ---- */
 
 /* This node is the only member; unused fields stay as they are. */
@@ -631,5 +667,6 @@ int main(void)
     TAP_TEST("core: a voter judges by all it has written", vote_against_the_written);
     TAP_TEST("core: a completion of an overwritten entry makes nothing durable", overwritten);
     TAP_TEST("core: a late completion of an overwritten write makes nothing durable", aba);
+    TAP_TEST("core: a disk that contradicts itself builds none", contradictions);
     return tap_done();
 }
