@@ -1,15 +1,15 @@
 /* tests/unit/raft/test_members.c -- Subject: what a change makes of a configuration. Method: every
- * set of voters and learners of four ids under every change of each id, against sets of bits.
+ * set of voters and learners of five ids under every change of each id, against sets of bits.
  */
 #include "tap.h"
 
 #include "raft/raft.h"
 
 enum {
-    IDS = 4,
+    IDS = 5,
     SETS = 1 << IDS,
     KINDS = 4, /* none, voter, learner, remove */
-    CHANGES = KINDS * KINDS * KINDS * KINDS
+    CHANGES = KINDS * KINDS * KINDS * KINDS * KINDS
 };
 
 static uint32_t bits(const uint64_t *ids, uint8_t count)
@@ -61,6 +61,7 @@ static void judge(uint32_t voters, uint32_t learners, uint32_t code)
     CHECK(e == ERR_OK);
     CHECK_U64(bits(next.voter, next.voter_count), want_voters);
     CHECK_U64(bits(next.learner, next.learner_count), want_learners);
+    CHECK((want_voters & want_learners) == 0 && next.index == 0 && !next.manual);
     CHECK_U64(bits(next.outgoing, next.outgoing_count), want_voters == voters ? 0 : voters);
     CHECK(raft_conf_same(&next, &now) == (want_voters == voters && want_learners == learners));
     uint32_t all = want_voters | want_learners | (want_voters == voters ? 0 : voters);
@@ -155,7 +156,7 @@ static void lives(void)
 int main(void)
 {
     TAP_TEST("members: a place has one life, a new one none yet", lives);
-    TAP_TEST("members: every change of every configuration of four", every_change);
+    TAP_TEST("members: every change of every configuration of five", every_change);
     TAP_TEST("members: no more than there is room for", bounds);
     return tap_done();
 }
