@@ -6,6 +6,7 @@
 #include "node/metrics.h"
 
 #include "base/panic.h"
+#include "raft/raft.h"
 
 #include <inttypes.h>
 
@@ -158,6 +159,8 @@ void metrics_status_write(const struct service_status *st, struct writer *out)
         { "voters", "Voters in the configuration", st->voter_count },
         { "learners", "Learners in the configuration", st->learner_count },
         { "wiped_voters", "Voters that lost their disk and are not counted", st->wiped_count },
+        { "raft_memory_bytes", "Memory of the consensus core, all of it taken at start",
+          raft_size() },
         { "store_revision", "Revision of the store", (uint64_t)st->revision },
         { "disk_total_bytes", "Size of the fullest file system the node writes to",
           st->disk_total_bytes },

@@ -6,6 +6,7 @@
  */
 #include "node/metrics.h"
 
+#include "raft/raft.h"
 #include "tap.h"
 
 #include <ctype.h>
@@ -77,6 +78,9 @@ static void test_names(void)
     CHECK(has_line("aspen_node_info{node_id=\"1\"} 1"));
     CHECK(has_line("aspen_current_leader{node_id=\"1\"} 2"));
     CHECK(has_line("aspen_current_term{node_id=\"1\"} 4"));
+    char size[96];
+    snprintf(size, sizeof size, "aspen_raft_memory_bytes{node_id=\"1\"} %zu", raft_size());
+    CHECK(has_line(size));
     CHECK(has_line("aspen_state{node_id=\"1\",state=\"Leader\"} 1"));
     CHECK(has_line("aspen_state{node_id=\"1\",state=\"Follower\"} 0"));
     CHECK(has_line("aspen_last_log_index{node_id=\"1\"} 90"));
