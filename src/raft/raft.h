@@ -19,7 +19,6 @@
 
 enum {
     RAFT_EFFECTS_MAX = 3072,      /* more than one event can cause; asserted */
-    RAFT_PROPOSALS_MAX = 1024,    /* ranges of tickets in flight */
     RAFT_CONF_BYTES_MAX = 1024,   /* encoded configuration without its tail */
     RAFT_SENDS_PER_PEER_MAX = 16, /* appends to one peer in one step */
     RAFT_HANG_ELECTIONS = 3,      /* longest election timeouts until a disk counts as hung */
