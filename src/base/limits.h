@@ -53,7 +53,7 @@
 #define RAFT_TERM_RUNS_MAX 4096u
 #define RAFT_SIZE_RING 65536u
 #define RAFT_READ_BATCHES_MAX 1024u
-#define RAFT_PROPOSALS_MAX 1024u /* ranges of tickets in flight */
+#define RAFT_PROPOSALS_MAX 1024u        /* ranges of tickets in flight */
 #define RAFT_TERM_JUMP_MAX (1ull << 32) /* in one message: elections of a century */
 
 /* Network. */

@@ -85,8 +85,8 @@ void sim_host_start(struct sim_host *h);
 /* sim_host_wiped -- it lost its disk, and has not seen yet that its new incarnation is a voter. */
 bool sim_host_wiped(struct sim_host *h);
 
-/* sim_host_start_twice -- a second process on the directory of the one that runs: it must be refused
- * as such, and change nothing, or the world fails; false: none runs. */
+/* sim_host_start_twice -- a second process on the directory of the one that runs: it must be
+ * refused as such, and change nothing, or the world fails; false: none runs. */
 bool sim_host_start_twice(struct sim_host *h);
 
 /* sim_host_stop -- as on SIGTERM. */

@@ -101,8 +101,8 @@ enum err log_open(struct os *os, struct os_dir *dir, const struct log_options *o
                   const struct log_handler *handler, struct log_recovered *out_recovered,
                   struct log **out, struct diag *diag);
 
-/* log_append -- hard state, then truncation, then entries, all under one ticket: on the disk too, no
- * entry comes before its term.
+/* log_append -- hard state, then truncation, then entries, all under one ticket: on the disk too,
+ * no entry comes before its term.
  *   err  ERR_SYNC_FAILED  the log has failed before; nothing was queued
  *        ERR_NO_MEMORY    give this log up: a part may be queued, and never becomes durable */
 MUST_CHECK

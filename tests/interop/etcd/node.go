@@ -65,7 +65,7 @@ func (n *node) boot(o options) {
 	n.hold, n.fail, n.applyHold, n.stopped = false, false, false, false
 	n.writes = nil
 	n.done = n.issued
-	if n.disk.written.base > n.machine.applied() { // installed in the log, not in the state machine yet
+	if n.disk.written.base > n.machine.applied() { // in the log, not in the state machine yet
 		n.machine.restore(n.disk.written.snapshot)
 	}
 	hard := &n.disk.written.hard

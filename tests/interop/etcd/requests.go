@@ -128,7 +128,7 @@ func doSnapshot(s *script, words []string) error {
 		return nil
 	}
 	applied := n.machine.applied()
-	if known := n.raw.BasicStatus().Applied; known < applied { // what is applied and not told of is still read
+	if known := n.raw.BasicStatus().Applied; known < applied { // what it was not told of it reads
 		applied = known
 	}
 	if applied > keep {

@@ -1,7 +1,7 @@
 /* tests/unit/sim/test_reads.c -- Subject: a log whose disk cannot read for a moment. Method: one
- * planned error at every read of a start, of a log that was closed, cut off by a power cut, or torn;
- * then the same at every read of an entry. An error is told as what it is: never taken for the end
- * of a log, for an empty slot, or for damage, and the next try finds all that was promised.
+ * planned error at every read of a start, of a log that was closed, cut off by a power cut, or
+ * torn; then the same at every read of an entry. An error is told as what it is: never taken for
+ * the end of a log, for an empty slot, or for damage, and the next try finds all that was promised.
  */
 #include "tap.h"
 
@@ -110,7 +110,7 @@ static void live(void)
 enum ending {
     ENDING_CLOSED,
     ENDING_COMPACTED,
-    ENDING_CUT, /* the moment after the newest write was told: nobody says yet that it was durable */
+    ENDING_CUT, /* the newest write was told just now: nothing says yet that it was durable */
     ENDING_TORN,
     ENDING_COUNT
 };

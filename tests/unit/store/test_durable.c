@@ -1,5 +1,5 @@
-/* tests/unit/store/test_durable.c -- Subject: what LMDB promises when a flush has ended. Method: the
- * program stands between LMDB and the C library: it sees how each environment is opened, counts
+/* tests/unit/store/test_durable.c -- Subject: what LMDB promises when a flush has ended. Method:
+ * the program stands between LMDB and the C library: it sees how each environment is opened, counts
  * syncs, and lets them fail. The simulated backing knows nothing of this, and a killed process
  * loses nothing either: only a power cut would.
  */
@@ -120,7 +120,7 @@ static void failed(void)
     stop();
 }
 
-/* What is built beside the rows in force is synced once, at its end; in force it is like any other. */
+/* What is built beside the rows in force is synced once, at its end; then it is like any other. */
 static void built(void)
 {
     start();

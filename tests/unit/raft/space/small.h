@@ -1,14 +1,14 @@
-/* base/limits.h -- the project's bounds, but a core for three nodes and a handful of entries, so
- * that it is a few KiB and a world of them is quick to copy; found before the real one.
+/* tests/unit/raft/space/small.h -- the project's bounds, but for three nodes and a handful of
+ * entries: a core is a few KiB, and a world of them is quick to copy. Read before anything else.
  *
- * Invariants: no bound below is reached by any plan of tests/space, so the core never behaves as it
+ * Invariants: no bound below is reached by any plan of this folder, so the core never behaves as it
  *             would not with the real ones
  * Thread:     any, constants
  */
-#ifndef TESTS_SPACE_SMALL_LIMITS_H
-#define TESTS_SPACE_SMALL_LIMITS_H
+#ifndef TESTS_SPACE_SMALL_H
+#define TESTS_SPACE_SMALL_H
 
-#include "../../../../src/base/limits.h"
+#include "base/limits.h"
 
 #undef RAFT_VOTERS_MAX
 #undef RAFT_LEARNERS_MAX

@@ -1,5 +1,5 @@
-/* tests/space/post.c -- messages of the state space: a set, in no order. One that is never
- * delivered is lost; one that is delivered and stays is a double. */
+/* tests/unit/raft/space/post.c -- messages of the state space: a set, in no order. One that is
+ * never delivered is lost; one that is delivered and stays is a double. */
 #include "space.h"
 
 static void add(struct space *s, const struct space_msg *x)

@@ -1,5 +1,5 @@
-/* tests/space/judge.c -- what must hold in every world of the state space, counted from disks and
- * logs alone; raft_step asserts the invariants of a single core by itself. */
+/* tests/unit/raft/space/judge.c -- what must hold in every world of the state space,
+ * counted from disks and logs alone; raft_step asserts the invariants of a single core by itself. */
 #include "space.h"
 
 static const char *broken;

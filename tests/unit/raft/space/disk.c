@@ -1,5 +1,5 @@
-/* tests/space/disk.c -- disks of the state space: what is written, what survives, what a core is
- * built from. */
+/* tests/unit/raft/space/disk.c -- disks of the state space: what is written, what
+ * survives, what a core is built from. */
 #include "space.h"
 
 static struct raft_conf confs[SPACE_CONFS_MAX];

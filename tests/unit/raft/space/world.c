@@ -1,4 +1,4 @@
-/* tests/space/world.c -- one world of the state space: what can happen in it.
+/* tests/unit/raft/space/world.c -- one world of the state space: what can happen in it.
  *
  * Invariants: time stands still: elections and heartbeats are called for; what is committed and
  *             durable is applied at once, and a new life begins with nothing applied but the first

@@ -1,4 +1,4 @@
-/* tests/space/space.h -- every state that a few small cores can reach, within budgets.
+/* tests/unit/raft/space/space.h -- every state that a few small cores can reach, within budgets.
  *
  * Shape:      breadth first over worlds: three cores, their disks, and every message that was ever
  *             sent; a world is known by a hash of what of it can still matter
@@ -9,6 +9,8 @@
  */
 #ifndef TESTS_SPACE_H
 #define TESTS_SPACE_H
+
+#include "small.h"
 
 #include "raft/impl.h"
 #include "raft/raft.h"
@@ -46,7 +48,7 @@ struct space_plan {
     bool beats;     /* leaders send heartbeats */
     bool pre_vote;
     bool single; /* one entry a message */
-    bool told; /* who speaks in an old term may be told of the new one; else that is lost */
+    bool told;   /* who speaks in an old term may be told of the new one; else that is lost */
 };
 
 struct space_entry {

@@ -1,4 +1,4 @@
-/* tests/space/search.c -- breadth first over the worlds of a plan.
+/* tests/unit/raft/space/search.c -- breadth first over the worlds of a plan.
  *
  * Shape:      worlds that wait to be gone on from lie packed (zeros as counts) in two long strips,
  *             one a depth; of those that were seen only the hash is kept, and how they came about

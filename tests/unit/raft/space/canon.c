@@ -1,4 +1,4 @@
-/* tests/space/canon.c -- what of a world can still matter.
+/* tests/unit/raft/space/canon.c -- what of a world can still matter.
  *
  * Shape:      a hash of the nodes and of the set of messages, with node i in the place of another;
  *             of all permutations that the plan allows the least hash counts
