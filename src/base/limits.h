@@ -38,6 +38,7 @@
 #define SNAP_CHUNK_BYTES_MAX MIB /* what one checksum covers, and one job reads or writes */
 #define SNAP_CONF_BYTES_MAX (64u * KIB)
 #define SNAP_VALUE_BYTES_MAX ENTRY_BYTES_MAX /* of a row: a command's value and its envelope */
+#define SNAP_BYTES_MAX (1024 * 1024 * (uint64_t)MIB) /* of one that is received: 1 TiB */
 #define SNAP_BYTES_PER_S (64u * MIB) /* written at most so fast: the log is on the same disk */
 
 /* Raft core. */

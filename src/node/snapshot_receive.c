@@ -54,6 +54,8 @@ static void receive(struct node *n)
     } else if (e == ERR_BUSY) {
         in->phase = SNAP_IN_NONE; /* the offer comes again */
     } else if (e != ERR_OK) {
+        logger_log(n->logger, LOGGER_WARN, "a snapshot is refused", logger_err(e),
+                   logger_u64("bytes", in->bytes));
         refuse(n);
     }
 }

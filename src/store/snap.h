@@ -30,9 +30,9 @@ struct snap_handler {
      * ERR_IO, ERR_SYNC_FAILED: nothing is left of it; ERR_CORRUPT: a row of the tables has rotted
      */
     void (*made)(void *arg, enum err e, const struct snap_meta *meta);
-    /* the bytes before offset are here: after snap_receive, and after each chunk. ERR_NO_SPACE,
-     * ERR_NO_MEMORY, ERR_IO: the last chunk is not, it may be given again; at the beginning:
-     * nothing is received */
+    /* the bytes before offset are here: after snap_receive, and after each chunk. ERR_NO_SPACE:
+     * none is any more, their room was given back; ERR_NO_MEMORY, ERR_IO: the last chunk is not, it
+     * may be given again; at the beginning, with any error: nothing is received */
     void (*stored)(void *arg, enum err e, const struct snap_id *id, uint64_t offset);
     /* all bytes came, and were looked at. ERR_MALFORMED, ERR_NEWER_FORMAT: this is no snapshot, or
      * another one than was asked for: it is gone; ERR_IO, ERR_SYNC_FAILED */
@@ -112,8 +112,10 @@ void snap_reader_close(struct snap_reader *r);
  * 0 when a part of it is here already, of before a restart too. Another one that was being received
  * is given up.
  *   in   bytes  of the whole
- *   err  ERR_FILE_EXISTS (it is here as a whole), ERR_MALFORMED (no snapshot has so few bytes),
- *        ERR_BUSY (wait for an event), ERR_NO_MEMORY: nothing happened */
+ *   err  ERR_FILE_EXISTS (it is here as a whole), ERR_MALFORMED (no snapshot has so few bytes, or
+ *        none is taken that has more than SNAP_BYTES_MAX), ERR_BUSY (wait for an event),
+ *        ERR_NO_MEMORY, ERR_NO_SPACE (the disk has no room for what is missing), ERR_IO: nothing
+ *        happened */
 MUST_CHECK
 enum err snap_receive(struct snap *s, const struct snap_id *id, uint64_t bytes);
 

@@ -70,6 +70,21 @@ static void part_remove(struct snap *s)
     }
 }
 
+/* Without room the rest will not come, and what came must not keep it from others. */
+static enum err append(struct snap *s)
+{
+    struct snap_receive *r = &s->receive;
+    if (s->dir == NULL) {
+        return ERR_OK; /* the account of its memory is the loop's */
+    }
+    enum err e = snap_blob_append(&r->blob, bytes_of(r->room->chunk, r->count));
+    if (e == ERR_NO_SPACE) {
+        MARK("store: no space for what is received of a snapshot");
+        TRY(snap_blob_cut(&r->blob, 0));
+    }
+    return e;
+}
+
 static void run(void *arg)
 {
     struct snap *s = arg;
@@ -79,8 +94,7 @@ static void run(void *arg)
         r->result = resume(s);
         break;
     case SNAP_RECEIVE_APPEND:
-        r->result = s->dir != NULL ? snap_blob_append(&r->blob, bytes_of(r->room->chunk, r->count))
-                                   : ERR_OK;
+        r->result = append(s);
         break;
     case SNAP_RECEIVE_VERIFY:
         r->result = verify(s);
@@ -170,21 +184,38 @@ static void done(void *arg)
 
 /* ---- the interface ---- */
 
+/* What of it is here already takes no more room. */
+static enum err room_for(struct snap *s, const struct snap_id *id, uint64_t bytes)
+{
+    char name[SNAP_NAME_BYTES];
+    struct os_space space;
+    struct os_stat part = { 0 };
+    if (s->dir == NULL) {
+        return bytes > s->mem->limit - s->mem->used ? ERR_NO_MEMORY : ERR_OK;
+    }
+    snap_name(id, "part", name);
+    enum err e = os_dir_stat(s->dir, name, &part);
+    if (e != ERR_OK && e != ERR_NO_FILE) {
+        return e;
+    }
+    TRY(os_dir_space(s->dir, &space));
+    return bytes > space.free_bytes && bytes - space.free_bytes > part.bytes ? ERR_NO_SPACE
+                                                                             : ERR_OK;
+}
+
 enum err snap_receive(struct snap *s, const struct snap_id *id, uint64_t bytes)
 {
     struct snap_receive *r = &s->receive;
     if (snap_find(s, id) != NULL) {
         return ERR_FILE_EXISTS;
     }
-    if (bytes < SNAP_HEAD_BYTES + SNAP_END_BYTES) {
+    if (bytes < SNAP_HEAD_BYTES + SNAP_END_BYTES || bytes > SNAP_BYTES_MAX) {
         return ERR_MALFORMED;
     }
     if (r->flying || s->closing) {
         return ERR_BUSY;
     }
-    if (s->dir == NULL && bytes > s->mem->limit - s->mem->used) {
-        return ERR_NO_MEMORY;
-    }
+    TRY(room_for(s, id, bytes));
     if (r->busy && snap_id_equal(&r->id, id) && r->bytes == bytes) {
         submit(s, SNAP_RECEIVE_READY);
         return ERR_OK;

@@ -211,6 +211,23 @@ static void old_files_go(void)
     EXPECT_MARK("store: an older snapshot gives way");
 }
 
+/* More than there is room for is refused before the first byte; so is more than anybody has. */
+static void too_large(void)
+{
+    struct os_space space;
+    struct snap_id other;
+    uint64_t offset = 0;
+    begin(100);
+    CHECK(os_dir_space(n.b.snap_dir, &space) == ERR_OK);
+    CHECK(snap_receive(n.b.snap, &id, SNAP_BYTES_MAX + 1) == ERR_MALFORMED);
+    CHECK(snap_receive(n.b.snap, &id, UINT64_MAX) == ERR_MALFORMED);
+    uint64_t most = space.total_bytes < SNAP_BYTES_MAX ? space.total_bytes : SNAP_BYTES_MAX;
+    CHECK(snap_receive(n.b.snap, &id, most) == (most > space.free_bytes ? ERR_NO_SPACE : ERR_OK));
+    CHECK(most <= space.free_bytes || !snap_receiving(n.b.snap, &other, &offset));
+    CHECK_U64(files("snap-b"), 0);
+    end();
+}
+
 static void removed_behind_its_back(void)
 {
     struct snap_reader *r = NULL;
@@ -264,6 +281,7 @@ int main(void)
     TAP_TEST("snap: what is left over is removed at start, other files are left alone", left_over);
     TAP_TEST("snap: one part stays for the next start", part_stays);
     TAP_TEST("snap: files of older snapshots go", old_files_go);
+    TAP_TEST("snap: what is too large is refused before its first byte", too_large);
     TAP_TEST("snap: a file that is gone is not found", removed_behind_its_back);
     TAP_TEST("snap: a flush that needs room waits for the end of a view", flush_waits);
     return tap_done();
