@@ -1,5 +1,5 @@
 /* tests/unit/raft/space/judge.c -- what must hold in every world of the state space,
- * counted from disks and logs alone; raft_step asserts the invariants of a single core by itself. */
+ * counted from disks and logs alone; raft_step asserts what concerns a single core. */
 #include "space.h"
 
 static const char *broken;

@@ -1,6 +1,6 @@
 /* tests/unit/raft/space/test_space.c -- Subject: the core in every order of events. Method:
- * all states that three small cores can reach within the budgets of each plan below; the search must come to its
- * end, and must have been where the plan wants it to go.
+ * all states that three small cores can reach within the budgets of each plan below; the search
+ * must come to its end, and must have been where the plan wants it to go.
  *
  * usage: test_space [soak|NAME]   the plans of `make test` (in a sanitizer build: the small ones);
  *                                 soak: all; else one of them */
