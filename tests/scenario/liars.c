@@ -310,8 +310,12 @@ static void too_many_terms(struct play *p)
 }
 
 /* Configurations that nobody decided, taken back again. */
+/* Of three configurations in one append the victim keeps two: when all are taken back it knows of
+ * none, until the next one or its next start. */
 static void forged_members(struct play *p)
 {
+    static const char *const forgotten[] = { "are of two clusters", NULL };
+    p->borne = forgotten;
     uint64_t leader = play_begin(p);
     uint64_t liar = play_follower(p, leader, 1);
     uint64_t victim = play_follower(p, leader, 2);
