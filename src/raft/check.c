@@ -54,13 +54,13 @@ static void check_peer(const struct raft *r, const struct raft_peer *p)
     ASSERT(p->next > r->snap_index || p->state != RAFT_PEER_PROBE || p->probing);
 }
 
-/* Who has begun another life may have had it in the one that is lost: nobody can tell any more. */
+/* Who has been heard in another life may have had it before: nobody can tell any more. */
 static uint64_t matches(const struct raft *r, uint64_t id, uint64_t life, uint64_t index)
 {
     for (uint32_t i = 0; i < r->peer_count; i++) {
         if (r->peer[i].id == id) {
             bool lost = life != 0 && r->peer[i].life != 0 && r->peer[i].life != life;
-            return lost || r->peer[i].match >= index;
+            return lost || r->peer[i].reborn || r->peer[i].match >= index;
         }
     }
     return id == r->config.id && r->durable >= index;

@@ -28,6 +28,7 @@ struct raft_peer {
     enum raft_peer_state state;
     enum raft_ballot ballot;
     bool probing; /* PROBE: one append is out */
+    bool reborn;  /* its match began anew in this office: what was counted before may be more */
     uint64_t match;
     uint64_t next;
     uint64_t sent_commit;

@@ -43,6 +43,7 @@ void raft_life_heard(struct raft *r, const struct raft_msg *m, struct raft_out *
     MARK("raft: a peer has begun another life");
     p->ballot = RAFT_BALLOT_OPEN;
     p->match = 0;
+    p->reborn = true;
     p->read_seq = 0;
     p->lease_ns = 0;
     p->ack_ns = 0;

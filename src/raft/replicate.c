@@ -38,6 +38,7 @@ void raft_lead(struct raft *r, struct raft_out *out)
     for (uint32_t i = 0; i < r->peer_count; i++) {
         struct raft_peer *p = &r->peer[i];
         p->match = 0;
+        p->reborn = false;
         p->read_seq = 0;
         p->lease_ns = 0;
         p->ack_ns = r->now_ns; /* it has just been chosen: quorum contact counts from here */

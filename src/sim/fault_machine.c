@@ -323,6 +323,9 @@ static void backup_due(struct sim_world *w, struct sim_event *e)
     struct sim_faults *f = &w->faults;
     struct sim_backup *b = &f->backup;
     (void)e;
+    if (b->host == NULL) {
+        return; /* it lost its disk meanwhile, and the copy is of another incarnation */
+    }
     if (f->over || b->looks++ == FAULT_LOOKS_MAX || 2 * (damaged(w) + 1) >= w->node_count) {
         sim_fault_backup_drop(f);
         return;

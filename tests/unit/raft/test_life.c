@@ -1,0 +1,72 @@
+/* tests/unit/raft/test_life.c -- Subject: what a leader makes of words from several incarnations of
+ * a peer. Method: a core alone, whose peers are played.
+ */
+#include "alone.h"
+
+enum {
+    OWN = 11,
+    THEIRS = 13,
+    FORMER = 3
+};
+
+/* Node 1 leads, node 3 is bound to a life, of node 2 nothing is known. */
+static void office(void)
+{
+    static const struct raft_run run = { 1, 1 };
+    static const uint32_t size = 10;
+    struct raft_config c = config();
+    struct raft_boot b = { .last = 1, .runs = &run, .run_count = 1, .sizes = &size };
+    c.life = OWN;
+    b.size_count = 1;
+    b.term = 1;
+    b.effective = conf_of(3);
+    b.effective.voter_life[0] = OWN;
+    b.effective.voter_life[2] = THEIRS;
+    boot_on(&c, &b);
+    lead(3);
+    persisted(t.last_ticket, 2, 2);
+}
+
+/* A heartbeat's answer. */
+static void word_of(uint64_t life)
+{
+    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT_REPLY, .from = 3, .life = life, .epoch = 1 };
+    m.term = t.status.term;
+    message(m);
+}
+
+/* Node 3 has entries up to index, over whichever connection is the newest. */
+static void acknowledged(uint64_t index)
+{
+    struct raft_msg m = { .type = RAFT_MSG_APPEND_REPLY, .from = 3, .life = THEIRS };
+    m.term = t.status.term;
+    m.index = index;
+    for (m.epoch = 1; m.epoch < 8; m.epoch++) {
+        message(m);
+    }
+}
+
+/* A message of a life that is over comes late. The leader starts over with the peer, yet what is
+ * committed stays so, and more is when the peer has said again what it has. */
+static void late_words(void)
+{
+    uint32_t size = 1;
+    office();
+    acknowledged(2);
+    CHECK_U64(t.status.commit, 2);
+    word_of(FORMER);
+    word_of(THEIRS);
+    CHECK(t.status.role == RAFT_LEADER && t.status.commit == 2);
+    step((struct raft_event){ .type = RAFT_EV_PROPOSE, .ticket = 7, .count = 1, .sizes = &size });
+    persisted(t.last_ticket, 3, 2);
+    CHECK_U64(t.status.commit, 2);
+    acknowledged(3);
+    CHECK_U64(t.status.commit, 3);
+}
+
+int main(void)
+{
+    TAP_TEST("life: words of a former life take nothing back", late_words);
+    free(t.core);
+    return tap_done();
+}
