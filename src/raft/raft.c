@@ -82,7 +82,8 @@ void raft_stop(struct raft *r, struct raft_out *out, enum err why)
 }
 
 /* Term of the entry that begins a cluster: the rank of who writes it among the members. Two that
- * are asked at once write different terms, so that one of the entries gives way like any other. */
+ * are asked at once write different terms, so that one of the entries gives way like any other; and
+ * no such term is higher than RAFT_INIT_TERM, so that the first leader's entry outranks them all. */
 static uint64_t init_term(const struct raft_conf *c, uint64_t id)
 {
     uint64_t rank = 0;
@@ -105,13 +106,12 @@ static void step_init(struct raft *r, const struct raft_event *ev, struct raft_o
         raft_reply(r, out, ev->ticket, 1, ERR_BAD_REQUEST, 0);
         return;
     }
-    uint64_t term = init_term(&c, r->config.id);
-    if (r->term < term) {
-        r->term = term;
+    if (r->term < RAFT_INIT_TERM) {
+        r->term = RAFT_INIT_TERM;
         r->vote = 0;
         raft_write_hard(r, out);
     }
-    raft_conf_write(r, &c, term, ev->tail_size, out);
+    raft_conf_write(r, &c, init_term(&c, r->config.id), ev->tail_size, out);
     raft_reply(r, out, ev->ticket, 1, ERR_OK, 1);
     r->election_deadline_ns = r->now_ns; /* stand as soon as the entry is durable */
 }

@@ -18,10 +18,11 @@
 #include "base/limits.h"
 
 enum {
-    RAFT_EFFECTS_MAX = 3072,      /* more than one event can cause; asserted */
-    RAFT_CONF_BYTES_MAX = 1024,   /* encoded configuration without its tail */
-    RAFT_SENDS_PER_PEER_MAX = 16, /* appends to one peer in one step */
-    RAFT_HANG_ELECTIONS = 3,      /* longest election timeouts until a disk counts as hung */
+    RAFT_EFFECTS_MAX = 3072,          /* more than one event can cause; asserted */
+    RAFT_CONF_BYTES_MAX = 1024,       /* encoded configuration without its tail */
+    RAFT_SENDS_PER_PEER_MAX = 16,     /* appends to one peer in one step */
+    RAFT_INIT_TERM = RAFT_VOTERS_MAX, /* when a cluster begins; no first entry has a higher one */
+    RAFT_HANG_ELECTIONS = 3,          /* longest election timeouts until a disk counts as hung */
     RAFT_PAYLOAD_BYTES_MAX = RAFT_CONF_BYTES_MAX,
 };
 

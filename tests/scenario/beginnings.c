@@ -111,6 +111,26 @@ static void dies_at_init(struct play *p)
     expect_one_cluster(p);
 }
 
+/* Who missed the beginning is asked to begin, too. Its entry is of another first term, but no more
+ * than what a leader has committed since: it wins no election with it. */
+static void init_after_all(struct play *p)
+{
+    play_start_all(p);
+    play_isolate(p, 3);
+    play_expect_ok(p, play_init(p, 1));
+    uint64_t leader = play_leader(p);
+    uint32_t kept = play_writes(p, leader, 0);
+    play_expect_not_ok(p, play_init(p, 3));
+    play_crash(p, leader);
+    play_heal(p);
+    uint64_t heir = play_new_leader(p, leader);
+    play_expect(p, heir != 3, "node 3 does not lead");
+    play_reads(p, heir, 0, kept);
+    play_start(p, leader);
+    play_await_agree(p);
+    expect_one_cluster(p);
+}
+
 int main(void)
 {
     PLAY(3, "beginnings: nothing before init, then everything (R=3)", before_init);
@@ -118,6 +138,8 @@ int main(void)
     PLAY(3, "beginnings: init of two nodes at once (R=3, one cluster)", init_on_two);
     PLAY(3, "beginnings: init of two nodes that do not see each other (R=3, one cluster)",
          init_on_two_apart);
+    PLAY(3, "beginnings: init of a node that missed the beginning (R=3, one cluster)",
+         init_after_all);
     PLAY(3, "beginnings: a member is away (R=3, it joins later)", member_away);
     PLAY(3, "beginnings: two members are away (R=3, nothing until one comes)", most_members_away);
     PLAY_EACH(3, "beginnings: node dies inside the n-th effect of init (R=3, n=1..20)",
