@@ -82,8 +82,8 @@ void raft_stop(struct raft *r, struct raft_out *out, enum err why)
 }
 
 /* Term of the entry that begins a cluster: the rank of who writes it among the members. Two that
- * are asked at once write different terms, so that one of the entries gives way like any other; and
- * no such term is higher than RAFT_INIT_TERM, so that the first leader's entry outranks them all. */
+ * are asked at once write different terms, so that one of the entries gives way like any other.
+ * None is above RAFT_INIT_TERM, so what the first leader writes outranks them all. */
 static uint64_t init_term(const struct raft_conf *c, uint64_t id)
 {
     uint64_t rank = 0;
