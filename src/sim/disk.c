@@ -430,15 +430,51 @@ void sim_disk_survive(struct sim_disk *d)
     d->read_fault_at = 0;
 }
 
-void sim_disk_restart(struct sim_disk *d)
+/* The name that a file was given when it lost this one; NULL: it was unlinked. */
+static struct sim_name *renamed_to(struct sim_disk *d, const struct sim_name *n)
+{
+    for (int i = 0; n->now < 0 && n->safe >= 0 && i < SIM_NAMES_MAX; i++) {
+        if (d->name[i].now == n->safe) {
+            return &d->name[i];
+        }
+    }
+    return NULL;
+}
+
+static bool renamed_from(const struct sim_disk *d, const struct sim_name *n)
+{
+    bool from = false;
+    for (int i = 0; n->now >= 0 && n->now != n->safe && i < SIM_NAMES_MAX; i++) {
+        from = from || (d->name[i].safe == n->now && d->name[i].now < 0);
+    }
+    return from;
+}
+
+static void name_survive(struct sim_disk *d, struct sim_name *n, bool kept)
+{
+    point(d, kept ? &n->safe : &n->now, kept ? n->now : n->safe);
+}
+
+/* Old or new, each; but a rename is one thing: the file has its old name, or the new one. */
+static void names_survive(struct sim_disk *d)
 {
     for (int i = 0; i < SIM_NAMES_MAX; i++) {
         struct sim_name *n = &d->name[i];
-        if (n->now != n->safe) {
-            bool kept = prng_below(&d->prng, 2) == 0;
-            point(d, kept ? &n->safe : &n->now, kept ? n->now : n->safe);
+        struct sim_name *to = renamed_to(d, n);
+        if (n->now == n->safe || renamed_from(d, n)) {
+            continue; /* nothing is open, or it goes with the older name */
         }
+        bool kept = prng_below(&d->prng, 2) == 0;
+        if (to != NULL) {
+            name_survive(d, to, kept);
+        }
+        name_survive(d, n, kept);
     }
+}
+
+void sim_disk_restart(struct sim_disk *d)
+{
+    names_survive(d);
     for (int i = 0; i < SIM_FILES_MAX; i++) {
         if (d->file[i].capacity > 0) {
             file_survive(d, &d->file[i]);

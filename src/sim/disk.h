@@ -4,7 +4,8 @@
  *             changes the first, a sync copies it to the second. Names likewise: what a
  *             directory's sync has seen is safe.
  * Invariants: a crash takes, for every sector and name that is not safe, the old state, the new
- *             one, or a torn one; what is safe never changes by a crash
+ *             one, or a torn one; a file that was renamed has one of its two names; what is safe
+ *             never changes by a crash
  * Order:      operations are counted from 1; the crash comes inside the one that was asked for, all
  *             later ones fail until sim_disk_restart
  * Owns:       every byte, counted in the account

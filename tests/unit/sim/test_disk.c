@@ -10,7 +10,8 @@
 enum {
     BATCH = 2 * SIM_SECTOR_BYTES,
     LARGE = 64 * SIM_SECTOR_BYTES,
-    ROTS = 64
+    ROTS = 64,
+    RENAMES = 100
 };
 
 static struct world {
@@ -111,10 +112,33 @@ static void full(void)
     stop();
 }
 
+/* A power cut leaves a renamed file its old name, or the new one: never both, never none. */
+static void renamed(void)
+{
+    uint32_t taken = 0;
+    for (uint64_t seed = 1; seed <= RENAMES; seed++) {
+        int file = -1;
+        mem_init(&w.mem, "disk", 64u << 20);
+        sim_disk_init(&w.disk, &w.mem, seed);
+        CHECK(sim_disk_create(&w.disk, seed % 2 == 0 ? "d/a" : "d/z", &file) == ERR_OK);
+        CHECK(sim_disk_sync_names(&w.disk, "d/") == ERR_OK);
+        CHECK(sim_disk_rename(&w.disk, seed % 2 == 0 ? "d/a" : "d/z", "d/m") == ERR_OK);
+        CHECK(sim_disk_rename(&w.disk, "d/m", "d/n") == ERR_OK);
+        sim_disk_restart(&w.disk);
+        bool old = sim_disk_find(&w.disk, seed % 2 == 0 ? "d/a" : "d/z") == file;
+        bool new = sim_disk_find(&w.disk, "d/n") == file;
+        CHECK(old != new &&sim_disk_find(&w.disk, "d/m") < 0);
+        taken += new;
+        sim_disk_done(&w.disk);
+    }
+    CHECK(taken > RENAMES / 4 && taken < RENAMES * 3 / 4);
+}
+
 int main(void)
 {
     TAP_TEST("sim: the newest batch does not rot, however large", newest_spared);
     TAP_TEST("sim: what a cut tail leaves as the newest batch does not rot", tail_cut_off);
+    TAP_TEST("sim: a file that is renamed has one name after a power cut", renamed);
     TAP_TEST("sim: nothing grows on a full disk", full);
     return tap_done();
 }
