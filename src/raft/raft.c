@@ -333,6 +333,11 @@ void raft_clone(struct raft *dst, const struct raft *src)
     memcpy(dst, src, sizeof *src);
 }
 
+void raft_committed_conf(const struct raft *r, struct raft_conf *out)
+{
+    *out = r->committed;
+}
+
 void raft_status(const struct raft *r, struct raft_status *out)
 {
     memset(out, 0, sizeof *out);

@@ -405,4 +405,8 @@ struct raft_status {
 /* raft_status -- a picture of now. */
 void raft_status(const struct raft *r, struct raft_status *out);
 
+/* raft_committed_conf -- the newest configuration that is known to be committed here; while the one
+ * in force is not, the one before it. index 0: none. */
+void raft_committed_conf(const struct raft *r, struct raft_conf *out);
+
 #endif

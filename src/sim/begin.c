@@ -1,6 +1,7 @@
 /* sim/begin.c -- asking for the beginning of the cluster, until it says that it has begun. */
 #include "sim/begin.h"
 
+#include "sim/majority.h"
 #include "sim/world.h"
 
 enum {
@@ -34,12 +35,15 @@ static void ask(struct sim_world *w, struct sim_host *h, struct service_call *ca
 {
     static const struct service_call fresh = { .done = answered };
     struct service_member members[SIM_NODES_MAX];
+    uint32_t count = 0;
     for (uint32_t i = 0; i < w->node_count; i++) {
-        members[i] = (struct service_member){ .id = i + 1, .addr = bytes_text("sim") };
+        if ((w->founders & sim_node_bit(i + 1)) != 0) {
+            members[count++] = (struct service_member){ .id = i + 1, .addr = bytes_text("sim") };
+        }
     }
     *call = fresh;
     struct service *s = node_service(h->node);
-    IGNORE(s->table->init(s, members, w->node_count, call)); /* asked again */
+    IGNORE(s->table->init(s, members, count, call)); /* asked again */
 }
 
 void sim_begin_ask(struct sim_world *w)

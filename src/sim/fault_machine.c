@@ -1,6 +1,7 @@
 /* sim/fault_machine.c -- what happens to machines: their processes, clocks and disks. */
 #include "sim/copy.h"
 #include "sim/fault_impl.h"
+#include "sim/majority.h"
 #include "sim/world.h"
 
 enum {
@@ -216,20 +217,23 @@ bool sim_fault_do_disk_full(struct sim_faults *f)
     return true;
 }
 
-static uint32_t damaged(struct sim_world *w)
+/* Whether those that stay whole are a majority of whatever may be in force, without this one;
+ * before the cluster begins nobody's log has anything that may rot. */
+static bool bearable(struct sim_world *w, const struct sim_host *h)
 {
-    uint32_t count = 0;
+    uint64_t whole = 0;
     for (uint32_t i = 0; i < w->node_count; i++) {
-        count += w->host[i].damaged || w->host[i].restored || sim_host_wiped(&w->host[i]);
+        struct sim_host *other = &w->host[i];
+        bool good = !other->damaged && !other->restored && !sim_host_wiped(other) && other != h;
+        whole |= good ? sim_node_bit(other->id) : 0;
     }
-    return count;
+    return sim_look_suffices(&w->look, whole);
 }
 
 bool sim_fault_do_disk_rot(struct sim_faults *f)
 {
     struct sim_host *h = sim_fault_any_host(f);
-    bool bearable = 2 * (damaged(f->world) + 1) < f->world->node_count;
-    if (!bearable || !sim_disk_rot(&h->disk, ".seg", prng_next(&f->prng))) {
+    if (!bearable(f->world, h) || !sim_disk_rot(&h->disk, ".seg", prng_next(&f->prng))) {
         return false;
     }
     h->damaged = true;
@@ -239,11 +243,13 @@ bool sim_fault_do_disk_rot(struct sim_faults *f)
 }
 
 /* All know which incarnation of this host counts, so that none is reminded of what another has
- * promised; and without it there is a majority of those who are left, which is one of all: an odd
- * number, and no other disk is lost. */
+ * promised; and without it there is a majority of the voters who are left, which is one of all: an
+ * odd number, and no other disk is lost. */
 static bool may_wipe(struct sim_world *w, const struct sim_host *h)
 {
-    bool may = w->node_count % 2 == 1 && 2 * (damaged(w) + 1) < w->node_count;
+    const struct raft_conf *c = &w->look.conf;
+    bool may = c->voter_count % 2 == 1 && c->outgoing_count == 0 && bearable(w, h) &&
+               (sim_voters(c) & sim_node_bit(h->id)) != 0;
     uint64_t life = 0;
     for (uint32_t pass = 0; pass < 2; pass++) {
         for (uint32_t i = 0; may && i < w->node_count; i++) {
@@ -305,17 +311,18 @@ static bool harmless(const struct sim_world *w, const struct sim_backup *b)
 {
     struct raft_status s;
     struct raft_status other;
-    uint32_t safe = 0;
+    uint64_t safe = 0;
     if (!status_of(b->host, &s) || !sim_copy_same(&b->copy, b->host, "/vote")) {
         return false;
     }
     for (uint32_t i = 0; i < w->node_count; i++) {
         const struct sim_host *h = &w->host[i];
         if (h != b->host && status_of(h, &other)) {
-            safe += other.commit >= s.last && other.durable >= s.last;
+            bool has = other.commit >= s.last && other.durable >= s.last;
+            safe |= has ? sim_node_bit(h->id) : 0;
         }
     }
-    return 2 * safe > w->node_count;
+    return sim_look_suffices(&w->look, safe);
 }
 
 static void backup_due(struct sim_world *w, struct sim_event *e)
@@ -326,7 +333,7 @@ static void backup_due(struct sim_world *w, struct sim_event *e)
     if (b->host == NULL) {
         return; /* it lost its disk meanwhile, and the copy is of another incarnation */
     }
-    if (f->over || b->looks++ == FAULT_LOOKS_MAX || 2 * (damaged(w) + 1) >= w->node_count) {
+    if (f->over || b->looks++ == FAULT_LOOKS_MAX || !bearable(w, b->host)) {
         sim_fault_backup_drop(f);
         return;
     }

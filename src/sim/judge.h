@@ -1,10 +1,11 @@
 /* sim/judge.h -- what must hold in every run, looked at from outside the nodes.
  *
  * Shape:      judge_core.c watches terms, votes, logs and commits of all nodes after every step;
- *             judge_office.c who stays leader; judge_state.c the state machines; judge_reply.c what
- *             answers say; judge_version.c whether versions count writes; judge_end.c plays the end
- *             game: faults stop, a majority must serve again, agree, and have lost nothing.
- *             Linearizability is lincheck.h's, over the clients' history.
+ *             judge_conf.c configurations and majorities; judge_office.c who stays leader;
+ *             judge_state.c the state machines; judge_reply.c what answers say; judge_version.c
+ *             whether versions count writes; judge_end.c plays the end game: faults stop, a
+ *             majority must serve again, agree, and have lost nothing. Linearizability is
+ *             lincheck.h's, over the clients' history.
  * Owns:       its memory of the run, counted in the world's account
  * Thread:     one
  */
@@ -19,7 +20,8 @@
 
 enum {
     SIM_INDEX_MAX = 1 << 17, /* entries of one run that are watched */
-    SIM_TERMS_MAX = 1 << 14
+    SIM_TERMS_MAX = 1 << 14,
+    SIM_CONFS_MAX = 1 << 12 /* committed configurations of one run */
 };
 
 struct service_reply;
@@ -49,6 +51,9 @@ struct sim_office {
     bool arrived[SIM_NODES_MAX];      /* one waits there */
     uint64_t durable;
     uint64_t waits_ns; /* since when its disk owes it more than that; UINT64_MAX: it owes nothing */
+    uint64_t
+        joint_ns; /* since when it may leave a joint configuration; UINT64_MAX: there is none */
+    uint64_t alien_ns; /* since when it is no voter any more; UINT64_MAX: it is one */
 };
 
 /* One value, which is written once. */
@@ -70,13 +75,16 @@ struct sim_judge {
     uint64_t *state_hash;     /* by applied index; 0: not known */
     int64_t *revision;        /* by applied index */
     uint32_t *serial;         /* by revision: of the values that were written at it; 0: not known */
-    struct sim_written *written;   /* by serial */
-    int64_t created[SIM_KEYS_MAX]; /* revision at which a key was made; 0: not known */
-    int64_t absent[SIM_KEYS_MAX];  /* newest revision of a store in which there was no such key */
-    uint64_t applied;              /* highest index of which the state was seen */
-    int64_t revision_last;         /* that a client was told of */
-    uint64_t committed;            /* highest index that any node called committed */
-    uint64_t leaders;              /* elections won */
+    struct sim_written *written; /* by serial */
+    struct raft_conf *chain;     /* committed configurations, by ascending index */
+    uint32_t chain_count;
+    uint8_t (*voted)[SIM_NODES_MAX]; /* by term and voter: for whom; 0: nobody */
+    int64_t created[SIM_KEYS_MAX];   /* revision at which a key was made; 0: not known */
+    int64_t absent[SIM_KEYS_MAX];    /* newest revision of a store in which there was no such key */
+    uint64_t applied;                /* highest index of which the state was seen */
+    int64_t revision_last;           /* that a client was told of */
+    uint64_t committed;              /* highest index that any node called committed */
+    uint64_t leaders;                /* elections won */
     uint64_t looks;
     bool undecided; /* the history was too tangled to decide within the bound */
 };
@@ -97,6 +105,25 @@ void sim_judge_wiped(struct sim_judge *j, const struct sim_host *h);
  * sim_judge_dying -- a life ends: what its disk had told it until then counts. */
 void sim_judge_born(struct sim_judge *j, struct sim_host *h, const struct raft_status *s);
 void sim_judge_dying(struct sim_judge *j, struct sim_host *h, const struct raft_status *s);
+
+/* sim_judge_holders -- nodes (bits) that have h's entry of this index on disk. */
+uint64_t sim_judge_holders(const struct sim_judge *j, const struct sim_host *h, uint64_t index);
+
+/* sim_judge_conf_init, sim_judge_conf_done -- the memory of configurations and votes. */
+void sim_judge_conf_init(struct sim_judge *j);
+void sim_judge_conf_done(struct sim_judge *j);
+
+/* sim_judge_conf -- after a step of a node: the configurations it knows of.
+ * sim_judge_voted -- a vote leaves a node.
+ * sim_judge_chosen -- a node has just been seen to lead: a majority voted for it.
+ * sim_judge_held -- its commit index is the newest of all: a majority has that entry on disk. */
+void sim_judge_conf(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s);
+void sim_judge_voted(struct sim_judge *j, const struct sim_host *h, const struct raft_msg *m);
+void sim_judge_chosen(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s);
+void sim_judge_held(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s);
+
+/* sim_judge_chain -- the newest committed configuration up to an index; NULL: there is none. */
+const struct raft_conf *sim_judge_chain(const struct sim_judge *j, uint64_t index);
 
 /* sim_judge_state -- applied state equal wherever the applied index is. */
 void sim_judge_state(struct sim_judge *j, struct sim_host *h);

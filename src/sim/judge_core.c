@@ -1,6 +1,7 @@
 /* sim/judge_core.c -- Raft's promises, seen from outside: one leader a term, one vote a term, what
  * is committed stays, what was acknowledged or voted survives the power cut. */
 #include "base/panic.h"
+#include "sim/majority.h"
 #include "sim/world.h"
 
 #include <inttypes.h>
@@ -20,6 +21,7 @@ void sim_judge_init(struct sim_judge *j, struct sim_world *w)
     j->revision = mem_take(&w->mem, SIM_INDEX_MAX * sizeof *j->revision);
     j->serial = mem_take(&w->mem, SIM_INDEX_MAX * sizeof *j->serial);
     j->written = mem_take(&w->mem, SIM_INDEX_MAX * sizeof *j->written);
+    sim_judge_conf_init(j);
 }
 
 void sim_judge_done(struct sim_judge *j)
@@ -31,6 +33,7 @@ void sim_judge_done(struct sim_judge *j)
     mem_free(mem, j->revision);
     mem_free(mem, j->serial);
     mem_free(mem, j->written);
+    sim_judge_conf_done(j);
 }
 
 static const struct raft *core_of(const struct sim_host *h)
@@ -89,6 +92,7 @@ static void judge_leader(struct sim_judge *j, const struct sim_host *h, const st
     *leader = h->id;
     j->leaders++;
     sim_judge_elected(j, h);
+    sim_judge_chosen(j, h, s);
     uint64_t i = j->committed;
     while (i > 0 && j->committed_term[i] > s->term) {
         i--; /* its votes came late: it leads a term that is over, and owes nothing newer */
@@ -102,28 +106,29 @@ static void judge_leader(struct sim_judge *j, const struct sim_host *h, const st
 
 /* ---- commits ---- */
 
-/* Nodes on whose disks an entry is: those that are down count by what they had made durable, and by
- * what they acknowledged in the very step that ended them. */
-static uint32_t holders(struct sim_judge *j, uint64_t index, uint64_t term)
+/* Those that are down count by what they had made durable, and by what they acknowledged in the very
+ * step that ended them. */
+uint64_t sim_judge_holders(const struct sim_judge *j, const struct sim_host *h, uint64_t index)
 {
-    uint32_t count = 0;
+    uint64_t nodes = 0;
+    uint64_t term = term_of(j, h, index);
     for (uint32_t i = 0; i < j->world->node_count; i++) {
-        const struct sim_host *h = &j->world->host[i];
-        const struct sim_seen *seen = &j->seen[i];
+        const struct sim_host *other = &j->world->host[i];
         const struct sim_promise *said = &j->promise[i];
-        struct raft_status s = { .durable = seen->durable };
+        struct raft_status s = { .durable = j->seen[i].durable };
         if (said->acked_term >= term && said->acked_index > s.durable) {
             s.durable = said->acked_index;
         }
         bool same = true;
-        if (h->node != NULL) {
-            raft_status(core_of(h), &s);
-            same = term_of(j, h, index) == term;
+        if (other->node != NULL) {
+            raft_status(core_of(other), &s);
+            same = term_of(j, other, index) == term;
         }
         bool lost = said->lost_term >= term && said->lost_index >= index;
-        count += h->restored || lost || (s.durable >= index && same); /* it has had it */
+        bool has = other->restored || lost || (s.durable >= index && same); /* it has had it */
+        nodes |= has ? sim_node_bit(other->id) : 0;
     }
-    return count;
+    return nodes;
 }
 
 static void judge_commit(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s)
@@ -157,11 +162,9 @@ static void judge_commit(struct sim_judge *j, const struct sim_host *h, const st
             j->committed = i > j->committed ? i : j->committed;
         }
     }
-    if (s->commit > seen->commit && s->commit == j->committed &&
-        2 * holders(j, s->commit, s->commit == 0 ? 0 : j->committed_term[s->commit]) <=
-            j->world->node_count) {
-        sim_world_fail(j->world, "entry %" PRIu64 " is committed, but no majority has it on disk",
-                       s->commit);
+    sim_judge_conf(j, h, s);
+    if (s->commit > seen->commit && s->commit == j->committed && !j->world->failed) {
+        sim_judge_held(j, h, s);
     }
 }
 
@@ -269,6 +272,7 @@ void sim_judge_said(struct sim_judge *j, const struct sim_host *h, const struct 
         }
         said->voted_term = m->term;
         said->voted_for = m->to;
+        sim_judge_voted(j, h, m);
     }
     if (m->type == RAFT_MSG_APPEND_REPLY && !m->reject &&
         (m->term > said->acked_term || m->index > said->acked_index)) {

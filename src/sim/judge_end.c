@@ -1,6 +1,7 @@
 /* sim/judge_end.c -- the end game: faults stop, a majority drawn by the seed must elect, serve,
  * agree, and have lost nothing. */
 #include "sim/lincheck.h"
+#include "sim/majority.h"
 #include "sim/world.h"
 
 #include <inttypes.h>
@@ -73,51 +74,113 @@ static bool all_equal(struct sim_world *w)
     return true;
 }
 
-/* Start what may be started; the core is a majority of that, drawn. 0: there is none. */
-static uint64_t draw_core(struct sim_world *w)
+/* Who is a member of anything that may be in force; nobody, before the cluster has begun. */
+static uint64_t members(const struct sim_world *w)
 {
-    uint32_t able[SIM_NODES_MAX];
-    uint32_t count = 0;
-    uint64_t core = 0;
+    uint64_t nodes = sim_members(&w->look.conf);
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        const struct raft_conf *c = &w->look.seen[i].effective;
+        nodes |= c->index > w->look.conf.index ? sim_members(c) : 0;
+    }
+    return nodes;
+}
+
+/* Start what may be started. */
+static uint64_t able(struct sim_world *w)
+{
+    uint64_t nodes = 0;
     for (uint32_t i = 0; i < w->node_count; i++) {
         struct sim_host *h = &w->host[i];
         sim_host_start(h);
-        if (h->state == SIM_HOST_UP && !h->damaged && !h->restored && !sim_host_wiped(h)) {
-            able[count++] = i;
-        }
+        bool good = h->state == SIM_HOST_UP && !h->damaged && !h->restored && !sim_host_wiped(h);
+        nodes |= good ? sim_node_bit(h->id) : 0;
     }
-    uint32_t majority = w->node_count / 2 + 1;
-    if (count < majority || (w->judge.committed == 0 && able[0] != 0)) {
-        return 0;
-    }
-    /* a cluster that nobody could begin begins now: it takes the node that is asked to */
-    bool begun = w->judge.committed > 0;
-    uint32_t size = begun ? (uint32_t)sim_between(&w->prng, majority, count) : count;
-    for (uint32_t left = size; left > 0; left--) {
-        uint32_t pick = (uint32_t)prng_below(&w->prng, count);
-        core |= 1ull << able[pick];
-        able[pick] = able[--count];
-    }
-    return core;
+    return nodes;
 }
 
-/* The others are away for good: down, or out of reach. */
+/* Of these as many as a draw leaves, but a majority of whatever may be in force. */
+static uint64_t drop_some(struct sim_world *w, uint64_t nodes)
+{
+    uint64_t drops = prng_below(&w->prng, w->node_count + 1);
+    for (; drops > 0; drops--) {
+        uint64_t rest = nodes & ~sim_node_bit(prng_below(&w->prng, w->node_count) + 1);
+        nodes = sim_look_suffices(&w->look, rest) ? rest : nodes;
+    }
+    return nodes;
+}
+
+/* The core; 0: there is none. A cluster that nobody could begin begins now: it takes the node that
+ * is asked to, and a majority of those that are to be its members. */
+static uint64_t draw_core(struct sim_world *w)
+{
+    uint64_t nodes = able(w);
+    if (w->look.conf.index != 0) {
+        nodes &= members(w);
+        return sim_look_suffices(&w->look, nodes) ? drop_some(w, nodes) : 0;
+    }
+    uint64_t first = w->founders;
+    bool most =
+        2 * (uint32_t)__builtin_popcountll(nodes & first) > (uint32_t)__builtin_popcountll(first);
+    return most && (nodes & 1) != 0 ? nodes & first : 0;
+}
+
+static void cut_off(struct sim_world *w, uint32_t i)
+{
+    for (uint32_t k = 0; k < w->node_count; k++) {
+        if (k != i) {
+            sim_net_cut(&w->net, i, k);
+            sim_net_cut(&w->net, k, i);
+        }
+    }
+}
+
+/* Members outside the core are away for good: down, or out of reach. Who is no member may also be
+ * there, and disturb nobody. */
 static void leave_others(struct sim_world *w)
 {
+    uint64_t of_cluster = members(w) != 0 ? members(w) : w->founders;
     for (uint32_t i = 0; i < w->node_count; i++) {
-        if (in_core(w, i)) {
+        bool member = (of_cluster & sim_node_bit(i + 1)) != 0;
+        if (in_core(w, i) || (!member && sim_chance(&w->prng, 2))) {
             continue;
         }
         if (sim_chance(&w->prng, 2)) {
             sim_host_crash(&w->host[i]);
         }
-        for (uint32_t k = 0; k < w->node_count; k++) {
-            if (k != i) {
-                sim_net_cut(&w->net, i, k);
-                sim_net_cut(&w->net, k, i);
-            }
-        }
+        cut_off(w, i);
     }
+}
+
+/* ---- a change under way comes to its end ---- */
+
+static const struct sim_seen *leader_of(const struct sim_world *w)
+{
+    uint64_t id = sim_look_leader(&w->look, w->clients.core, true);
+    return id != 0 ? &w->look.seen[id - 1] : NULL;
+}
+
+/* Whoever leads acts on a configuration that is committed, is not joint, and has it as a voter. */
+static bool has_calm_leader(struct sim_world *w)
+{
+    const struct sim_seen *s = leader_of(w);
+    uint64_t id = sim_look_leader(&w->look, w->clients.core, true);
+    return s != NULL && s->effective.index <= s->commit && s->effective.outgoing_count == 0 &&
+           (sim_voters(&s->effective) & sim_node_bit(id)) != 0;
+}
+
+/* Nothing is asked of those that are no members any more; false: an operation that came late has
+ * made voters of nodes that are away, and nothing can be demanded. */
+static bool keep_members(struct sim_world *w)
+{
+    if (!sim_look_suffices(&w->look, w->clients.core)) {
+        return false;
+    }
+    if (in_vain(w, END_ELECTIONS * w->election_ns_max, has_calm_leader)) {
+        sim_world_fail(w, "liveness: a change of the members does not come to its end");
+        return false;
+    }
+    w->clients.core &= sim_members(&w->look.conf);
+    return sim_look_suffices(&w->look, w->clients.core);
 }
 
 static uint32_t core_member(struct sim_world *w)
@@ -173,28 +236,40 @@ static void judge_history(struct sim_world *w)
     w->judge.undecided = r.verdict == LINCHECK_UNKNOWN;
 }
 
+/* A well majority has a leader in time; false: there is none to demand it of. */
+static bool gather(struct sim_world *w)
+{
+    uint64_t core = draw_core(w);
+    if (core == 0) {
+        return false;
+    }
+    w->clients.core = core;
+    leave_others(w);
+    sim_world_until(w, w->now_ns + settle_ns(w));
+    bool begun = w->look.conf.index != 0;
+    if (begun && !sim_look_suffices(&w->look, core)) {
+        return false;
+    }
+    if (in_vain(w, END_ELECTIONS * w->election_ns_max, has_leader)) {
+        sim_world_fail(w, "liveness: no leader within %d election timeouts", END_ELECTIONS);
+    }
+    return keep_members(w);
+}
+
 void sim_judge_end(struct sim_judge *j)
 {
     struct sim_world *w = j->world;
     sim_faults_stop(&w->faults);
     sim_clients_rest(&w->clients);
     sim_world_tell(w, 0, "end game", 0, 0);
-    uint64_t core = draw_core(w);
-    if (core != 0) {
-        w->clients.core = core;
-        leave_others(w);
-        sim_world_until(w, w->now_ns + settle_ns(w));
-        if (in_vain(w, END_ELECTIONS * w->election_ns_max, has_leader)) {
-            sim_world_fail(w, "liveness: no leader within %d election timeouts", END_ELECTIONS);
-        }
-    }
+    bool well = gather(w);
     if (in_vain(w, END_REST_NS, all_answered)) {
         sim_world_fail(w, "liveness: %u calls were never answered", sim_clients_busy(&w->clients));
     }
-    if (core != 0) {
+    if (well) {
         serve(w);
     }
-    if (core != 0 && in_vain(w, END_REST_NS, all_equal)) {
+    if (well && in_vain(w, END_REST_NS, all_equal)) {
         sim_world_fail(w, "liveness: the nodes of a well majority do not reach the same state");
     }
     if (!sim_world_over(w)) {

@@ -2,6 +2,7 @@
  * comes from, in the network: a core that is mistaken about it is not asked. */
 #include "node/call_codec.h"
 #include "raft/raft_codec.h"
+#include "sim/majority.h"
 #include "sim/world.h"
 
 #include <inttypes.h>
@@ -13,7 +14,10 @@ enum {
 
 void sim_judge_elected(struct sim_judge *j, const struct sim_host *h)
 {
-    j->office[h->index] = (struct sim_office){ .since_ns = h->loop.now_ns, .waits_ns = UINT64_MAX };
+    j->office[h->index] = (struct sim_office){ .since_ns = h->loop.now_ns,
+                                               .waits_ns = UINT64_MAX,
+                                               .joint_ns = UINT64_MAX,
+                                               .alien_ns = UINT64_MAX };
 }
 
 void sim_judge_heard(struct sim_judge *j, const struct sim_host *h, uint32_t from,
@@ -34,25 +38,43 @@ void sim_judge_heard(struct sim_judge *j, const struct sim_host *h, uint32_t fro
     }
 }
 
-/* When a majority, itself included, had last answered; a new leader has just been chosen by one. */
-static uint64_t majority_ns(const struct sim_judge *j, const struct sim_host *h)
+static uint64_t heard_of(const struct sim_judge *j, const struct sim_host *h, uint64_t id)
 {
     const struct sim_office *o = &j->office[h->index];
-    uint64_t heard[SIM_NODES_MAX]; /* newest first */
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < j->world->node_count; i++) {
-        uint64_t at = o->heard_ns[i] > o->since_ns ? o->heard_ns[i] : o->since_ns;
-        at = i == h->index ? UINT64_MAX : at;
-        uint32_t k = count++;
+    uint64_t at = id <= SIM_NODES_MAX ? o->heard_ns[id - 1] : 0;
+    at = at > o->since_ns ? at : o->since_ns; /* a new leader has just been chosen by them */
+    return id == h->id ? UINT64_MAX : at;
+}
+
+/* When a majority of these had last answered. */
+static uint64_t most_ns(const struct sim_judge *j, const struct sim_host *h, const uint64_t *ids,
+                        uint8_t id_count)
+{
+    uint64_t heard[RAFT_VOTERS_MAX]; /* newest first */
+    for (uint8_t count = 0; count < id_count; count++) {
+        uint64_t at = heard_of(j, h, ids[count]);
+        uint8_t k = count;
         for (; k > 0 && heard[k - 1] < at; k--) {
             heard[k] = heard[k - 1];
         }
         heard[k] = at;
     }
-    return heard[j->world->node_count / 2];
+    return id_count > 0 ? heard[id_count / 2] : UINT64_MAX;
 }
 
-static void judge_alone(struct sim_judge *j, const struct sim_host *h)
+/* The silence of a new member counts from when it became one. */
+static void welcome(struct sim_judge *j, const struct sim_host *h, const struct raft_conf *c)
+{
+    const struct sim_seen *seen = &j->seen[h->index];
+    uint64_t known = sim_members(&seen->effective) | sim_members(&seen->committed);
+    for (uint32_t i = 0; i < j->world->node_count; i++) {
+        if ((sim_members(c) & ~known & sim_node_bit(i + 1)) != 0) {
+            j->office[h->index].heard_ns[i] = h->loop.now_ns;
+        }
+    }
+}
+
+static void judge_alone(struct sim_judge *j, const struct sim_host *h, const struct raft_conf *c)
 {
     struct sim_office *o = &j->office[h->index];
     uint64_t now = h->loop.now_ns;
@@ -60,10 +82,43 @@ static void judge_alone(struct sim_judge *j, const struct sim_host *h)
         o->heard_ns[i] = o->arrived[i] ? now : o->heard_ns[i];
         o->arrived[i] = false;
     }
-    uint64_t heard = majority_ns(j, h);
+    welcome(j, h, c);
+    uint64_t heard = most_ns(j, h, c->voter, c->voter_count);
+    uint64_t outgoing = most_ns(j, h, c->outgoing, c->outgoing_count);
+    heard = outgoing < heard ? outgoing : heard;
     uint64_t bound = j->world->election_ns_min + OFFICE_LATE_NS + OFFICE_TURNS * h->turn_ns;
     if (heard < now && now - heard > bound) {
         sim_world_fail(j->world, "node %" PRIu64 " leads though no majority answers", h->id);
+    }
+}
+
+/* Since when something holds: from now on, or as before; UINT64_MAX: it does not. */
+static uint64_t since(uint64_t before_ns, bool holds, uint64_t now_ns)
+{
+    return !holds ? UINT64_MAX : before_ns == UINT64_MAX ? now_ns : before_ns;
+}
+
+/* Who may leave a joint configuration leaves it, as soon as one more entry finds room; who is no
+ * voter any more gives the office away, or up. */
+static void judge_change(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s,
+                         bool settled)
+{
+    struct sim_office *o = &j->office[h->index];
+    const struct raft_conf *c = &s->conf;
+    uint64_t now = h->loop.now_ns;
+    bool known = settled && c->index <= s->commit;
+    bool joint = known && c->outgoing_count > 0;
+    bool alien =
+        known && !joint && s->applied >= c->index && (sim_voters(c) & sim_node_bit(h->id)) == 0;
+    uint64_t late = OFFICE_LATE_NS + OFFICE_TURNS * h->turn_ns;
+    o->joint_ns = since(o->joint_ns, joint, now);
+    o->alien_ns = since(o->alien_ns, alien, now);
+    uint64_t bound = (RAFT_HANG_ELECTIONS + 1) * j->world->election_ns_max + late;
+    if (joint && now - o->joint_ns > bound) {
+        sim_world_fail(j->world, "node %" PRIu64 " stays in a joint configuration", h->id);
+    }
+    if (alien && now - o->alien_ns > j->world->election_ns_max + late) {
+        sim_world_fail(j->world, "node %" PRIu64 " leads and is no voter any more", h->id);
     }
 }
 
@@ -104,7 +159,8 @@ void sim_judge_office(struct sim_judge *j, const struct sim_host *h)
         return;
     }
     if (!w->options.quic || w->wire.tapped) {
-        judge_alone(j, h);
+        judge_alone(j, h, &s.conf);
     }
     judge_hung(j, h, &s);
+    judge_change(j, h, &s, raft_term_at(look.core, s.commit) == s.term);
 }

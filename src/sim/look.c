@@ -3,6 +3,7 @@
 
 #include "node/call_codec.h"
 #include "raft/raft_codec.h"
+#include "sim/majority.h"
 #include "sim/world.h"
 
 enum {
@@ -15,6 +16,18 @@ void sim_look_init(struct sim_look *l, struct sim_world *w)
 }
 
 /* ---- steps ---- */
+
+static void remember_conf(struct sim_look *l, struct sim_seen *seen, const struct raft *core,
+                          const struct raft_status *s)
+{
+    seen->effective = s->conf;
+    raft_committed_conf(core, &seen->committed);
+    const struct raft_conf *known =
+        s->conf.index <= s->commit ? &seen->effective : &seen->committed;
+    if (known->index > l->conf.index) {
+        l->conf = *known;
+    }
+}
 
 static void remember(struct sim_look *l, const struct sim_host *h, const struct node_look *look,
                      const struct raft_status *s)
@@ -36,6 +49,7 @@ static void remember(struct sim_look *l, const struct sim_host *h, const struct 
     seen->applied = s->applied;
     seen->revision = look->revision;
     l->committed = s->commit > l->committed ? s->commit : l->committed;
+    remember_conf(l, seen, look->core, s);
     if (news) {
         sim_world_tell(l->world, h->id, "role", s->leader, s->vote);
     }
@@ -65,6 +79,20 @@ uint64_t sim_look_leader(const struct sim_look *l, uint64_t among, bool settled)
         }
     }
     return leader;
+}
+
+bool sim_look_suffices(const struct sim_look *l, uint64_t nodes)
+{
+    if (l->conf.index == 0 || !sim_majority(&l->conf, nodes)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < l->world->node_count; i++) {
+        const struct raft_conf *c = &l->seen[i].effective;
+        if (c->index > l->conf.index && !sim_majority(c, nodes)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* ---- frames ---- */
@@ -123,6 +151,7 @@ void sim_look_dying(struct sim_look *l, struct sim_host *h)
     raft_status(look.core, &s);
     sim_judge_dying(&l->world->judge, h, &s);
     l->seen[h->index].durable = s.durable;
+    remember_conf(l, &l->seen[h->index], look.core, &s);
 }
 
 void sim_look_gone(struct sim_look *l, struct sim_host *h)

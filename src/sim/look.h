@@ -30,12 +30,15 @@ struct sim_seen {
     uint64_t durable;
     uint64_t applied;
     int64_t revision;
+    struct raft_conf committed; /* newest that it knows to be committed, or the one before that */
+    struct raft_conf effective; /* the one that it acts on */
 };
 
 struct sim_look {
     struct sim_world *world;
     struct sim_seen seen[SIM_NODES_MAX];
-    uint64_t committed; /* highest index that any node called committed */
+    uint64_t committed;    /* highest index that any node called committed */
+    struct raft_conf conf; /* newest that any node knows to be committed; index 0: none */
 };
 
 /* sim_look_init -- nothing was seen yet. */
@@ -62,5 +65,9 @@ void sim_look_wiped(struct sim_look *l, struct sim_host *h);
  * several; 0: none. among: bits of the nodes that count; settled: only one that has committed in
  * its term. */
 uint64_t sim_look_leader(const struct sim_look *l, uint64_t among, bool settled);
+
+/* sim_look_suffices -- whether these nodes (bits) are a majority of every configuration that may be
+ * in force: the newest committed one, and those that wait in logs. */
+bool sim_look_suffices(const struct sim_look *l, uint64_t nodes);
 
 #endif

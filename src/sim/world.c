@@ -2,6 +2,7 @@
 #include "sim/world.h"
 
 #include "base/panic.h"
+#include "sim/majority.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -164,6 +165,7 @@ struct sim_world *sim_world_open(const struct sim_options *options)
     draw_times(w);
     uint32_t drawn = sizes[prng_below(&w->prng, sizeof sizes / sizeof sizes[0])];
     w->node_count = options->nodes != 0 ? options->nodes : drawn;
+    w->founders = UINT64_MAX >> (64 - w->node_count);
     uint64_t seeds[3];
     prng_fill(&w->prng, seeds, sizeof seeds);
     sim_net_init(&w->net, w, seeds[0]);

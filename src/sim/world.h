@@ -79,6 +79,7 @@ struct sim_world {
     uint64_t election_ns_max;
     uint64_t heartbeat_ns;
     uint32_t node_count;
+    uint64_t founders; /* nodes (bits) that are the first members; node 1 is one */
     struct node_key key[SIM_NODES_MAX];
     struct sim_host host[SIM_NODES_MAX];
     struct sim_net net;

@@ -49,9 +49,12 @@ static const char *const flipped[] = { "has another state than others",
                                        "is committed, but no majority has it on disk",
                                        NULL };
 
-/* Acknowledgements and promises in another one's name. */
+/* Acknowledgements and promises in another one's name, and configurations of nobody. */
 static const char *const forged[] = { "the data is older than what this node has promised",
-                                      "is committed, but no majority has it on disk", NULL };
+                                      "is committed, but no majority has it on disk",
+                                      "configuration of entry", NULL };
+
+static const char *const invented_members[] = { "configuration of entry", NULL };
 
 static void put_entry(struct writer *w, uint64_t term, uint8_t kind, struct bytes data)
 {
@@ -321,6 +324,7 @@ static void forged_members(struct play *p)
     uint64_t victim = play_follower(p, leader, 2);
     uint8_t conf[RAFT_CONF_BYTES_MAX];
     uint8_t bytes[4 * RAFT_CONF_BYTES_MAX];
+    p->borne = invented_members;
     for (uint8_t k = 1; k < 6; k++) {
         struct raft_conf c = { .voter_count = k, .learner_count = 1, .learner = { 99 } };
         struct writer cw = writer_of(conf, sizeof conf);

@@ -1,0 +1,188 @@
+/* sim/judge_conf.c -- configurations, seen from outside: the committed ones form one chain, each
+ * step of which keeps two majorities together; what is committed is held, and who leads was chosen,
+ * by majorities of them, counted one by one.
+ */
+#include "sim/majority.h"
+#include "sim/world.h"
+
+#include <inttypes.h>
+
+void sim_judge_conf_init(struct sim_judge *j)
+{
+    struct mem *mem = &j->world->mem;
+    j->chain = mem_take(mem, SIM_CONFS_MAX * sizeof *j->chain);
+    j->voted = mem_take(mem, SIM_TERMS_MAX * sizeof *j->voted);
+}
+
+void sim_judge_conf_done(struct sim_judge *j)
+{
+    mem_free(&j->world->mem, j->chain);
+    mem_free(&j->world->mem, j->voted);
+}
+
+/* ---- the chain ---- */
+
+static bool same_set(const uint64_t *a, uint8_t a_count, const uint64_t *b, uint8_t b_count)
+{
+    return a_count == b_count && sim_node_bits(a, a_count) == sim_node_bits(b, b_count);
+}
+
+/* Voters change by way of a joint configuration only, which is left to its newer half. */
+static bool step_good(const struct raft_conf *from, const struct raft_conf *to)
+{
+    if (from->outgoing_count > 0) {
+        return to->outgoing_count == 0 &&
+               same_set(from->voter, from->voter_count, to->voter, to->voter_count);
+    }
+    const uint64_t *kept = to->outgoing_count > 0 ? to->outgoing : to->voter;
+    uint8_t count = to->outgoing_count > 0 ? to->outgoing_count : to->voter_count;
+    return same_set(from->voter, from->voter_count, kept, count);
+}
+
+static bool shape_good(const struct raft_conf *c)
+{
+    uint64_t votes = sim_node_bits(c->voter, c->voter_count);
+    return votes != 0 && (votes & sim_node_bits(c->learner, c->learner_count)) == 0;
+}
+
+const struct raft_conf *sim_judge_chain(const struct sim_judge *j, uint64_t index)
+{
+    uint32_t i = j->chain_count;
+    while (i > 0 && j->chain[i - 1].index > index) {
+        i--;
+    }
+    return i > 0 ? &j->chain[i - 1] : NULL;
+}
+
+static void link_in(struct sim_judge *j, const struct sim_host *h, const struct raft_conf *c)
+{
+    uint32_t at = j->chain_count;
+    if (at == SIM_CONFS_MAX) {
+        sim_world_fail(j->world, "the run has more configurations than the judges can watch");
+        return;
+    }
+    for (; at > 0 && j->chain[at - 1].index > c->index; at--) {
+        j->chain[at] = j->chain[at - 1];
+    }
+    j->chain[at] = *c;
+    j->chain_count++;
+    bool good = at == 0 || step_good(&j->chain[at - 1], c);
+    good = good && (at + 1 == j->chain_count || step_good(c, &j->chain[at + 1]));
+    if (!good || !shape_good(c)) {
+        sim_world_fail(j->world,
+                       "node %" PRIu64 ": the configuration of entry %" PRIu64
+                       " does not follow from the one before it",
+                       h->id, c->index);
+    } else if (!sim_majority(c, sim_judge_holders(j, h, c->index))) {
+        sim_world_fail(j->world,
+                       "the configuration of entry %" PRIu64
+                       " is committed, but no majority of it has it on disk",
+                       c->index);
+    }
+}
+
+/* It is committed: one content on all nodes, whenever they say so. */
+static void committed(struct sim_judge *j, const struct sim_host *h, const struct raft_conf *c)
+{
+    const struct raft_conf *known = sim_judge_chain(j, c->index);
+    if (known == NULL || known->index != c->index) {
+        link_in(j, h, c);
+    } else if (!raft_conf_same(known, c)) {
+        sim_world_fail(j->world,
+                       "node %" PRIu64 ": the configuration of entry %" PRIu64
+                       " is another one than elsewhere",
+                       h->id, c->index);
+    }
+}
+
+/* The newest one up to the commit index of a node is the newest one that there is up to there. */
+static void judge_newest(struct sim_judge *j, const struct sim_host *h, uint64_t commit,
+                         uint64_t index)
+{
+    const struct raft_conf *known = sim_judge_chain(j, commit);
+    uint64_t newest = known != NULL ? known->index : 0;
+    if (index <= commit && index != newest) {
+        sim_world_fail(j->world,
+                       "node %" PRIu64 " acts on the configuration of entry %" PRIu64
+                       ", but that of %" PRIu64 " is committed",
+                       h->id, index, newest);
+    }
+}
+
+void sim_judge_conf(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s)
+{
+    const struct raft_conf *in_force = &s->conf;
+    struct node_look look;
+    struct raft_conf before;
+    node_look(h->node, &look);
+    raft_committed_conf(look.core, &before);
+    if (in_force->index == 0) {
+        return;
+    }
+    if (before.index != 0) { /* a second one is proposed only when the first is committed */
+        committed(j, h, &before);
+    }
+    if (in_force->index <= s->commit) {
+        committed(j, h, in_force);
+        judge_newest(j, h, s->commit, in_force->index);
+        return;
+    }
+    judge_newest(j, h, s->commit, before.index);
+    if (in_force->index > s->last || !shape_good(in_force) ||
+        (before.index != 0 && !step_good(&before, in_force))) {
+        sim_world_fail(j->world,
+                       "node %" PRIu64 " acts on a configuration of entry %" PRIu64
+                       " that cannot be",
+                       h->id, in_force->index);
+    }
+}
+
+/* ---- majorities ---- */
+
+void sim_judge_voted(struct sim_judge *j, const struct sim_host *h, const struct raft_msg *m)
+{
+    if (m->term < SIM_TERMS_MAX) {
+        j->voted[m->term][h->index] = (uint8_t)m->to;
+    }
+}
+
+/* Who leads was chosen by a majority of the configuration that it acts on, and is a voter of it or,
+ * while that is not committed, of the one before. */
+void sim_judge_chosen(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s)
+{
+    struct node_look look;
+    struct raft_conf before;
+    node_look(h->node, &look);
+    raft_committed_conf(look.core, &before);
+    uint64_t votes = sim_node_bit(h->id);
+    for (uint32_t i = 0; i < j->world->node_count; i++) {
+        votes |= j->voted[s->term][i] == h->id ? sim_node_bit(i + 1) : 0;
+    }
+    uint64_t may = sim_voters(&s->conf);
+    may |= s->conf.index > s->commit ? sim_voters(&before) : 0;
+    bool heard = !j->world->options.quic || j->world->wire.tapped;
+    if (heard && !sim_majority(&s->conf, votes)) {
+        sim_world_fail(j->world,
+                       "node %" PRIu64 " leads term %" PRIu64 " without the votes of a majority",
+                       h->id, s->term);
+    } else if ((may & sim_node_bit(h->id)) == 0) {
+        sim_world_fail(j->world, "node %" PRIu64 " leads term %" PRIu64 " and is no voter", h->id,
+                       s->term);
+    }
+}
+
+/* By the newest configuration up to the entry; one that was joint and committed before may have
+ * been left already, by an entry that comes later. */
+void sim_judge_held(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s)
+{
+    const struct raft_conf *c = sim_judge_chain(j, s->commit);
+    if (c == NULL) {
+        return; /* nothing is committed before the first configuration is */
+    }
+    struct raft_conf left = *c;
+    left.outgoing_count = c->index < s->commit ? 0 : c->outgoing_count;
+    if (!sim_majority(&left, sim_judge_holders(j, h, s->commit))) {
+        sim_world_fail(j->world, "entry %" PRIu64 " is committed, but no majority has it on disk",
+                       s->commit);
+    }
+}
