@@ -193,7 +193,9 @@ enum err mesh_peer(struct node *n, uint64_t id, const struct node_key *key,
         tell_raft(n, e);
     }
     mesh_save(n);
-    actor_poke(&n->raft_actor); /* an init may have waited for it */
+    if (!list_empty(&n->inits)) {
+        actor_poke(&n->raft_actor); /* it may have waited for this peer */
+    }
     return ERR_OK;
 }
 

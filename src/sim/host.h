@@ -63,6 +63,8 @@ struct sim_host {
     uint32_t rate;         /* in 1024ths */
     uint64_t paused_until_ns;
     uint64_t ran_ns;  /* its newest turn */
+    uint64_t busy_ns; /* since then its turns are counted, for a second */
+    uint64_t turns;
     uint64_t turn_ns; /* what a turn of this machine takes */
     uint64_t usual_turn_ns;
     enum sim_moment doom; /* it crashes right after the next one of these */
