@@ -225,6 +225,8 @@ static enum err open_core(struct node *n, const struct log_recovered *rec, struc
     config.election_ns_min = n->config->election_timeout_min_ms * NS_PER_MS;
     config.election_ns_max = n->config->election_timeout_max_ms * NS_PER_MS;
     config.heartbeat_ns = n->config->heartbeat_interval_ms * NS_PER_MS;
+    config.lease_reads = n->config->lease_reads;
+    config.drift_ppm = n->config->max_clock_drift_ppm;
     config.inflight_max = n->bounds.inflight_messages;
     config.append_bytes_max = n->bounds.append_bytes;
     config.snap_entries = n->bounds.snap_entries;

@@ -72,6 +72,8 @@ enum config_key {
     CONFIG_ELECTION_TIMEOUT_MIN_MS,
     CONFIG_ELECTION_TIMEOUT_MAX_MS,
     CONFIG_AUTO_REJOIN,
+    CONFIG_LEASE_READS,
+    CONFIG_MAX_CLOCK_DRIFT_PPM,
     CONFIG_SECRET_KEY,
     CONFIG_SECRET_KEY_FILE,
     CONFIG_RELAY_URL,
@@ -115,7 +117,9 @@ struct config {
     uint32_t election_timeout_min_ms;
     uint32_t election_timeout_max_ms;
     bool auto_rejoin;
-    bool secret_key_set; /* else: the one kept in data_dir, generated once */
+    bool lease_reads;             /* a leader reads alone while its lease runs */
+    uint32_t max_clock_drift_ppm; /* how much the rates of two clocks may differ */
+    bool secret_key_set;          /* else: the one kept in data_dir, generated once */
     uint8_t secret_key[CONFIG_SECRET_BYTES];
     char secret_key_file[CONFIG_PATH_BYTES_MAX];
     struct config_urls relay_url;

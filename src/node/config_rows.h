@@ -36,7 +36,8 @@ enum config_type {
 
 enum {
     CONFIG_MS_MAX = 24 * 60 * 60 * 1000,
-    CONFIG_HEARTBEAT_DEFAULT_MS = 500
+    CONFIG_HEARTBEAT_DEFAULT_MS = 500,
+    CONFIG_DRIFT_PPM_MAX = 500000
 };
 
 /* clang-format off */
@@ -78,6 +79,11 @@ enum {
     X(AUTO_REJOIN, auto_rejoin, BOOL, "auto-rejoin", "no-auto-rejoin", "auto_rejoin", NULL, \
       false, 0, 0, "true", \
       "the default: a voter that lost its disk comes back by itself, as a learner first") \
+    X(LEASE_READS, lease_reads, BOOL, "lease-reads", NULL, "lease_reads", NULL, false, 0, 0, \
+      "false", "a leader reads without asking the others while its lease runs") \
+    X(MAX_CLOCK_DRIFT_PPM, max_clock_drift_ppm, U32, "max-clock-drift-ppm", NULL, \
+      "max_clock_drift_ppm", NULL, false, 0, CONFIG_DRIFT_PPM_MAX, "10000", \
+      "by how much the clocks of two nodes may differ, in millionths; leases are that shorter") \
     X(SECRET_KEY, secret_key, HEX32, "secret-key", "iroh-secret-key", "secret_key", NULL, \
       true, 0, 0, NULL, "Ed25519 secret key of the node; generated once when not given") \
     X(SECRET_KEY_FILE, secret_key_file, PATH, "secret-key-file", NULL, "secret_key_file", \

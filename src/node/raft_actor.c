@@ -121,7 +121,7 @@ static void propose_batch(struct node *n)
 
 static void read_batch(struct node *n)
 {
-    struct raft_event ev = { .type = RAFT_EV_READ };
+    struct raft_event ev = { .type = RAFT_EV_READ, .lease = n->config->lease_reads };
     ev.count = number_batch(n, &n->reads, &ev.ticket);
     struct node_step step = { 0 };
     for (uint32_t i = 0; i < ev.count; i++) {
