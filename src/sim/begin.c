@@ -14,8 +14,12 @@ void sim_begin_init(struct sim_world *w, uint64_t seed)
     struct prng p; /* its own: the other worlds stay what they were */
     prng_seed(&p, seed);
     b->count = 1;
-    if (w->node_count > 1 && sim_chance(&p, BEGIN_TWICE_ONE_IN)) {
-        b->host[b->count++] = (uint32_t)sim_between(&p, 1, w->node_count - 1);
+    uint32_t last = 0; /* of the first members */
+    while (last + 1 < w->node_count && (w->founders & sim_node_bit(last + 2)) != 0) {
+        last++;
+    }
+    if (last > 0 && sim_chance(&p, BEGIN_TWICE_ONE_IN)) {
+        b->host[b->count++] = (uint32_t)sim_between(&p, 1, last);
     }
 }
 

@@ -2,6 +2,9 @@
 #include "sim/fault_impl.h"
 #include "sim/world.h"
 
+enum {
+    FAULT_ADMIN_ONE_IN = 6
+};
 #define FAULT_MEAN_NS_MIN (50 * SIM_MS) /* mean of the time between two draws */
 #define FAULT_MEAN_NS_MAX (2 * SIM_S)
 #define FAULT_LENGTH_NS_MIN (200 * SIM_MS) /* mean of how long one lasts */
@@ -68,6 +71,17 @@ static void inject(struct sim_faults *f, enum sim_fault_class class)
     f->total += acted;
 }
 
+/* Any class, and now and then one of the operator's again: what he begins takes long. */
+static enum sim_fault_class draw_class(struct sim_faults *f)
+{
+    static const enum sim_fault_class his[] = { SIM_FAULT_MEMBERS, SIM_FAULT_MEMBERS,
+                                                SIM_FAULT_TRANSFER, SIM_FAULT_SNAPSHOT };
+    if (sim_chance(&f->prng, FAULT_ADMIN_ONE_IN)) {
+        return his[prng_below(&f->prng, sizeof his / sizeof his[0])];
+    }
+    return (enum sim_fault_class)prng_below(&f->prng, classes(f));
+}
+
 static void fault_due(struct sim_world *w, struct sim_event *e)
 {
     struct sim_faults *f = &w->faults;
@@ -75,7 +89,7 @@ static void fault_due(struct sim_world *w, struct sim_event *e)
     if (f->over) {
         return;
     }
-    enum sim_fault_class class = (enum sim_fault_class)prng_below(&f->prng, classes(f));
+    enum sim_fault_class class = draw_class(f);
     if ((f->on & sim_fault_bit(class)) != 0) {
         inject(f, class);
     }
@@ -92,6 +106,7 @@ void sim_faults_stop(struct sim_faults *f)
     struct sim_world *w = f->world;
     f->over = true;
     sim_flood_stop(&w->flood);
+    sim_admin_stop(&w->admin);
     sim_net_calm(&w->net);
     sim_wire_calm(&w->wire);
     for (uint32_t i = 0; i < w->node_count; i++) {

@@ -52,6 +52,9 @@
     X(QUIET, "quiet", quiet)                /* clients that rest */                                \
     X(FLOOD, "flood", flood)                /* thousands of operations of one node */              \
     X(WIPE, "wipe", wipe)                   /* a disk is lost, the key is not */                   \
+    X(TRANSFER, "transfer", transfer)       /* the office goes to another */                       \
+    X(SNAPSHOT, "snapshot", snapshot)       /* one is made */                                      \
+    X(MEMBERS, "members", members)          /* members come, go, and change their votes */         \
     /* of datagrams, with --quic only; last, so that the message level draws without them */       \
     X(REBIND, "rebind", rebind)    /* a machine seen under another address */                      \
     X(NARROW, "narrow", narrow)    /* large packets vanish */                                      \

@@ -1,7 +1,7 @@
 /* sim/fault_impl.h -- what the files of the faults share; nobody else includes it.
  *
- * Shape:      fault.c draws and keeps the table; fault_machine.c, fault_net.c, fault_leader.c
- *             and fault_load.c have a function for each of its rows
+ * Shape:      fault.c draws and keeps the table; fault_machine.c, fault_net.c, fault_leader.c,
+ *             fault_load.c and fault_admin.c have a function for each of its rows
  * Thread:     one
  */
 #ifndef SIM_FAULT_IMPL_H

@@ -9,7 +9,8 @@ enum {
     FAULT_DISK_OPS_MAX = 60, /* until one fails */
     FAULT_READS_MAX = 20,    /* likewise; a start has some dozens */
     FAULT_LOOKS_MAX = 40,    /* for a moment at which an older copy harms nobody */
-    FAULT_RATE_MIN = 922,    /* in 1024ths: 0.9 to 1.1 */
+    FAULT_RATE_ONE = 1024,
+    FAULT_RATE_MIN = 922, /* in 1024ths: 0.9 to 1.1 */
     FAULT_RATE_MAX = 1126
 };
 #define FAULT_BLINK_NS_MAX (100 * SIM_MS) /* a node may be down for so short that few notice */
@@ -129,9 +130,17 @@ bool sim_fault_do_slow(struct sim_faults *f)
 
 /* ---- clocks ---- */
 
+/* The slowest clock is behind the fastest by less than leases allow for, where there are some:
+ * (1024 - x) / (1024 + x) >= 1 - drift. */
 bool sim_fault_do_rate(struct sim_faults *f)
 {
-    uint32_t in_1024ths = (uint32_t)sim_between(&f->prng, FAULT_RATE_MIN, FAULT_RATE_MAX);
+    uint64_t ppm = f->world->drift_ppm;
+    uint64_t most =
+        ppm != 0 ? FAULT_RATE_ONE * ppm / (2 * UINT64_C(1000000) - ppm) : FAULT_RATE_ONE;
+    uint64_t least =
+        FAULT_RATE_ONE - most > FAULT_RATE_MIN ? FAULT_RATE_ONE - most : FAULT_RATE_MIN;
+    most = FAULT_RATE_ONE + most < FAULT_RATE_MAX ? FAULT_RATE_ONE + most : FAULT_RATE_MAX;
+    uint32_t in_1024ths = (uint32_t)sim_between(&f->prng, least, most);
     sim_host_rate(sim_fault_any_host(f), in_1024ths);
     return true;
 }
@@ -227,7 +236,7 @@ static bool bearable(struct sim_world *w, const struct sim_host *h)
         bool good = !other->damaged && !other->restored && !sim_host_wiped(other) && other != h;
         whole |= good ? sim_node_bit(other->id) : 0;
     }
-    return sim_look_suffices(&w->look, whole);
+    return sim_look_suffices(&w->look, whole) && sim_admin_bears(&w->admin, whole);
 }
 
 bool sim_fault_do_disk_rot(struct sim_faults *f)

@@ -18,7 +18,8 @@ enum {
     HOST_CACHE_BYTES_MAX = 16 * KIB,
     HOST_OVERLAY_BYTES_MIN = 4 * KIB,
     HOST_OVERLAY_BYTES_MAX = 256 * KIB,
-    HOST_TURN_DOUBLINGS = 9 /* fewer than so many: a turn takes up to 256 us */
+    HOST_TURNS_MAX = 200000, /* in a second: ten times what a flood takes */
+    HOST_TURN_DOUBLINGS = 9  /* fewer than so many: a turn takes up to 256 us */
 };
 #define HOST_CLOCK_NS_MAX (1000 * SIM_S) /* how far a machine's clock may be ahead at first */
 #define HOST_MEM_BYTES (640ull * MIB)    /* a bound: a link's and a loop's */
@@ -74,12 +75,26 @@ static void arm(struct sim_host *h)
     h->wake_ns = at;
 }
 
+/* A node that goes on and on, and waits for nothing, takes a whole core. */
+static void judge_rest(struct sim_host *h)
+{
+    if (h->ran_ns - h->busy_ns >= SIM_S) {
+        h->busy_ns = h->ran_ns;
+        h->turns = 0;
+    }
+    if (++h->turns > HOST_TURNS_MAX) {
+        sim_world_fail(h->world, "node %llu does not come to rest: %d turns in a second",
+                       (unsigned long long)h->id, HOST_TURNS_MAX);
+    }
+}
+
 static void wake_due(struct sim_world *w, struct sim_event *e)
 {
     struct sim_host *h = e->ptr;
     h->wake = NULL;
     if (sim_host_enter(h)) {
         h->ran_ns = w->now_ns;
+        judge_rest(h);
         sim_loop_run(&h->loop, h->loop.now_ns);
         sim_judge_office(&w->judge, h);
         sim_host_leave(h);
@@ -109,6 +124,7 @@ static void bury(struct sim_host *h, const char *how)
 {
     sim_clients_lost(&h->world->clients, h);
     sim_flood_lost(&h->world->flood, h);
+    sim_admin_lost(&h->world->admin, h);
     sim_look_dying(&h->world->look, h);
     node_close(h->node);
     h->node = NULL;
@@ -407,6 +423,8 @@ static void configure(struct sim_host *h)
     c->election_timeout_max_ms = (uint32_t)(w->election_ns_max / SIM_MS);
     c->heartbeat_interval_ms = (uint32_t)(w->heartbeat_ns / SIM_MS);
     c->auto_rejoin = true;
+    c->lease_reads = w->drift_ppm != 0;
+    c->max_clock_drift_ppm = w->drift_ppm;
     c->secret_key_set = true;
     seed_of(h->id, c->secret_key);
     c->log_level = LOGGER_WARN;
@@ -483,6 +501,7 @@ void sim_host_done(struct sim_host *h)
         h->disk.down = true;
         sim_clients_lost(&h->world->clients, h);
         sim_flood_lost(&h->world->flood, h);
+        sim_admin_lost(&h->world->admin, h);
         node_close(h->node);
         sim_loop_done(&h->loop);
     }

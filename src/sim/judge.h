@@ -14,6 +14,7 @@
 
 #include "base/map.h"
 #include "raft/raft.h"
+#include "sim/admin.h"
 #include "sim/client.h"
 #include "sim/look.h"
 #include "sim/net.h"
@@ -21,7 +22,8 @@
 enum {
     SIM_INDEX_MAX = 1 << 17, /* entries of one run that are watched */
     SIM_TERMS_MAX = 1 << 14,
-    SIM_CONFS_MAX = 1 << 12 /* committed configurations of one run */
+    SIM_CONFS_MAX = 1 << 12, /* committed configurations of one run */
+    SIM_CLAIMS_MAX = 1 << 12 /* what the operator was told; what comes later is not judged */
 };
 
 struct service_reply;
@@ -78,6 +80,8 @@ struct sim_judge {
     struct sim_written *written; /* by serial */
     struct raft_conf *chain;     /* committed configurations, by ascending index */
     uint32_t chain_count;
+    struct sim_admin_step *claim; /* what the operator was told is done */
+    uint32_t claim_count;
     uint8_t (*voted)[SIM_NODES_MAX]; /* by term and voter: for whom; 0: nobody */
     int64_t created[SIM_KEYS_MAX];   /* revision at which a key was made; 0: not known */
     int64_t absent[SIM_KEYS_MAX];    /* newest revision of a store in which there was no such key */
@@ -121,6 +125,12 @@ void sim_judge_conf(struct sim_judge *j, const struct sim_host *h, const struct 
 void sim_judge_voted(struct sim_judge *j, const struct sim_host *h, const struct raft_msg *m);
 void sim_judge_chosen(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s);
 void sim_judge_held(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s);
+
+/* sim_judge_claim -- the operator was told that this is done.
+ * sim_judge_claims -- in the end, when all that is committed is known: it was. */
+void sim_judge_claim(struct sim_judge *j, const struct sim_host *h,
+                     const struct sim_admin_step *step, const struct service_reply *r);
+void sim_judge_claims(struct sim_judge *j);
 
 /* sim_judge_chain -- the newest committed configuration up to an index; NULL: there is none. */
 const struct raft_conf *sim_judge_chain(const struct sim_judge *j, uint64_t index);

@@ -12,12 +12,14 @@ void sim_judge_conf_init(struct sim_judge *j)
     struct mem *mem = &j->world->mem;
     j->chain = mem_take(mem, SIM_CONFS_MAX * sizeof *j->chain);
     j->voted = mem_take(mem, SIM_TERMS_MAX * sizeof *j->voted);
+    j->claim = mem_take(mem, SIM_CLAIMS_MAX * sizeof *j->claim);
 }
 
 void sim_judge_conf_done(struct sim_judge *j)
 {
     mem_free(&j->world->mem, j->chain);
     mem_free(&j->world->mem, j->voted);
+    mem_free(&j->world->mem, j->claim);
 }
 
 /* ---- the chain ---- */
@@ -27,16 +29,19 @@ static bool same_set(const uint64_t *a, uint8_t a_count, const uint64_t *b, uint
     return a_count == b_count && sim_node_bits(a, a_count) == sim_node_bits(b, b_count);
 }
 
-/* Voters change by way of a joint configuration only, which is left to its newer half. */
+/* Voters change by way of a joint configuration only, which is left to its newer half; who is to
+ * vote was there before. */
 static bool step_good(const struct raft_conf *from, const struct raft_conf *to)
 {
     if (from->outgoing_count > 0) {
         return to->outgoing_count == 0 &&
                same_set(from->voter, from->voter_count, to->voter, to->voter_count);
     }
+    uint64_t votes = sim_node_bits(to->voter, to->voter_count);
     const uint64_t *kept = to->outgoing_count > 0 ? to->outgoing : to->voter;
     uint8_t count = to->outgoing_count > 0 ? to->outgoing_count : to->voter_count;
-    return same_set(from->voter, from->voter_count, kept, count);
+    return (votes & ~sim_members(from)) == 0 &&
+           same_set(from->voter, from->voter_count, kept, count);
 }
 
 static bool shape_good(const struct raft_conf *c)
@@ -109,6 +114,23 @@ static void judge_newest(struct sim_judge *j, const struct sim_host *h, uint64_t
     }
 }
 
+/* Whoever a leader has just made a voter has on disk what was committed when it was asked for. */
+static void judge_promoted(struct sim_judge *j, const struct sim_host *h,
+                           const struct raft_status *s, const struct raft_conf *before)
+{
+    const struct sim_seen *seen = &j->seen[h->index];
+    bool leads = s->role == RAFT_LEADER && seen->role == RAFT_LEADER && s->term == seen->term;
+    if (!leads || s->conf.index <= seen->last || s->conf.outgoing_count == 0 || seen->commit == 0) {
+        return;
+    }
+    uint64_t more = sim_node_bits(s->conf.voter, s->conf.voter_count) & ~sim_voters(before);
+    if ((more & ~sim_judge_holders(j, h, seen->commit)) != 0) {
+        sim_world_fail(j->world,
+                       "leader %" PRIu64 " makes voters of nodes that lack the entry %" PRIu64,
+                       h->id, seen->commit);
+    }
+}
+
 void sim_judge_conf(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s)
 {
     const struct raft_conf *in_force = &s->conf;
@@ -128,6 +150,7 @@ void sim_judge_conf(struct sim_judge *j, const struct sim_host *h, const struct 
         return;
     }
     judge_newest(j, h, s->commit, before.index);
+    judge_promoted(j, h, s, &before);
     if (in_force->index > s->last || !shape_good(in_force) ||
         (before.index != 0 && !step_good(&before, in_force))) {
         sim_world_fail(j->world,
@@ -184,5 +207,87 @@ void sim_judge_held(struct sim_judge *j, const struct sim_host *h, const struct 
     if (!sim_majority(&left, sim_judge_holders(j, h, s->commit))) {
         sim_world_fail(j->world, "entry %" PRIu64 " is committed, but no majority has it on disk",
                        s->commit);
+    }
+}
+
+/* ---- what the operator was told ---- */
+
+void sim_judge_claim(struct sim_judge *j, const struct sim_host *h,
+                     const struct sim_admin_step *step, const struct service_reply *r)
+{
+    struct node_look look;
+    struct raft_status s;
+    node_look(h->node, &look);
+    raft_status(look.core, &s);
+    bool there = r->snapshot_index <= s.applied && (r->snapshot_index > 0 || s.applied == 0);
+    bool same = r->snapshot_index < s.snap_index ||
+                raft_term_at(look.core, r->snapshot_index) == r->snapshot_term;
+    if (step->kind == SIM_ADMIN_SNAPSHOT && (!there || !same)) {
+        sim_world_fail(j->world,
+                       "node %" PRIu64 " says that it has a snapshot of entry %" PRIu64
+                       ", term %" PRIu64,
+                       h->id, r->snapshot_index, r->snapshot_term);
+    }
+    if (step->kind != SIM_ADMIN_SNAPSHOT && j->claim_count < SIM_CLAIMS_MAX) {
+        j->claim[j->claim_count++] = *step;
+    }
+}
+
+static bool answers(const struct raft_conf *c, const struct sim_admin_step *step)
+{
+    uint64_t bit = sim_node_bit(step->id);
+    switch (step->kind) {
+    case SIM_ADMIN_ADD:
+        return (sim_node_bits(c->learner, c->learner_count) & bit) != 0;
+    case SIM_ADMIN_VOTERS:
+        return c->outgoing_count == 0 && sim_voters(c) == step->voters;
+    case SIM_ADMIN_REMOVE:
+        return c->outgoing_count == 0 && (sim_members(c) & bit) == 0;
+    case SIM_ADMIN_TRANSFER:
+    case SIM_ADMIN_SNAPSHOT:
+        break;
+    }
+    return false;
+}
+
+/* One of the configurations since it was asked is what was wanted; or the one that was meant, or the
+ * one after it, by way of a joint one. */
+static bool came_true(const struct sim_judge *j, const struct sim_admin_step *step)
+{
+    uint32_t first = 0;
+    if (step->kind == SIM_ADMIN_TRANSFER) {
+        return step->id == 0 || (j->world->look.voters & sim_node_bit(step->id)) != 0;
+    }
+    while (first < j->chain_count && j->chain[first].index < step->from) {
+        first++;
+    }
+    uint32_t last = j->chain_count;
+    if (step->expect != 0) {
+        const struct raft_conf *meant = sim_judge_chain(j, step->expect);
+        if (meant == NULL || meant->index != step->expect) {
+            return false;
+        }
+        first = (uint32_t)(meant - j->chain);
+        last = first + 3 < last ? first + 3 : last;
+    }
+    bool found = false;
+    for (uint32_t i = first; i < last; i++) {
+        found = found || answers(&j->chain[i], step);
+    }
+    return found;
+}
+
+void sim_judge_claims(struct sim_judge *j)
+{
+    static const char *const names[] = { "add", "change", "remove", "transfer", "snapshot" };
+    for (uint32_t i = 0; i < j->claim_count; i++) {
+        const struct sim_admin_step *step = &j->claim[i];
+        if (!came_true(j, step)) {
+            sim_world_fail(
+                j->world,
+                "the operator was told that it is done, but it is not: %s of node %" PRIu64
+                ", voters %" PRIx64 ", when entry %" PRIu64 " was in force, %" PRIu64 " meant",
+                names[step->kind], step->id, step->voters, step->from, step->expect);
+        }
     }
 }

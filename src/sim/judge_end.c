@@ -58,6 +58,11 @@ static bool all_answered(struct sim_world *w)
     return sim_clients_busy(&w->clients) == 0;
 }
 
+static bool admin_answered(struct sim_world *w)
+{
+    return sim_admin_busy(&w->admin) == 0;
+}
+
 static bool all_equal(struct sim_world *w)
 {
     uint64_t applied = 0;
@@ -262,6 +267,10 @@ void sim_judge_end(struct sim_judge *j)
     sim_faults_stop(&w->faults);
     sim_clients_rest(&w->clients);
     sim_world_tell(w, 0, "end game", 0, 0);
+    if (in_vain(w, END_REST_NS, admin_answered)) {
+        sim_world_fail(w, "liveness: %u calls of the operator were never answered",
+                       sim_admin_busy(&w->admin));
+    }
     bool well = gather(w);
     if (in_vain(w, END_REST_NS, all_answered)) {
         sim_world_fail(w, "liveness: %u calls were never answered", sim_clients_busy(&w->clients));
@@ -271,6 +280,9 @@ void sim_judge_end(struct sim_judge *j)
     }
     if (well && in_vain(w, END_REST_NS, all_equal)) {
         sim_world_fail(w, "liveness: the nodes of a well majority do not reach the same state");
+    }
+    if (well && !sim_world_over(w)) {
+        sim_judge_claims(j);
     }
     if (!sim_world_over(w)) {
         sim_judge_versions(j);

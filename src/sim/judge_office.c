@@ -114,6 +114,12 @@ static void judge_change(struct sim_judge *j, const struct sim_host *h, const st
     o->joint_ns = since(o->joint_ns, joint, now);
     o->alien_ns = since(o->alien_ns, alien, now);
     uint64_t bound = (RAFT_HANG_ELECTIONS + 1) * j->world->election_ns_max + late;
+    uint64_t ever = j->world->look.voters | sim_voters(c); /* it may be leaving meanwhile */
+    if (s->transfer_to != 0 && (ever & sim_node_bit(s->transfer_to)) == 0) {
+        sim_world_fail(j->world,
+                       "node %" PRIu64 " gives its office to node %" PRIu64 ", never a voter",
+                       h->id, s->transfer_to);
+    }
     if (joint && now - o->joint_ns > bound) {
         sim_world_fail(j->world, "node %" PRIu64 " stays in a joint configuration", h->id);
     }

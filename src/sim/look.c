@@ -22,6 +22,7 @@ static void remember_conf(struct sim_look *l, struct sim_seen *seen, const struc
 {
     seen->effective = s->conf;
     raft_committed_conf(core, &seen->committed);
+    l->voters |= sim_voters(&seen->effective);
     const struct raft_conf *known =
         s->conf.index <= s->commit ? &seen->effective : &seen->committed;
     if (known->index > l->conf.index) {

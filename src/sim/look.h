@@ -39,6 +39,7 @@ struct sim_look {
     struct sim_seen seen[SIM_NODES_MAX];
     uint64_t committed;    /* highest index that any node called committed */
     struct raft_conf conf; /* newest that any node knows to be committed; index 0: none */
+    uint64_t voters;       /* nodes (bits) that any node ever took for voters */
 };
 
 /* sim_look_init -- nothing was seen yet. */

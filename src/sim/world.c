@@ -8,7 +8,9 @@
 #include <stdlib.h>
 
 enum {
-    WORLD_BLOCK_EVENTS = 256
+    WORLD_BLOCK_EVENTS = 256,
+    WORLD_LEASE_ONE_IN = 3,
+    WORLD_SPARE_MAX = 3 /* machines whose nodes are no members at first, where members change */
 };
 #define WORLD_MEM_BYTES (4096ull * MIB)
 
@@ -148,9 +150,36 @@ static void draw_times(struct sim_world *w)
     w->heartbeat_ns = w->election_ns_min / sim_between(&w->prng, 3, 10);
 }
 
-struct sim_world *sim_world_open(const struct sim_options *options)
+/* In some worlds leaders read by lease. Their clocks keep to the bound then: none jumps, and the
+ * slowest and the fastest differ by no more. */
+static void draw_lease(struct sim_world *w)
+{
+    static const uint32_t ppm[] = { 1000, 10000, 50000, 200000, 400000 };
+    uint32_t drawn = ppm[prng_below(&w->prng, sizeof ppm / sizeof ppm[0])];
+    bool lease = sim_chance(&w->prng, WORLD_LEASE_ONE_IN) && w->faults.on != 0;
+    w->drift_ppm = lease ? drawn : 0; /* scenarios, which turn clocks themselves, have none */
+    if (w->drift_ppm != 0) {
+        w->faults.on &= ~sim_fault_bit(SIM_FAULT_JUMP);
+    }
+}
+
+/* How many machines there are, and whose nodes are members at first: all of them, unless members
+ * change. */
+static void draw_nodes(struct sim_world *w)
 {
     static const uint32_t sizes[] = { 1, 2, 3, 3, 3, 3, 4, 5, 5, 5, 7, 9 };
+    uint32_t count = sizes[prng_below(&w->prng, sizeof sizes / sizeof sizes[0])];
+    uint32_t spare = (uint32_t)prng_below(&w->prng, WORLD_SPARE_MAX + 1);
+    bool change = (w->faults.on & sim_fault_bit(SIM_FAULT_MEMBERS)) != 0;
+    uint32_t asked = w->options.nodes;
+    uint32_t founders = asked == 0 || count < asked ? count : asked;
+    w->node_count = founders + spare < SIM_NODES_MAX ? founders + spare : SIM_NODES_MAX;
+    w->node_count = asked != 0 ? asked : change ? w->node_count : count;
+    w->founders = UINT64_MAX >> (64 - (change ? founders : w->node_count));
+}
+
+struct sim_world *sim_world_open(const struct sim_options *options)
+{
     struct sim_world *w = calloc(1, sizeof *w);
     if (w == NULL) {
         return NULL;
@@ -163,11 +192,11 @@ struct sim_world *sim_world_open(const struct sim_options *options)
     prng_seed(&w->prng, options->seed);
     sim_story_init(&w->story, options->trace);
     draw_times(w);
-    uint32_t drawn = sizes[prng_below(&w->prng, sizeof sizes / sizeof sizes[0])];
-    w->node_count = options->nodes != 0 ? options->nodes : drawn;
-    w->founders = UINT64_MAX >> (64 - w->node_count);
     uint64_t seeds[3];
     prng_fill(&w->prng, seeds, sizeof seeds);
+    sim_faults_init(&w->faults, w, seeds[2]);
+    draw_nodes(w);
+    draw_lease(w);
     sim_net_init(&w->net, w, seeds[0]);
     sim_wire_init(&w->wire, w, ~seeds[0]);
     if (options->chance != NULL) {
@@ -175,7 +204,7 @@ struct sim_world *sim_world_open(const struct sim_options *options)
     }
     sim_clients_init(&w->clients, w, seeds[1]);
     sim_flood_init(&w->flood, w, ~seeds[1]);
-    sim_faults_init(&w->faults, w, seeds[2]);
+    sim_admin_init(&w->admin, w, ~seeds[2]);
     sim_look_init(&w->look, w);
     sim_judge_init(&w->judge, w);
     for (uint32_t i = 0; i < w->node_count; i++) {

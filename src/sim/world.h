@@ -16,6 +16,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/prng.h"
+#include "sim/admin.h"
 #include "sim/begin.h"
 #include "sim/client.h"
 #include "sim/fault.h"
@@ -79,13 +80,15 @@ struct sim_world {
     uint64_t election_ns_max;
     uint64_t heartbeat_ns;
     uint32_t node_count;
-    uint64_t founders; /* nodes (bits) that are the first members; node 1 is one */
+    uint32_t drift_ppm; /* leaders read by lease, and clocks differ by no more; 0: no leases */
+    uint64_t founders;  /* nodes (bits) that are the first members; node 1 is one */
     struct node_key key[SIM_NODES_MAX];
     struct sim_host host[SIM_NODES_MAX];
     struct sim_net net;
     struct sim_wire wire; /* with --quic */
     struct sim_clients clients;
     struct sim_flood flood;
+    struct sim_admin admin;
     struct sim_faults faults;
     struct sim_look look;
     struct sim_judge judge;

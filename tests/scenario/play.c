@@ -102,7 +102,7 @@ static void end_game(struct play *p)
 
 bool play_perform(uint32_t nodes, void (*fn)(struct play *p), uint64_t number)
 {
-    struct sim_options o = { .seed = PLAY_SEED + number, .nodes = nodes };
+    struct sim_options o = { .seed = PLAY_SEED + number, .nodes = nodes, .faults_off = UINT64_MAX };
     struct perform *self = calloc(1, sizeof *self);
     volatile bool good = false;
     if (self == NULL) {
