@@ -17,7 +17,7 @@ enum {
 
 uint64_t sim_admin_pick(struct sim_admin *a, uint64_t nodes)
 {
-    uint64_t left = prng_below(&a->prng, (uint64_t)__builtin_popcountll(nodes) + (nodes == 0));
+    uint64_t left = prng_below(&a->prng, sim_node_count(nodes) + (nodes == 0));
     for (uint64_t id = 1; id <= 64; id++) {
         if ((nodes & sim_node_bit(id)) != 0 && left-- == 0) {
             return id;
@@ -135,8 +135,8 @@ bool sim_admin_bears(const struct sim_admin *a, uint64_t nodes)
 {
     for (uint32_t i = 0; i < SIM_ADMIN_WANTED_MAX; i++) {
         const struct sim_admin_wanted *x = &a->wanted[i];
-        int of = __builtin_popcountll(x->voters);
-        if (x->until_ns > a->world->now_ns && 2 * __builtin_popcountll(x->voters & nodes) <= of) {
+        uint32_t of = sim_node_count(x->voters);
+        if (x->until_ns > a->world->now_ns && 2 * sim_node_count(x->voters & nodes) <= of) {
             return false;
         }
     }
@@ -164,8 +164,7 @@ static bool prudent(const struct sim_admin *a, const struct sim_admin_step *step
         bool good = !h->damaged && !h->restored && !sim_host_wiped(h);
         whole |= good ? sim_node_bit(h->id) : 0;
     }
-    return !changes_voters(step) ||
-           2 * __builtin_popcountll(voters & whole) > __builtin_popcountll(voters);
+    return !changes_voters(step) || 2 * sim_node_count(voters & whole) > sim_node_count(voters);
 }
 
 /* At a host that was entered. */

@@ -3,10 +3,10 @@
  * Shape:      a seed switches each class on or off and draws its rates (a swarm); then faults come
  *             at random times, last a while, and heal
  * Invariants: disk faults stay within what replication can repair without help from peers: a lost
- *             promise that counts is never drawn, a damaged node may stop with its reason, and a
- *             majority of every configuration that may be in force is neither damaged nor older than
- *             it was. A disk is lost while all nodes know which incarnation counts, and the next one
- *             when that one is counted again
+ *             promise that counts is never drawn, a damaged node may stop with its reason, and of
+ *             every configuration that may be in force a majority is neither damaged nor older
+ *             than it was. A disk is lost while all nodes know which incarnation counts, and the
+ *             next one when that one is counted again
  * Thread:     one
  */
 #ifndef SIM_FAULT_H

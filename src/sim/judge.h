@@ -132,9 +132,6 @@ void sim_judge_claim(struct sim_judge *j, const struct sim_host *h,
                      const struct sim_admin_step *step, const struct service_reply *r);
 void sim_judge_claims(struct sim_judge *j);
 
-/* sim_judge_chain -- the newest committed configuration up to an index; NULL: there is none. */
-const struct raft_conf *sim_judge_chain(const struct sim_judge *j, uint64_t index);
-
 /* sim_judge_state -- applied state equal wherever the applied index is. */
 void sim_judge_state(struct sim_judge *j, struct sim_host *h);
 

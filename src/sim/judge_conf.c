@@ -50,7 +50,8 @@ static bool shape_good(const struct raft_conf *c)
     return votes != 0 && (votes & sim_node_bits(c->learner, c->learner_count)) == 0;
 }
 
-const struct raft_conf *sim_judge_chain(const struct sim_judge *j, uint64_t index)
+/* The newest committed one up to an index; NULL: there is none. */
+static const struct raft_conf *chain_at(const struct sim_judge *j, uint64_t index)
 {
     uint32_t i = j->chain_count;
     while (i > 0 && j->chain[i - 1].index > index) {
@@ -89,7 +90,7 @@ static void link_in(struct sim_judge *j, const struct sim_host *h, const struct 
 /* It is committed: one content on all nodes, whenever they say so. */
 static void committed(struct sim_judge *j, const struct sim_host *h, const struct raft_conf *c)
 {
-    const struct raft_conf *known = sim_judge_chain(j, c->index);
+    const struct raft_conf *known = chain_at(j, c->index);
     if (known == NULL || known->index != c->index) {
         link_in(j, h, c);
     } else if (!raft_conf_same(known, c)) {
@@ -104,7 +105,7 @@ static void committed(struct sim_judge *j, const struct sim_host *h, const struc
 static void judge_newest(struct sim_judge *j, const struct sim_host *h, uint64_t commit,
                          uint64_t index)
 {
-    const struct raft_conf *known = sim_judge_chain(j, commit);
+    const struct raft_conf *known = chain_at(j, commit);
     uint64_t newest = known != NULL ? known->index : 0;
     if (index <= commit && index != newest) {
         sim_world_fail(j->world,
@@ -124,6 +125,11 @@ static void judge_promoted(struct sim_judge *j, const struct sim_host *h,
         return;
     }
     uint64_t more = sim_node_bits(s->conf.voter, s->conf.voter_count) & ~sim_voters(before);
+    for (uint8_t i = 0; i < before->learner_count; i++) {
+        if (before->learner_was[i] != 0) { /* it lost its disk: it is back by rounds, nearly there */
+            more &= ~sim_node_bit(before->learner[i]);
+        }
+    }
     if ((more & ~sim_judge_holders(j, h, seen->commit)) != 0) {
         sim_world_fail(j->world,
                        "leader %" PRIu64 " makes voters of nodes that lack the entry %" PRIu64,
@@ -198,7 +204,7 @@ void sim_judge_chosen(struct sim_judge *j, const struct sim_host *h, const struc
  * been left already, by an entry that comes later. */
 void sim_judge_held(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s)
 {
-    const struct raft_conf *c = sim_judge_chain(j, s->commit);
+    const struct raft_conf *c = chain_at(j, s->commit);
     if (c == NULL) {
         return; /* nothing is committed before the first configuration is */
     }
@@ -250,8 +256,8 @@ static bool answers(const struct raft_conf *c, const struct sim_admin_step *step
     return false;
 }
 
-/* One of the configurations since it was asked is what was wanted; or the one that was meant, or the
- * one after it, by way of a joint one. */
+/* One of the configurations since it was asked is what was wanted; or the one that was meant, or
+ * the one after it, by way of a joint one. */
 static bool came_true(const struct sim_judge *j, const struct sim_admin_step *step)
 {
     uint32_t first = 0;
@@ -263,7 +269,7 @@ static bool came_true(const struct sim_judge *j, const struct sim_admin_step *st
     }
     uint32_t last = j->chain_count;
     if (step->expect != 0) {
-        const struct raft_conf *meant = sim_judge_chain(j, step->expect);
+        const struct raft_conf *meant = chain_at(j, step->expect);
         if (meant == NULL || meant->index != step->expect) {
             return false;
         }

@@ -106,8 +106,8 @@ static void judge_leader(struct sim_judge *j, const struct sim_host *h, const st
 
 /* ---- commits ---- */
 
-/* Those that are down count by what they had made durable, and by what they acknowledged in the very
- * step that ended them. */
+/* Those that are down count by what they had made durable, and by what they acknowledged in the
+ * very step that ended them. */
 uint64_t sim_judge_holders(const struct sim_judge *j, const struct sim_host *h, uint64_t index)
 {
     uint64_t nodes = 0;

@@ -124,8 +124,7 @@ static uint64_t draw_core(struct sim_world *w)
         return sim_look_suffices(&w->look, nodes) ? drop_some(w, nodes) : 0;
     }
     uint64_t first = w->founders;
-    bool most =
-        2 * (uint32_t)__builtin_popcountll(nodes & first) > (uint32_t)__builtin_popcountll(first);
+    bool most = 2 * sim_node_count(nodes & first) > sim_node_count(first);
     return most && (nodes & 1) != 0 ? nodes & first : 0;
 }
 

@@ -10,6 +10,15 @@ uint64_t sim_node_bits(const uint64_t *ids, uint32_t count)
     return bits;
 }
 
+uint32_t sim_node_count(uint64_t nodes)
+{
+    uint32_t count = 0;
+    for (; nodes != 0; nodes &= nodes - 1) {
+        count++;
+    }
+    return count;
+}
+
 static bool most(const uint64_t *ids, uint32_t count, uint64_t nodes)
 {
     uint32_t there = 0;

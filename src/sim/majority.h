@@ -18,6 +18,9 @@ static inline uint64_t sim_node_bit(uint64_t id)
 /* sim_node_bits -- of several. */
 uint64_t sim_node_bits(const uint64_t *ids, uint32_t count);
 
+/* sim_node_count -- how many nodes a set has. */
+uint32_t sim_node_count(uint64_t nodes);
+
 /* sim_majority -- whether the nodes are a majority of the voters, and of the outgoing ones when
  * there are any; learners count for nothing. */
 bool sim_majority(const struct raft_conf *c, uint64_t nodes);
