@@ -126,7 +126,7 @@ static void judge_promoted(struct sim_judge *j, const struct sim_host *h,
     }
     uint64_t more = sim_node_bits(s->conf.voter, s->conf.voter_count) & ~sim_voters(before);
     for (uint8_t i = 0; i < before->learner_count; i++) {
-        if (before->learner_was[i] != 0) { /* it lost its disk: it is back by rounds, nearly there */
+        if (before->learner_was[i] != 0) { /* it lost its disk: it is back by rounds */
             more &= ~sim_node_bit(before->learner[i]);
         }
     }

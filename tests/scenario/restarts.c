@@ -23,6 +23,7 @@ static void far_behind(struct play *p)
     play_start(p, away);
     play_await_agree(p);
     play_reads(p, away, 499 % PLAY_KEYS, kept);
+    EXPECT_MARK("node: a message for a peer that is away");
 }
 
 /* It is killed again while it catches up. */
