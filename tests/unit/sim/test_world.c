@@ -84,6 +84,10 @@ static void two_clusters(void)
     other.faults_off = UINT64_MAX;
     struct sim_world *v = sim_world_open(&other);
     CHECK(v != NULL && sim_world_run(v));
+    sim_host_start(&v->host[0]); /* the end game may have left some down */
+    for (uint32_t i = 0; i < 3; i++) {
+        sim_host_start(&w->host[i]);
+    }
     struct node *node = w->host[0].node;
     w->host[0].node = v->host[0].node; /* as if it were the first one of the three */
     for (uint32_t i = 0; i < 3; i++) {
