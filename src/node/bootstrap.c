@@ -72,6 +72,7 @@ static void on_found(void *arg, const struct log_entry *e)
     }
     struct raft_conf c;
     if (raft_conf_decode(e->data, &c, NULL) == ERR_OK) {
+        b->oldest = b->older;
         b->older = b->newest;
         b->newest = c;
         b->newest.index = e->index;
@@ -82,12 +83,10 @@ static void on_found(void *arg, const struct log_entry *e)
 static void on_truncated(void *arg, uint64_t to)
 {
     struct boot_log *b = ((struct node *)arg)->boot;
-    if (b->older.index > to) {
-        b->older = (struct raft_conf){ 0 };
-    }
-    if (b->newest.index > to) {
+    while (b->newest.index > to) {
         b->newest = b->older;
-        b->older = (struct raft_conf){ 0 };
+        b->older = b->oldest;
+        b->oldest = (struct raft_conf){ 0 };
     }
 }
 
@@ -99,6 +98,7 @@ static void on_installed(void *arg, uint64_t index, uint64_t term)
     (void)term;
     b->newest = (struct raft_conf){ 0 };
     b->older = (struct raft_conf){ 0 };
+    b->oldest = (struct raft_conf){ 0 };
 }
 
 static enum err open_log(struct node *n, struct log_recovered *rec, struct diag *diag)

@@ -70,6 +70,7 @@ struct node_step {
 struct boot_log {
     struct raft_conf newest; /* configuration in the log */
     struct raft_conf older;  /* the one before it */
+    struct raft_conf oldest; /* before that: the older one's, should the newest be truncated */
     uint32_t sizes[RAFT_SIZE_RING];
 };
 
