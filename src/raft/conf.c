@@ -69,6 +69,18 @@ static uint32_t leaving(const struct raft *r)
     return count;
 }
 
+/* The leader binds a voter to the life that it hears; who does not lead may have last heard of that
+ * one before, and knows no better now than that it is not that life any more. */
+static void lives_follow(struct raft *r)
+{
+    for (uint32_t i = 0; r->role != RAFT_LEADER && i < r->peer_count; i++) {
+        uint64_t bound = raft_conf_life(&r->effective, r->peer[i].id);
+        if (bound != 0 && r->peer[i].life != bound) {
+            r->peer[i].life = 0;
+        }
+    }
+}
+
 /* Peers are the members of the configuration in force, this node left out. Who is to leave stays
  * until that is committed, as far as there is room: it is told, and knocks at nobody's door. */
 static void peers_follow(struct raft *r)
@@ -95,6 +107,7 @@ static void peers_follow(struct raft *r)
     for (uint8_t i = 0; i < c->learner_count; i++) {
         peer_add(r, c->learner[i]);
     }
+    lives_follow(r);
 }
 
 void raft_conf_use(struct raft *r, const struct raft_conf *c)
