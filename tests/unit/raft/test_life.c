@@ -9,8 +9,8 @@ enum {
     FORMER = 3
 };
 
-/* Node 1 leads, node 3 is bound to a life, of node 2 nothing is known. */
-static void office(void)
+/* Node 1, node 3 bound to that life; of node 2 nothing is known. */
+static void boot_with(uint64_t life)
 {
     static const struct raft_run run = { 1, 1 };
     static const uint32_t size = 10;
@@ -21,8 +21,13 @@ static void office(void)
     b.term = 1;
     b.effective = conf_of(3);
     b.effective.voter_life[0] = OWN;
-    b.effective.voter_life[2] = THEIRS;
+    b.effective.voter_life[2] = life;
     boot_on(&c, &b);
+}
+
+static void office(void)
+{
+    boot_with(THEIRS);
     lead(3);
     persisted(t.last_ticket, 2, 2);
 }
@@ -64,9 +69,44 @@ static void late_words(void)
     CHECK_U64(t.status.commit, 3);
 }
 
+/* Followers do not hear each other: one that last heard a peer in its former life does not call it
+ * lost when the leader has bound it to the next one. */
+static void bound_since(void)
+{
+    uint8_t bytes[RAFT_CONF_BYTES_MAX];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct raft_conf c = conf_of(3);
+    boot_with(FORMER);
+    message((struct raft_msg){
+        .type = RAFT_MSG_HEARTBEAT, .from = 3, .life = FORMER, .term = 2, .epoch = 1 });
+    CHECK_U64(t.status.leader, 3);
+    c.voter_life[0] = OWN;
+    c.voter_life[2] = THEIRS;
+    raft_conf_encode(&c, &w);
+    t.entries[0] = (struct raft_entry){ 3, (uint32_t)w.offset, RAFT_ENTRY_CONF, bytes };
+    message((struct raft_msg){ .type = RAFT_MSG_APPEND,
+                               .from = 2,
+                               .term = 3,
+                               .epoch = 1,
+                               .index = 1,
+                               .log_term = 1,
+                               .count = 1,
+                               .entries = t.entries });
+    CHECK_U64(t.status.conf.index, 2);
+    CHECK_U64(t.status.wiped_count, 0);
+    message((struct raft_msg){ .type = RAFT_MSG_PREVOTE,
+                               .from = 3,
+                               .life = FORMER,
+                               .term = 4,
+                               .index = 1,
+                               .log_term = 1 });
+    CHECK_U64(t.status.wiped_count, 1); /* heard since */
+}
+
 int main(void)
 {
     TAP_TEST("life: words of a former life take nothing back", late_words);
+    TAP_TEST("life: who was bound to another life since is not lost", bound_since);
     free(t.core);
     return tap_done();
 }
