@@ -38,8 +38,7 @@ void *mem_alloc(struct mem *m, size_t bytes);
 /* mem_resize -- like realloc; NULL (old block kept) when it would pass the limit. */
 void *mem_resize(struct mem *m, void *block, size_t bytes);
 
-/* mem_rest -- give free pages back to the system; worth its time (milliseconds) only after a busy
- * while is over. Loop thread. */
+/* mem_rest -- give the process's free pages back to the system (os_memory_rest). */
 void mem_rest(void);
 
 /* mem_free -- give back a block of either kind; NULL is fine. */

@@ -312,7 +312,7 @@ void state_second(struct node *n)
     }
     if (s->calm_seconds == STATE_CALM_SECONDS) {
         log_rest(n->log);
-        mem_rest();
+        os_memory_rest(n->os);
     }
 }
 

@@ -162,6 +162,7 @@ struct os_table {
     void (*timer_cancel)(struct os *os, struct os_timer *t);
     void (*turn_end)(struct os *os, struct os_job *hook);
     uint32_t (*interfaces)(struct os *os, struct os_addr *out, uint32_t max);
+    void (*memory_rest)(struct os *os);
 
     enum err (*waker_open)(struct os *os, os_wake_fn fn, void *arg, struct os_waker **out);
     void (*wake)(struct os_waker *w);
@@ -281,6 +282,13 @@ static inline void os_turn_end(struct os *os, struct os_job *hook)
 static inline uint32_t os_interfaces(struct os *os, struct os_addr *out, uint32_t max)
 {
     return os->table->interfaces(os, out, max);
+}
+
+/* os_memory_rest -- give the process's free pages back to the system; worth its time
+ * (milliseconds) only after a busy while is over. */
+static inline void os_memory_rest(struct os *os)
+{
+    os->table->memory_rest(os);
 }
 
 /* ---- Wake-ups -------------------------------------------------------------------------------- */

@@ -4,13 +4,6 @@
 #include "base/panic.h"
 #include "sim/world.h"
 
-static uint8_t *twin(struct mem *mem, const uint8_t *bytes, size_t count)
-{
-    uint8_t *out = mem_take(mem, count);
-    memcpy(out, bytes, count);
-    return out;
-}
-
 /* Both versions are what is safe. */
 static void file_copy(struct mem *mem, const struct sim_file *from, struct sim_file *to)
 {
@@ -18,21 +11,13 @@ static void file_copy(struct mem *mem, const struct sim_file *from, struct sim_f
     if (from->capacity == 0) {
         return;
     }
-    to->now = twin(mem, from->safe, from->capacity);
-    to->safe = twin(mem, from->safe, from->capacity);
-    to->dirty = mem_take(mem, from->capacity / SIM_SECTOR_BYTES);
+    enum err e = sim_file_reserve(mem, to, from->capacity);
+    ASSERT(e == ERR_OK); /* the account has room for many disks */
+    sim_image_share(mem, &to->now, &from->safe, 0, from->capacity);
+    sim_image_share(mem, &to->safe, &from->safe, 0, from->capacity);
     to->now_bytes = from->safe_bytes;
     to->safe_bytes = from->safe_bytes;
     to->told_bytes = from->told_bytes;
-    to->capacity = from->capacity;
-}
-
-static void file_drop(struct mem *mem, struct sim_file *f)
-{
-    mem_free(mem, f->now);
-    mem_free(mem, f->safe);
-    mem_free(mem, f->dirty);
-    memset(f, 0, sizeof *f);
 }
 
 /* Names point to what is safe, and they alone use files. */
@@ -66,7 +51,7 @@ static void rows_copy(const struct sim_backing *from, struct sim_backing *to)
         bool more = btree_seek(&from->tree[i], key, false, &key, &value);
         while (more) {
             enum err e = btree_put(&to->tree[i], key, value);
-            ASSERT(e == ERR_OK); /* the account has room for many disks */
+            ASSERT(e == ERR_OK);
             more = btree_seek(&from->tree[i], key, true, &key, &value);
         }
     }
@@ -97,7 +82,7 @@ bool sim_copy_same(const struct sim_copy *c, const struct sim_host *h, const cha
         const struct sim_file *a = &c->file[old->safe];
         const struct sim_file *b = now->safe >= 0 ? &h->disk.file[now->safe] : a;
         return now->safe >= 0 && strcmp(now->name, old->name) == 0 &&
-               a->safe_bytes == b->safe_bytes && memcmp(a->safe, b->safe, a->safe_bytes) == 0;
+               a->safe_bytes == b->safe_bytes && sim_image_same(&a->safe, &b->safe, a->safe_bytes);
     }
     return false;
 }
@@ -105,7 +90,7 @@ bool sim_copy_same(const struct sim_copy *c, const struct sim_host *h, const cha
 static void disk_empty(struct sim_host *h)
 {
     for (int i = 0; i < SIM_FILES_MAX; i++) {
-        file_drop(&h->disk_mem, &h->disk.file[i]);
+        sim_file_drop(&h->disk_mem, &h->disk.file[i]);
     }
     sim_backing_done(&h->backing);
     sim_backing_init(&h->backing, &h->disk_mem, &h->disk);
@@ -140,7 +125,7 @@ void sim_copy_done(struct sim_copy *c, struct sim_host *h)
         return;
     }
     for (int i = 0; i < SIM_FILES_MAX; i++) {
-        file_drop(&h->disk_mem, &c->file[i]);
+        sim_file_drop(&h->disk_mem, &c->file[i]);
     }
     sim_backing_done(&c->rows);
     c->taken = false;

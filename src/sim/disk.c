@@ -16,19 +16,18 @@ void sim_disk_init(struct sim_disk *d, struct mem *mem, uint64_t seed)
     }
 }
 
-static void file_clear(struct sim_disk *d, int file)
+void sim_file_drop(struct mem *mem, struct sim_file *f)
 {
-    struct sim_file *f = &d->file[file];
-    mem_free(d->mem, f->now);
-    mem_free(d->mem, f->safe);
-    mem_free(d->mem, f->dirty);
+    sim_image_drop(mem, &f->now);
+    sim_image_drop(mem, &f->safe);
+    mem_free(mem, f->dirty);
     memset(f, 0, sizeof *f);
 }
 
 void sim_disk_done(struct sim_disk *d)
 {
     for (int i = 0; i < SIM_FILES_MAX; i++) {
-        file_clear(d, i);
+        sim_file_drop(d->mem, &d->file[i]);
     }
 }
 
@@ -41,7 +40,7 @@ void sim_disk_hold(struct sim_disk *d, int file)
 void sim_disk_release(struct sim_disk *d, int file)
 {
     if (file >= 0 && --d->file[file].users == 0) {
-        file_clear(d, file);
+        sim_file_drop(d->mem, &d->file[file]);
     }
 }
 
@@ -190,25 +189,18 @@ void sim_disk_unlock(struct sim_disk *d, int lock)
 
 /* ---- bytes ---- */
 
-static enum err reserve(struct sim_disk *d, struct sim_file *f, size_t bytes)
+enum err sim_file_reserve(struct mem *mem, struct sim_file *f, size_t bytes)
 {
-    size_t capacity = f->capacity == 0 ? 16u * SIM_SECTOR_BYTES : f->capacity;
+    size_t capacity = f->capacity == 0 ? 2u * SIM_PAGE_BYTES : f->capacity;
     while (capacity < bytes) {
         capacity *= 2;
     }
     if (capacity == f->capacity) {
         return ERR_OK;
     }
-    uint8_t **parts[] = { &f->now, &f->safe };
-    for (size_t i = 0; i < 2; i++) {
-        uint8_t *moved = mem_resize(d->mem, *parts[i], capacity);
-        if (moved == NULL) {
-            return ERR_NO_SPACE;
-        }
-        memset(moved + f->capacity, 0, capacity - f->capacity);
-        *parts[i] = moved;
-    }
-    uint8_t *dirty = mem_resize(d->mem, f->dirty, capacity / SIM_SECTOR_BYTES);
+    TRY(sim_image_reserve(mem, &f->now, capacity));
+    TRY(sim_image_reserve(mem, &f->safe, capacity));
+    uint8_t *dirty = mem_resize(mem, f->dirty, capacity / SIM_SECTOR_BYTES);
     if (dirty == NULL) {
         return ERR_NO_SPACE;
     }
@@ -228,7 +220,7 @@ enum err sim_disk_read(struct sim_disk *d, int file, uint64_t offset, void *out,
     size_t left = offset < f->now_bytes ? f->now_bytes - (size_t)offset : 0;
     *out_count = count < left ? count : left;
     if (*out_count > 0) {
-        memcpy(out, f->now + offset, *out_count);
+        sim_image_read(&f->now, (size_t)offset, out, *out_count);
     }
     return ERR_OK;
 }
@@ -263,9 +255,9 @@ enum err sim_disk_write(struct sim_disk *d, int file, uint64_t offset, const voi
              (size_t)prng_below(&d->prng, count / SIM_SECTOR_BYTES + 1) * SIM_SECTOR_BYTES;
     }
     if (to > offset) {
-        TRY(reserve(d, f, to));
-        memcpy(f->now + offset, data, to - (size_t)offset);
+        TRY(sim_file_reserve(d->mem, f, to));
         soil(f, (size_t)offset, to);
+        TRY(sim_image_write(d->mem, &f->now, (size_t)offset, data, to - (size_t)offset));
         f->now_bytes = to > f->now_bytes ? to : f->now_bytes;
     }
     return e == ERR_OK ? end(last) : e;
@@ -279,10 +271,10 @@ enum err sim_disk_truncate(struct sim_disk *d, int file, uint64_t bytes)
         return ERR_NO_SPACE;
     }
     TRY(sim_disk_op(d, &last));
-    TRY(reserve(d, f, (size_t)bytes));
+    TRY(sim_file_reserve(d->mem, f, (size_t)bytes));
     if (bytes < f->now_bytes) {
-        memset(f->now + bytes, 0, f->now_bytes - (size_t)bytes);
         soil(f, (size_t)bytes, f->now_bytes);
+        TRY(sim_image_zero(d->mem, &f->now, (size_t)bytes, f->now_bytes - (size_t)bytes));
     }
     f->now_bytes = (size_t)bytes;
     return end(last);
@@ -314,11 +306,23 @@ static bool doomed(struct sim_disk *d, int file)
 static void note_batch(struct sim_file *f)
 {
     static const uint8_t zeroes[SIM_SECTOR_BYTES];
+    uint8_t sector[SIM_SECTOR_BYTES];
     size_t first = f->dirty_first * SIM_SECTOR_BYTES;
-    bool batch = memcmp(f->now + first, zeroes, SIM_SECTOR_BYTES) != 0;
+    sim_image_read(&f->now, first, sector, sizeof sector);
+    bool batch = memcmp(sector, zeroes, sizeof sector) != 0;
     if (batch || f->told_bytes >= first) {
         f->told_bytes = batch ? first : 0;
     }
+}
+
+/* Where sectors are dirty, one version becomes the other. */
+static void clean(struct mem *mem, struct sim_file *f, struct sim_image *to,
+                  const struct sim_image *from)
+{
+    sim_image_share(mem, to, from, f->dirty_first * SIM_SECTOR_BYTES,
+                    f->dirty_end * SIM_SECTOR_BYTES);
+    memset(f->dirty + f->dirty_first, 0, f->dirty_end - f->dirty_first);
+    f->dirty_end = 0;
 }
 
 enum err sim_disk_sync(struct sim_disk *d, int file)
@@ -327,21 +331,11 @@ enum err sim_disk_sync(struct sim_disk *d, int file)
     bool last = false;
     d->crash_at = doomed(d, file) ? d->ops + 1 : d->crash_at;
     TRY(sim_disk_op(d, &last));
+    if (!last && f->dirty_end > 0) {
+        note_batch(f);
+        clean(d->mem, f, &f->safe, &f->now);
+    }
     if (!last) {
-        if (f->dirty_end > 0) {
-            note_batch(f);
-        }
-        for (size_t s = f->dirty_first; s < f->dirty_end; s++) {
-            size_t end = s; /* of a run of written sectors */
-            while (end < f->dirty_end && f->dirty[end] != 0) {
-                end++;
-            }
-            memcpy(f->safe + s * SIM_SECTOR_BYTES, f->now + s * SIM_SECTOR_BYTES,
-                   (end - s) * SIM_SECTOR_BYTES);
-            memset(f->dirty + s, 0, end - s);
-            s = end;
-        }
-        f->dirty_end = 0;
         f->safe_bytes = f->now_bytes;
     }
     return end(last);
@@ -349,22 +343,34 @@ enum err sim_disk_sync(struct sim_disk *d, int file)
 
 /* ---- rot ---- */
 
+/* What happens to a disk must not fail: the account has room for many disks. */
+static void put_sector(struct mem *mem, struct sim_image *m, size_t at, const uint8_t *sector)
+{
+    enum err e = sim_image_write(mem, m, at, sector, SIM_SECTOR_BYTES);
+    ASSERT(e == ERR_OK);
+}
+
 /* A flipped bit; or a write that went astray, and another sector's bytes stand there; or one that
  * was told to be done and never was. */
-static void decay(struct sim_file *f, struct prng *p)
+static void decay(struct mem *mem, struct sim_file *f, struct prng *p)
 {
-    static const uint8_t zeroes[SIM_SECTOR_BYTES];
+    uint8_t sector[SIM_SECTOR_BYTES];
+    uint8_t instead[SIM_SECTOR_BYTES] = { 0 };
     size_t sectors = f->told_bytes / SIM_SECTOR_BYTES;
     size_t at = (size_t)prng_below(p, sectors) * SIM_SECTOR_BYTES;
     size_t from = (size_t)prng_below(p, sectors) * SIM_SECTOR_BYTES;
     uint64_t kind = prng_below(p, 4);
-    const uint8_t *instead = kind == 0 ? zeroes : f->safe + from;
-    if (kind < 2 && memcmp(f->safe + at, instead, SIM_SECTOR_BYTES) != 0) {
-        memmove(f->safe + at, instead, SIM_SECTOR_BYTES);
-    } else {
-        f->safe[at + (size_t)prng_below(p, SIM_SECTOR_BYTES)] ^= (uint8_t)(1u << prng_below(p, 8));
+    sim_image_read(&f->safe, at, sector, sizeof sector);
+    if (kind != 0) {
+        sim_image_read(&f->safe, from, instead, sizeof instead);
     }
-    memcpy(f->now + at, f->safe + at, SIM_SECTOR_BYTES);
+    if (kind < 2 && memcmp(sector, instead, sizeof sector) != 0) {
+        memcpy(sector, instead, sizeof sector);
+    } else {
+        sector[(size_t)prng_below(p, SIM_SECTOR_BYTES)] ^= (uint8_t)(1u << prng_below(p, 8));
+    }
+    put_sector(mem, &f->safe, at, sector);
+    put_sector(mem, &f->now, at, sector);
 }
 
 bool sim_disk_rot(struct sim_disk *d, const char *suffix, uint64_t seed)
@@ -382,7 +388,7 @@ bool sim_disk_rot(struct sim_disk *d, const char *suffix, uint64_t seed)
     if (count == 0) {
         return false;
     }
-    decay(&d->file[at[prng_below(&p, count)]], &p);
+    decay(d->mem, &d->file[at[prng_below(&p, count)]], &p);
     return true;
 }
 
@@ -391,14 +397,15 @@ bool sim_disk_rot(struct sim_disk *d, const char *suffix, uint64_t seed)
 /* Old, new, or some of each: a sector of its own accord is torn rarely, but it is. */
 static void sector_survive(struct sim_disk *d, struct sim_file *f, size_t s)
 {
-    uint8_t *now = f->now + s * SIM_SECTOR_BYTES;
-    uint8_t *safe = f->safe + s * SIM_SECTOR_BYTES;
+    uint8_t sector[SIM_SECTOR_BYTES];
     uint64_t luck = prng_below(&d->prng, 8);
     size_t taken = luck < 4 ? 0 : luck < 7 ? SIM_SECTOR_BYTES : 0;
     if (luck == 7) {
         taken = (size_t)prng_below(&d->prng, SIM_SECTOR_BYTES);
     }
-    memcpy(safe, now, taken);
+    sim_image_read(&f->safe, s * SIM_SECTOR_BYTES, sector, sizeof sector);
+    sim_image_read(&f->now, s * SIM_SECTOR_BYTES, sector, taken);
+    put_sector(d->mem, &f->safe, s * SIM_SECTOR_BYTES, sector);
 }
 
 static void file_survive(struct sim_disk *d, struct sim_file *f)
@@ -408,14 +415,15 @@ static void file_survive(struct sim_disk *d, struct sim_file *f)
     for (size_t s = f->dirty_first; s < f->dirty_end; s++) {
         if (f->dirty[s] != 0) {
             sector_survive(d, f, s);
-            f->dirty[s] = 0;
-            memcpy(f->now + s * SIM_SECTOR_BYTES, f->safe + s * SIM_SECTOR_BYTES, SIM_SECTOR_BYTES);
         }
     }
-    f->dirty_end = 0;
+    if (f->dirty_end > 0) {
+        clean(d->mem, f, &f->now, &f->safe);
+    }
     size_t end = f->now_bytes > f->safe_bytes ? f->now_bytes : f->safe_bytes;
-    memset(f->safe + bytes, 0, end - bytes); /* behind the end both are zero in any case */
-    memset(f->now + bytes, 0, end - bytes);
+    enum err e = sim_image_zero(d->mem, &f->safe, bytes, end - bytes);
+    ASSERT(e == ERR_OK); /* behind the end both are zero in any case */
+    sim_image_share(d->mem, &f->now, &f->safe, bytes, end);
     f->now_bytes = bytes;
     f->safe_bytes = bytes;
 }

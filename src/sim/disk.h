@@ -1,11 +1,11 @@
 /* sim/disk.h -- a disk in memory that forgets what was not synced.
  *
  * Shape:      files are bytes in two versions: what the process sees, and what is safe. A write
- *             changes the first, a sync copies it to the second. Names likewise: what a
+ *             changes the first, a sync makes the second share it. Names likewise: what a
  *             directory's sync has seen is safe.
  * Invariants: a crash takes, for every sector and name that is not safe, the old state, the new
  *             one, or a torn one; a file that was renamed has one of its two names; what is safe
- *             never changes by a crash
+ *             never changes by a crash; a sector that is not dirty is the same in both
  * Order:      operations are counted from 1; the crash comes inside the one that was asked for, all
  *             later ones fail until sim_disk_restart
  * Owns:       every byte, counted in the account
@@ -18,6 +18,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "base/prng.h"
+#include "sim/image.h"
 
 enum {
     SIM_FILES_MAX = 1024,
@@ -29,15 +30,15 @@ enum {
 
 struct sim_file {
     uint32_t users; /* names and open handles */
-    uint8_t *now;
-    uint8_t *safe;
+    struct sim_image now;
+    struct sim_image safe;
     uint8_t *dirty;     /* one a sector */
     size_t dirty_first; /* sectors outside first..end-1 are clean */
     size_t dirty_end;   /* 0: all are */
     size_t now_bytes;
     size_t safe_bytes;
     size_t told_bytes; /* a log has synced something behind these: they are known to have been */
-    size_t capacity;   /* of both versions, whole sectors */
+    size_t capacity;   /* of both versions, whole pages */
 };
 
 struct sim_name {
@@ -127,6 +128,14 @@ enum err sim_disk_lock(struct sim_disk *d, const char *name, int *out_lock);
 
 /* sim_disk_unlock -- -1: nothing was held. */
 void sim_disk_unlock(struct sim_disk *d, int lock);
+
+/* sim_file_reserve -- both versions may have so many bytes.
+ *   err  ERR_NO_SPACE: the account is full */
+MUST_CHECK
+enum err sim_file_reserve(struct mem *mem, struct sim_file *f, size_t bytes);
+
+/* sim_file_drop -- a file without bytes, names or handles. */
+void sim_file_drop(struct mem *mem, struct sim_file *f);
 
 /* sim_disk_hold, sim_disk_release -- an open handle keeps its file. */
 void sim_disk_hold(struct sim_disk *d, int file);

@@ -78,6 +78,12 @@ static uint32_t interfaces(struct os *os, struct os_addr *out, uint32_t max)
     return 1;
 }
 
+/* The process is not the node's: another one needs the pages in a moment. */
+static void memory_rest(struct os *os)
+{
+    (void)os;
+}
+
 /* ---- wake-ups ---- */
 
 static enum err waker_open(struct os *os, os_wake_fn fn, void *arg, struct os_waker **out)
@@ -299,6 +305,7 @@ static const struct os_table sim_table = {
     .timer_cancel = timer_cancel,
     .turn_end = turn_end,
     .interfaces = interfaces,
+    .memory_rest = memory_rest,
     .waker_open = waker_open,
     .wake = wake,
     .waker_close = waker_close,

@@ -82,6 +82,7 @@ uint64_t linux_now(struct os *os);
 uint64_t linux_wall(struct os *os);
 void linux_entropy(struct os *os, void *out, size_t count);
 uint32_t linux_interfaces(struct os *os, struct os_addr *out, uint32_t max);
+void linux_memory_rest(struct os *os);
 enum err linux_waker_open(struct os *os, os_wake_fn fn, void *arg, struct os_waker **out);
 void linux_wake(struct os_waker *w);
 void linux_waker_close(struct os_waker *w);

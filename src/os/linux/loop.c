@@ -76,6 +76,7 @@ static const struct os_table linux_table = {
     .timer_cancel = timer_cancel,
     .turn_end = turn_end,
     .interfaces = linux_interfaces,
+    .memory_rest = linux_memory_rest,
     .waker_open = linux_waker_open,
     .wake = linux_wake,
     .waker_close = linux_waker_close,

@@ -1,5 +1,6 @@
 /* os/linux/machine.c -- clock, entropy, the list of interfaces, the limit of descriptors. */
 #include "base/limits.h"
+#include "base/mem.h"
 #include "base/panic.h"
 #include "os/linux/impl.h"
 
@@ -86,6 +87,12 @@ uint32_t linux_interfaces(struct os *os, struct os_addr *out, uint32_t max)
     count += collect(all, true, out + count, max - count);
     freeifaddrs(all);
     return count;
+}
+
+void linux_memory_rest(struct os *os)
+{
+    (void)os;
+    mem_rest();
 }
 
 void os_linux_files(uint32_t count)
