@@ -314,8 +314,9 @@ static bool status_of(const struct sim_host *h, struct raft_status *out)
 }
 
 /* What it has acknowledged since the copy was taken is committed without it, or will never be: a
- * majority of all knows, without this machine, what stands at each of its indexes, and has it safe.
- * And it has written no vote since. So what it forgets no peer must remind it of. */
+ * majority of all knows, without this machine, what stands at each of its indexes, and has it safe;
+ * one of voters that are none any more, too, for those who have not heard of it. And it has written
+ * no vote since. So what it forgets no peer must remind it of. */
 static bool harmless(const struct sim_world *w, const struct sim_backup *b)
 {
     struct raft_status s;
@@ -331,7 +332,7 @@ static bool harmless(const struct sim_world *w, const struct sim_backup *b)
             safe |= has ? sim_node_bit(h->id) : 0;
         }
     }
-    return sim_look_suffices(&w->look, safe);
+    return sim_look_suffices_late(&w->look, safe);
 }
 
 static void backup_due(struct sim_world *w, struct sim_event *e)

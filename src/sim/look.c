@@ -96,6 +96,17 @@ bool sim_look_suffices(const struct sim_look *l, uint64_t nodes)
     return true;
 }
 
+bool sim_look_suffices_late(const struct sim_look *l, uint64_t nodes)
+{
+    for (uint32_t i = 0; i < l->world->node_count; i++) {
+        const struct raft_conf *c = &l->seen[i].effective;
+        if (c->index > 0 && !sim_majority(c, nodes)) {
+            return false;
+        }
+    }
+    return sim_look_suffices(l, nodes);
+}
+
 /* ---- frames ---- */
 
 static enum sim_moment moment_of(const struct raft_msg *m)

@@ -71,4 +71,8 @@ uint64_t sim_look_leader(const struct sim_look *l, uint64_t among, bool settled)
  * in force: the newest committed one, and those that wait in logs. */
 bool sim_look_suffices(const struct sim_look *l, uint64_t nodes);
 
+/* sim_look_suffices_late -- and of those that are over, too, while a node still acts on one: it has
+ * not heard of the end, and may stand for election by it. */
+bool sim_look_suffices_late(const struct sim_look *l, uint64_t nodes);
+
 #endif
