@@ -4,7 +4,7 @@
  * Method:  as --check-config does, with the folder as the argument of the program; files of one
  *          cluster must differ in what cannot be shared
  */
-#include "node/config.h"
+#include "node/config_rows.h"
 
 #include "tap.h"
 
@@ -96,11 +96,36 @@ static void test_clusters(void)
     CHECK_U64(pairs, 3 + 10);
 }
 
+/* The file that promises every key has a line for each, commented out where two exclude each other. */
+static void test_every_key(void)
+{
+#define CONFIG_TOML(KEY, field, type, flag, alias, toml, ...) toml,
+    static const char *const keys[] = { CONFIG_ROWS(CONFIG_TOML) };
+    static char text[16384];
+    char path[1024];
+    size_t count = 0;
+    snprintf(path, sizeof path, "%s/every-key.toml", folder);
+    CHECK(file_read(NULL, path, text + 1, sizeof text - 2, &count) == ERR_OK);
+    text[0] = '\n';
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        char live[64];
+        char quiet[64];
+        snprintf(live, sizeof live, "\n%s = ", keys[i]);
+        snprintf(quiet, sizeof quiet, "\n# %s = ", keys[i]);
+        bool has = strstr(text, live) != NULL || strstr(text, quiet) != NULL;
+        if (!has) {
+            printf("# every-key.toml has no line for %s\n", keys[i]);
+        }
+        CHECK(has);
+    }
+}
+
 int main(int argc, char **argv)
 {
     folder = argc > 1 ? argv[1] : "examples";
     TAP_TEST("examples: one, three and five nodes are there", test_found);
     TAP_TEST("examples: every file passes --check-config", test_each);
     TAP_TEST("examples: nodes of one cluster share the cookie and nothing else", test_clusters);
+    TAP_TEST("examples: the file of every key has every key", test_every_key);
     return tap_done();
 }
