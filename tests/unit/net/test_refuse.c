@@ -219,6 +219,49 @@ static void test_long_hello(void)
     against_streams(NULL, CODE_COOKIE, hello, sizeof hello, false, true);
 }
 
+/* A true hello, a few bytes at a time, with more bytes of the same behind it or none. */
+static void in_pieces(struct rig *r, struct side **out_b, struct villain *v, size_t piece,
+                      size_t more)
+{
+    rig_open(r);
+    *out_b = side_open(r, 2);
+    villain_new(v, r, *out_b);
+    v->streams[0].piece = piece;
+    v->streams[0].more = more;
+    memset(v->streams[0].bytes + 1 + ADMIT_HELLO_BYTES, 1, more);
+    villain_go(v);
+}
+
+static void test_hello_in_pieces(void)
+{
+    struct rig r;
+    struct villain v;
+    struct side *b = NULL;
+    in_pieces(&r, &b, &v, 1, 0);
+    RIG_UNTIL(&r, b->ups == 1);
+    CHECK(!v.closed);
+    villain_done(&v);
+    rig_close(&r);
+}
+
+/* Each piece is short enough, all of them together are not: nothing behind the buffer is touched,
+ * and a hello that would have been good is none. */
+static void test_long_hello_in_pieces(void)
+{
+    for (size_t more = 1; more <= ADMIT_HELLO_BYTES / 2; more += 3) {
+        struct rig r;
+        struct villain v;
+        struct side *b = NULL;
+        in_pieces(&r, &b, &v, (1 + ADMIT_HELLO_BYTES + more) / 2 + 1, more);
+        RIG_UNTIL(&r, v.closed || b->ups > 0);
+        CHECK_U64(b->ups, 0);
+        CHECK(villain_got(&v, CODE_COOKIE));
+        CHECK_U64(side_stats(b).refused_cookie, 1);
+        villain_done(&v);
+        rig_close(&r);
+    }
+}
+
 static void test_frame_too_large(void)
 {
     against_streams("a cookie", CODE_FRAME, "\1\x81\x96\x98\x00", 5, false, false);
@@ -467,6 +510,8 @@ int main(void)
     TAP_TEST("refuse: a stream of the wrong kind before the proof", test_bidi_first);
     TAP_TEST("refuse: a false proof", test_false_hello);
     TAP_TEST("refuse: a hello that is too long", test_long_hello);
+    TAP_TEST("refuse: a hello that comes byte by byte is let in", test_hello_in_pieces);
+    TAP_TEST("refuse: a hello that is too long only as a whole", test_long_hello_in_pieces);
     TAP_TEST("refuse: a frame above the bound", test_frame_too_large);
     TAP_TEST("refuse: a stream that ends within a frame", test_frame_cut);
     TAP_TEST("refuse: a stream of no known class", test_unknown_class);

@@ -29,6 +29,8 @@ struct villain_stream {
     bool end;
     uint8_t bytes[VILLAIN_BYTES];
     size_t count;
+    size_t piece; /* bytes that travel together at most; 0: what fits */
+    size_t more;  /* of the hello's stream: bytes of the test's behind it */
     size_t sent;
     bool done;
     int64_t id; /* -1: not open */
@@ -104,7 +106,7 @@ static int villain_completed(ngtcp2_conn *conn, void *user)
     admit_key(bytes_text(v->cookie), key);
     v->streams[0].bytes[0] = 0; /* the first stream was left free for it */
     admit_encode(key, &s, ADMIT_CLIENT, &hello, v->streams[0].bytes + 1);
-    v->streams[0].count = 1 + ADMIT_HELLO_BYTES;
+    v->streams[0].count = 1 + ADMIT_HELLO_BYTES + v->streams[0].more;
     return 0;
 }
 
@@ -175,6 +177,9 @@ static void villain_write(struct villain *v)
         struct villain_stream *s = villain_next(v);
         ngtcp2_vec piece = { s == NULL ? NULL : s->bytes + s->sent,
                              s == NULL ? 0 : s->count - s->sent };
+        if (s != NULL && s->piece > 0 && s->piece < piece.len) {
+            piece.len = s->piece;
+        }
         ngtcp2_path_storage_zero(&ps);
         ngtcp2_ssize n = ngtcp2_conn_writev_stream(
             v->conn, &ps.path, &info, out, sizeof out, &taken,
