@@ -225,11 +225,17 @@ enum err sim_disk_read(struct sim_disk *d, int file, uint64_t offset, void *out,
     return ERR_OK;
 }
 
+/* What a sector is that is not safe. */
+enum {
+    DIRTY = 1,  /* the next sync saves it */
+    DROPPED = 2 /* a sync has failed to: it is read as it was written, but none will */
+};
+
 static void soil(struct sim_file *f, size_t offset, size_t to)
 {
     size_t first = offset / SIM_SECTOR_BYTES;
     size_t end = (to + SIM_SECTOR_BYTES - 1) / SIM_SECTOR_BYTES;
-    memset(f->dirty + first, 1, end - first);
+    memset(f->dirty + first, DIRTY, end - first);
     f->dirty_first = f->dirty_end == 0 || first < f->dirty_first ? first : f->dirty_first;
     f->dirty_end = end > f->dirty_end ? end : f->dirty_end;
 }
@@ -301,47 +307,14 @@ static bool doomed(struct sim_disk *d, int file)
     return now;
 }
 
-/* A batch that is synced tells that all before it were. Zeroes are none: they fill a segment, or
- * cut off a torn tail, and with it perhaps the one that told. */
-static void note_batch(struct sim_file *f)
+/* First sector from one on that the next sync saves; the end of all: none. */
+static size_t dirty_from(const struct sim_file *f, size_t s)
 {
-    static const uint8_t zeroes[SIM_SECTOR_BYTES];
-    uint8_t sector[SIM_SECTOR_BYTES];
-    size_t first = f->dirty_first * SIM_SECTOR_BYTES;
-    sim_image_read(&f->now, first, sector, sizeof sector);
-    bool batch = memcmp(sector, zeroes, sizeof sector) != 0;
-    if (batch || f->told_bytes >= first) {
-        f->told_bytes = batch ? first : 0;
+    while (s < f->dirty_end && f->dirty[s] != DIRTY) {
+        s++;
     }
+    return s;
 }
-
-/* Where sectors are dirty, one version becomes the other. */
-static void clean(struct mem *mem, struct sim_file *f, struct sim_image *to,
-                  const struct sim_image *from)
-{
-    sim_image_share(mem, to, from, f->dirty_first * SIM_SECTOR_BYTES,
-                    f->dirty_end * SIM_SECTOR_BYTES);
-    memset(f->dirty + f->dirty_first, 0, f->dirty_end - f->dirty_first);
-    f->dirty_end = 0;
-}
-
-enum err sim_disk_sync(struct sim_disk *d, int file)
-{
-    struct sim_file *f = &d->file[file];
-    bool last = false;
-    d->crash_at = doomed(d, file) ? d->ops + 1 : d->crash_at;
-    TRY(sim_disk_op(d, &last));
-    if (!last && f->dirty_end > 0) {
-        note_batch(f);
-        clean(d->mem, f, &f->safe, &f->now);
-    }
-    if (!last) {
-        f->safe_bytes = f->now_bytes;
-    }
-    return end(last);
-}
-
-/* ---- rot ---- */
 
 /* What happens to a disk must not fail: the account has room for many disks. */
 static void put_sector(struct mem *mem, struct sim_image *m, size_t at, const uint8_t *sector)
@@ -349,6 +322,79 @@ static void put_sector(struct mem *mem, struct sim_image *m, size_t at, const ui
     enum err e = sim_image_write(mem, m, at, sector, SIM_SECTOR_BYTES);
     ASSERT(e == ERR_OK);
 }
+
+/* A batch that is synced tells that all before it were. Zeroes are none: they fill a segment, or
+ * cut off a torn tail, and with it perhaps the one that told. */
+static void note_batch(struct sim_file *f, size_t sector)
+{
+    static const uint8_t zeroes[SIM_SECTOR_BYTES];
+    uint8_t bytes[SIM_SECTOR_BYTES];
+    size_t first = sector * SIM_SECTOR_BYTES;
+    sim_image_read(&f->now, first, bytes, sizeof bytes);
+    bool batch = memcmp(bytes, zeroes, sizeof bytes) != 0;
+    if (batch || f->told_bytes >= first) {
+        f->told_bytes = batch ? first : 0;
+    }
+}
+
+/* Nothing is dirty any more: there, one version becomes the other. */
+static void clean(struct mem *mem, struct sim_file *f, struct sim_image *to,
+                  const struct sim_image *from)
+{
+    if (f->dirty_end > 0) {
+        sim_image_share(mem, to, from, f->dirty_first * SIM_SECTOR_BYTES,
+                        f->dirty_end * SIM_SECTOR_BYTES);
+        memset(f->dirty + f->dirty_first, 0, f->dirty_end - f->dirty_first);
+        f->dirty_end = 0;
+    }
+}
+
+/* All that was written is safe; what was dropped is none of it. */
+static void save(struct mem *mem, struct sim_file *f)
+{
+    size_t first = dirty_from(f, f->dirty_first);
+    if (first < f->dirty_end) {
+        note_batch(f, first);
+    }
+    bool dropped = f->dirty_end > 0 && memchr(f->dirty + f->dirty_first, DROPPED,
+                                              f->dirty_end - f->dirty_first) != NULL;
+    if (!dropped) {
+        clean(mem, f, &f->safe, &f->now);
+    }
+    for (size_t s = first; s < f->dirty_end; s = dirty_from(f, s + 1)) {
+        uint8_t sector[SIM_SECTOR_BYTES];
+        sim_image_read(&f->now, s * SIM_SECTOR_BYTES, sector, sizeof sector);
+        put_sector(mem, &f->safe, s * SIM_SECTOR_BYTES, sector);
+        f->dirty[s] = 0;
+    }
+    f->safe_bytes = f->now_bytes;
+}
+
+/* The kernel tells of the failure once, and takes the pages to be clean. */
+static void drop(struct sim_file *f)
+{
+    for (size_t s = f->dirty_first; s < f->dirty_end; s++) {
+        f->dirty[s] = f->dirty[s] == DIRTY ? DROPPED : f->dirty[s];
+    }
+}
+
+enum err sim_disk_sync(struct sim_disk *d, int file)
+{
+    struct sim_file *f = &d->file[file];
+    bool last = false;
+    d->crash_at = doomed(d, file) ? d->ops + 1 : d->crash_at;
+    enum err e = sim_disk_op(d, &last);
+    if (e != ERR_OK) {
+        drop(f);
+        return e;
+    }
+    if (!last) {
+        save(d->mem, f);
+    }
+    return end(last);
+}
+
+/* ---- rot ---- */
 
 /* A flipped bit; or a write that went astray, and another sector's bytes stand there; or one that
  * was told to be done and never was. */
@@ -417,9 +463,7 @@ static void file_survive(struct sim_disk *d, struct sim_file *f)
             sector_survive(d, f, s);
         }
     }
-    if (f->dirty_end > 0) {
-        clean(d->mem, f, &f->now, &f->safe);
-    }
+    clean(d->mem, f, &f->now, &f->safe);
     size_t end = f->now_bytes > f->safe_bytes ? f->now_bytes : f->safe_bytes;
     enum err e = sim_image_zero(d->mem, &f->safe, bytes, end - bytes);
     ASSERT(e == ERR_OK); /* behind the end both are zero in any case */

@@ -32,7 +32,7 @@ struct sim_file {
     uint32_t users; /* names and open handles */
     struct sim_image now;
     struct sim_image safe;
-    uint8_t *dirty;     /* one a sector */
+    uint8_t *dirty;     /* one a sector: 0, it is safe */
     size_t dirty_first; /* sectors outside first..end-1 are clean */
     size_t dirty_end;   /* 0: all are */
     size_t now_bytes;
@@ -103,7 +103,8 @@ enum err sim_disk_sync_names(struct sim_disk *d, const char *prefix);
  * sim_disk_write -- what the process sees changes; a gap before offset reads as zeroes. One that
  *   fails has written a part, drawn, of whole sectors.
  * sim_disk_truncate -- the file has so many bytes now, zeroes where it grew.
- * sim_disk_sync -- what the process sees is safe now.
+ * sim_disk_sync -- what was written is safe now. One that fails has dropped it: the process sees it
+ *   still, but no other sync makes it safe, unless it is written again.
  *   err  ERR_NO_SPACE (full, or the account is), ERR_IO, or the planned fault */
 MUST_CHECK
 enum err sim_disk_read(struct sim_disk *d, int file, uint64_t offset, void *out, size_t count,

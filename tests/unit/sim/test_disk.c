@@ -112,6 +112,31 @@ static void full(void)
     stop();
 }
 
+/* A kernel drops what it failed to write: it is read as before, but no further sync saves it, only
+ * one that follows a further write. */
+static void sync_failed(void)
+{
+    static uint8_t found[LARGE];
+    size_t have = 0;
+    start();
+    put(0, 1, LARGE);
+    memset(w.bytes, 2, LARGE);
+    CHECK(sim_disk_write(&w.disk, w.file, 0, w.bytes, LARGE) == ERR_OK);
+    w.disk.fault_at = w.disk.ops + 1;
+    w.disk.fault = ERR_SYNC_FAILED;
+    CHECK(sim_disk_sync(&w.disk, w.file) == ERR_SYNC_FAILED);
+    put(BATCH, 2, BATCH);
+    sim_disk_survive(&w.disk); /* another process: it reads the same */
+    CHECK(sim_disk_read(&w.disk, w.file, 0, found, LARGE, &have) == ERR_OK && have == LARGE);
+    CHECK(memcmp(found, w.bytes, BATCH) == 0 && memcmp(found + 2 * BATCH, w.bytes, BATCH) == 0);
+    CHECK(sim_disk_sync(&w.disk, w.file) == ERR_OK);
+    sim_disk_restart(&w.disk);
+    CHECK(sim_disk_read(&w.disk, w.file, 0, found, LARGE, &have) == ERR_OK && have == LARGE);
+    CHECK(memcmp(found + BATCH, w.bytes, BATCH) == 0);
+    CHECK(memchr(found + 2 * BATCH, 1, LARGE - 2 * BATCH) != NULL);
+    stop();
+}
+
 /* A power cut leaves a renamed file its old name, or the new one: never both, never none. */
 static void renamed(void)
 {
@@ -138,6 +163,7 @@ int main(void)
 {
     TAP_TEST("sim: the newest batch does not rot, however large", newest_spared);
     TAP_TEST("sim: what a cut tail leaves as the newest batch does not rot", tail_cut_off);
+    TAP_TEST("sim: what a sync failed to save, no other one saves", sync_failed);
     TAP_TEST("sim: a file that is renamed has one name after a power cut", renamed);
     TAP_TEST("sim: nothing grows on a full disk", full);
     return tap_done();

@@ -122,7 +122,7 @@ static void account_is_full(void)
     sim_image_read(&w.image[0], 0, got, BYTES);
     CHECK_U64(got[0], 1);
     CHECK_U64(got[BYTES - 1], 0);
-    CHECK(sim_image_reserve(&w.mem, &w.image[0], MIB * SIM_PAGE_BYTES) == ERR_NO_SPACE);
+    CHECK(sim_image_reserve(&w.mem, &w.image[0], 64 * MIB) == ERR_NO_SPACE);
     CHECK_U64(w.image[0].pages, PAGES);
     stop();
 }
