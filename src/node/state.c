@@ -323,6 +323,7 @@ static void flush_last(struct node *n)
     if (s->flushed.applied == n->kv.applied || snapshot_receive_installing(n)) {
         return;
     }
+    MARK_IF(s->tables.flushing, "node: a stop writes what a flush could not");
     enum err e = s->tables.flushing ? tables_write(&s->tables) : ERR_OK;
     if (e == ERR_OK && s->tables.flushing) {
         tables_thaw(&s->tables);

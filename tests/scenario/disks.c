@@ -147,6 +147,25 @@ static void follower_full(struct play *p)
     play_writes(p, full, 0);
 }
 
+/* What was put aside to be flushed has to be written by the stop, which comes before the next try:
+ * behind it the log replays nothing that the state machine says to have applied. */
+static void stopped_before_a_flush_is_tried_again(struct play *p)
+{
+    play_begin(p);
+    uint32_t kept = play_writes(p, 1, 0);
+    play_disk_full(p, 1, true);
+    play_await(p, refuses_writes, 1, 0, "it to notice that its disk is full");
+    for (uint64_t k = 0; k < 2500; k++) {
+        play_step(p);
+    }
+    play_disk_full(p, 1, false);
+    play_stop(p, 1);
+    play_await_down(p, 1);
+    play_start(p, 1);
+    play_reads(p, 1, 0, kept);
+    EXPECT_MARK("node: a stop writes what a flush could not");
+}
+
 int main(void)
 {
     PLAY(3, "disks: leader's disk hangs (R=3, it gives way, what it committed stays)",
@@ -160,5 +179,7 @@ int main(void)
               12);
     PLAY(3, "disks: full everywhere (R=3, writes refused, reads served, comes back)", disk_full);
     PLAY(3, "disks: full on a follower (R=3, the leader goes on)", follower_full);
+    PLAY(1, "disks: full during a flush, stopped when there is room again (R=1)",
+         stopped_before_a_flush_is_tried_again);
     return tap_done();
 }
