@@ -81,6 +81,30 @@ static void mixed(void)
     tables_close(&tables);
 }
 
+static int64_t lease_of(const char *key)
+{
+    struct kv_record rec;
+    CHECK(kv_get(&kv, bytes_text(key), &rec) == ERR_OK);
+    return rec.lease;
+}
+
+/* As in etcd: a put attaches the lease that it names, and only that one. */
+static void leases(void)
+{
+    fresh();
+    struct command_op a = put("a", "1");
+    a.lease = 7;
+    apply(0, 0, &a, 1);
+    CHECK_U64(lease_of("a"), 7);
+    a.lease = 8;
+    apply(0, 0, &a, 1);
+    CHECK_U64(lease_of("a"), 8);
+    a.lease = 0;
+    apply(0, 0, &a, 1);
+    CHECK_U64(lease_of("a"), 0);
+    tables_close(&tables);
+}
+
 static void retries(void)
 {
     fresh();
@@ -203,6 +227,7 @@ int main(void)
 {
     TAP_TEST("kv: revisions, versions and creation follow etcd's rules", revisions);
     TAP_TEST("kv: one operation that changes something makes a revision", mixed);
+    TAP_TEST("kv: a put leaves no lease attached but its own", leases);
     TAP_TEST("kv: a retried request is applied once", retries);
     TAP_TEST("kv: sessions are bounded, the oldest is forgotten", sessions_bounded);
     TAP_TEST("kv: what cannot be read is refused and counted as applied", refused);
