@@ -81,6 +81,25 @@ static void mixed(void)
     tables_close(&tables);
 }
 
+/* Keys are counted down to none; what was not there is not counted. */
+static void counted(void)
+{
+    fresh();
+    struct command_op a = put("a", "1");
+    struct command_op gone = { COMMAND_DELETE, bytes_text("a"), { 0 }, 0 };
+    CHECK_U64(kv.keys, 0);
+    for (int i = 0; i < 2; i++) {
+        apply(0, 0, &a, 1);
+        apply(0, 0, &a, 1);
+        CHECK_U64(kv.keys, 1);
+        apply(0, 0, &gone, 1);
+        CHECK_U64(kv.keys, 0);
+        apply(0, 0, &gone, 1);
+        CHECK_U64(kv.keys, 0);
+    }
+    tables_close(&tables);
+}
+
 static int64_t lease_of(const char *key)
 {
     struct kv_record rec;
@@ -227,6 +246,7 @@ int main(void)
 {
     TAP_TEST("kv: revisions, versions and creation follow etcd's rules", revisions);
     TAP_TEST("kv: one operation that changes something makes a revision", mixed);
+    TAP_TEST("kv: keys are counted, down to the last", counted);
     TAP_TEST("kv: a put leaves no lease attached but its own", leases);
     TAP_TEST("kv: a retried request is applied once", retries);
     TAP_TEST("kv: sessions are bounded, the oldest is forgotten", sessions_bounded);
