@@ -278,6 +278,51 @@ static void test_unknown_class(void)
     against_streams("a cookie", CODE_FRAME, "\5\0\0\0\0", 5, false, false);
 }
 
+/* A frame's stream cannot be lost alone: what it carried would be missing, and nobody would know. */
+static void test_stream_reset(void)
+{
+    struct rig r;
+    struct villain v;
+    rig_open(&r);
+    struct side *b = side_open(&r, 2);
+    villain_new(&v, &r, b);
+    v.stream_count = 2;
+    v.streams[1].count = 6;
+    memcpy(v.streams[1].bytes, "\2\1\0\0\0x", 6);
+    villain_go(&v);
+    RIG_UNTIL(&r, b->frames[LINK_LOG] == 1);
+    villain_reset(&v, 1);
+    RIG_UNTIL(&r, v.closed);
+    CHECK(villain_got(&v, CODE_FRAME));
+    CHECK_U64(side_stats(b).bad_frames, 1);
+    CHECK_U64(b->downs, 1);
+    villain_done(&v);
+    served(&r, b);
+    rig_close(&r);
+}
+
+/* The hello's stream has served when the hello is whole. */
+static void test_hello_reset(void)
+{
+    struct rig r;
+    struct villain v;
+    rig_open(&r);
+    struct side *b = side_open(&r, 2);
+    villain_new(&v, &r, b);
+    villain_go(&v);
+    RIG_UNTIL(&r, b->ups == 1);
+    villain_reset(&v, 0);
+    v.stream_count = 2;
+    v.streams[1].count = 6;
+    memcpy(v.streams[1].bytes, "\2\1\0\0\0x", 6);
+    villain_write(&v);
+    RIG_UNTIL(&r, v.closed || b->frames[LINK_LOG] == 1);
+    CHECK(!v.closed);
+    CHECK_U64(b->downs, 0);
+    villain_done(&v);
+    rig_close(&r);
+}
+
 static void test_second_hello(void)
 {
     against_streams("a cookie", CODE_FRAME, "\0", 1, false, false);
@@ -515,6 +560,8 @@ int main(void)
     TAP_TEST("refuse: a frame above the bound", test_frame_too_large);
     TAP_TEST("refuse: a stream that ends within a frame", test_frame_cut);
     TAP_TEST("refuse: a stream of no known class", test_unknown_class);
+    TAP_TEST("refuse: a stream of frames that is taken back", test_stream_reset);
+    TAP_TEST("refuse: not for a hello's stream that is taken back afterwards", test_hello_reset);
     TAP_TEST("refuse: a second hello", test_second_hello);
     TAP_TEST("refuse: a stream of the wrong kind", test_bidi);
     TAP_TEST("refuse: a second stream of a class", test_class_twice);

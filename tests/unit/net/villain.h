@@ -332,6 +332,14 @@ __attribute__((unused)) static void villain_done(struct villain *v)
     v->conn = NULL;
 }
 
+/* Take a stream back that is open. */
+__attribute__((unused)) static void villain_reset(struct villain *v, uint32_t stream)
+{
+    CHECK(v->streams[stream].id >= 0);
+    CHECK(ngtcp2_conn_shutdown_stream_write(v->conn, v->streams[stream].id, 9) == 0);
+    villain_write(v);
+}
+
 /* True when it was closed with this application code. */
 __attribute__((unused)) static bool villain_got(const struct villain *v, uint64_t code)
 {
