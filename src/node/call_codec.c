@@ -78,3 +78,21 @@ enum err call_answer_decode(struct bytes frame, struct call_answer *out)
     *out = a;
     return ERR_OK;
 }
+
+void call_life_encode(uint64_t life, struct writer *w)
+{
+    writer_u8(w, FRAME_LIFE);
+    writer_u64(w, life);
+}
+
+enum err call_life_decode(struct bytes frame, uint64_t *out)
+{
+    struct reader r = reader_of(frame);
+    bool kind = reader_u8(&r) == FRAME_LIFE;
+    uint64_t life = reader_u64(&r);
+    if (!kind || !reader_done(&r)) {
+        return ERR_MALFORMED;
+    }
+    *out = life;
+    return ERR_OK;
+}

@@ -21,19 +21,17 @@ static void tell_raft(struct node *n, const struct book_entry *e)
 /* Which incarnation this is, before any Raft message says so: an init asks for it. */
 static void life_tell(struct node *n, const struct node_key *peer)
 {
-    uint8_t room[1 + sizeof n->life];
+    uint8_t room[CALL_LIFE_BYTES];
     struct writer w = writer_of(room, sizeof room);
-    writer_u8(&w, FRAME_LIFE);
-    writer_u64(&w, n->life);
+    call_life_encode(n->life, &w);
     IGNORE(link_send(n->link, peer, LINK_CONTROL, writer_bytes(&w), bytes_of(NULL, 0)));
 }
 
-static void life_heard(struct node *n, const struct node_key *peer, struct bytes body)
+static void life_heard(struct node *n, const struct node_key *peer, struct bytes frame)
 {
-    struct reader r = reader_of(body);
     struct book_entry *e = book_by_key(&n->book, peer);
-    uint64_t life = reader_u64(&r);
-    if (!reader_done(&r) || e == NULL) {
+    uint64_t life = 0;
+    if (call_life_decode(frame, &life) != ERR_OK || e == NULL) {
         metrics_add(&n->metrics, METRICS_RAFT_MESSAGES_BAD, 1);
         return;
     }
@@ -134,7 +132,7 @@ static void frame_in(void *arg, const struct node_key *peer, uint64_t epoch, enu
         forward_answer_in(n, peer, frame);
         break;
     case FRAME_LIFE:
-        life_heard(n, peer, bytes_of(frame.data + 1, frame.count - 1));
+        life_heard(n, peer, frame);
         break;
     case FRAME_SNAP_OFFER:
         snapshot_receive_offer(n, peer, frame);

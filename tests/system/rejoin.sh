@@ -118,4 +118,28 @@ for step in "remove $follower" "add $follower=$(url $follower)" "promote $follow
 done
 wait_for 10 voters_are "1, 2, 3" "$lead" || fail "not back by hand: $(get "$lead" /raft-metrics)"
 ok "with --no-auto-rejoin it stays outside, what to type is said, and helps"
+# data in memory ends with the process: each start is another incarnation, and nobody need empty anything
+for id in 4 5 6; do
+    start $id --storage-backend inmemory
+done
+introduce 4 5 6
+init_cluster 4 5 6 >/dev/null
+wait_for 10 has_leader 4 || fail "no leader of those in memory"
+lead=$(leader_of 4)
+follower=$((4 + (lead - 3) % 3))
+other=$((15 - lead - follower))
+ENDPOINTS="$(url 4),$(url 5),$(url 6)"
+"$BUILD/aspen" --endpoints "$ENDPOINTS" put kept here >/dev/null || fail "no write"
+for id in "$follower" "$lead"; do
+    before=$(life_of "$id")
+    stop "$id" KILL
+    wait_for 10 has_leader "$other" || fail "no leader without $id"
+    start "$id" --storage-backend inmemory
+    introduce 4 5 6
+    wait_for "$BACK_SECONDS" voters_are "4, 5, 6" "$id" || fail "$id is no voter again: $(get "$other" /raft-metrics)"
+    [ "$(life_of "$id")" != "$before" ] || fail "$id is the incarnation that it was"
+done
+ENDPOINTS="$(url 4),$(url 5),$(url 6)"
+[ "$("$BUILD/aspen" --endpoints "$ENDPOINTS" -o raw get kept)" = here ] || fail "what was written is lost"
+ok "nodes that keep their data in memory come back by themselves after each start"
 echo "1..$TEST"

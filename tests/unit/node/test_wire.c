@@ -259,6 +259,27 @@ static void test_write(void)
     }
 }
 
+static void test_life(void)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        uint64_t life = number();
+        uint64_t back = 0;
+        struct writer w = paper();
+        call_life_encode(life, &w);
+        struct eye e = eye_of(&w);
+        CHECK(fixed(&e, 1) == 8 && fixed(&e, 8) == life);
+        ends(&e);
+        struct bytes whole = writer_bytes(&w);
+        CHECK(call_life_decode(whole, &back) == ERR_OK && back == life);
+        for (size_t n = 0; n < whole.count; n++) {
+            CHECK(call_life_decode(bytes_of(whole.data, n), &back) == ERR_MALFORMED);
+        }
+        CHECK(call_life_decode(bytes_of(whole.data, whole.count + 1), &back) == ERR_MALFORMED);
+        frame[0] = 7;
+        CHECK(call_life_decode(whole, &back) == ERR_MALFORMED);
+    }
+}
+
 static void test_answer(void)
 {
     for (int code = 0; code < err_count(); code++) {
@@ -344,6 +365,7 @@ int main(void)
     TAP_TEST("wire: commands are as tabulated", test_command);
     TAP_TEST("wire: forwarded writes are as tabulated", test_write);
     TAP_TEST("wire: answers are as tabulated", test_answer);
+    TAP_TEST("wire: the incarnation of who connected", test_life);
     TAP_TEST("wire: an answer of an unknown name leaves the outcome open", test_answer_novel);
     TAP_TEST("wire: the hello and its proof are as tabulated", test_hello);
     return tap_done();
