@@ -193,6 +193,21 @@ static void run_role(struct node *n)
     }
 }
 
+/* Who reminded this node may have forgotten it at its next start. Data in memory has no next one. */
+static void run_fatal(struct node *n, const struct raft_effect *e)
+{
+    bool outdated = e->code == ERR_OUTDATED;
+    if (outdated && n->config->storage_backend == CONFIG_STORAGE_DURABLE) {
+        enum err written = home_disown(n->dir);
+        if (written != ERR_OK) {
+            logger_log(n->logger, LOGGER_ERROR,
+                       "the next start will not know that this disk is old", logger_err(written));
+        }
+    }
+    node_fail(n, NODE_PART_RAFT, e->code,
+              outdated ? "a peer was promised what is not on this disk" : "consensus has stopped");
+}
+
 static void run_compact(struct node *n, const struct raft_effect *e)
 {
     enum err err = log_compact(n->log, e->index);
@@ -241,9 +256,7 @@ void raft_effects_run(struct node *n, const struct node_step *step)
             run_role(n);
             break;
         case RAFT_DO_FATAL:
-            node_fail(n, NODE_PART_RAFT, e->code,
-                      e->code == ERR_OUTDATED ? "a peer was promised what is not on this disk"
-                                              : "consensus has stopped");
+            run_fatal(n, e);
             break;
         }
     }

@@ -82,6 +82,36 @@ static enum err traces(struct os_dir *dir, const char **out, struct diag *diag)
     return ERR_OK;
 }
 
+static const char outdated[] = "outdated";
+static const char outdated_text[] =
+    "This directory is older than what its node has promised to others. Put it aside; the node may "
+    "start on a new one that holds its secret.key alone, and comes back as a learner.\n";
+
+enum err home_disown(struct os_dir *dir)
+{
+    struct os_file *file = NULL;
+    TRY(os_file_open(dir, outdated, OS_OPEN_WRITE | OS_OPEN_CREATE, &file));
+    enum err e = os_file_write(file, 0, outdated_text, sizeof outdated_text - 1);
+    e = e == ERR_OK ? os_file_sync(file) : e;
+    os_file_close(file);
+    enum err named = os_dir_sync(dir); /* the name alone says it */
+    return e == ERR_OK ? named : e;
+}
+
+static enum err disowned(struct os_dir *dir, struct diag *diag)
+{
+    struct os_stat st;
+    enum err e = os_dir_stat(dir, outdated, &st);
+    if (e == ERR_NO_FILE) {
+        return ERR_OK;
+    }
+    return e == ERR_OK
+               ? diag_set(diag, ERR_OUTDATED,
+                          "the data directory is older than what the node has promised to others: "
+                          "put it aside, and start on a new one that holds its secret.key alone")
+               : diag_set(diag, e, "%s: %s", outdated, err_text(e));
+}
+
 enum err home_open(struct os *os, struct os_dir *dir, uint64_t node_id, const struct node_key *key,
                    struct home *out, struct diag *diag)
 {
@@ -114,6 +144,7 @@ enum err home_open(struct os *os, struct os_dir *dir, uint64_t node_id, const st
     } else {
         e = record_read(bytes_of(payload, count), &id, diag);
         e = e == ERR_OK ? record_check(&id, node_id, key, diag) : e;
+        e = e == ERR_OK ? disowned(dir, diag) : e;
     }
     slot_close(&s);
     if (e == ERR_OK) {

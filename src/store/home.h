@@ -25,10 +25,17 @@ struct home {
 /* home_open -- read the directory's identity, or make one for a new directory.
  *   err  ERR_WRONG_NODE    it belongs to another node id or key
  *        ERR_CORRUPT       damaged, or missing in a directory in which a node has lived
+ *        ERR_OUTDATED      home_disown was called
  *        ERR_NEWER_FORMAT, ERR_IO, ERR_NO_SPACE; diag says which and what to do */
 MUST_CHECK
 enum err home_open(struct os *os, struct os_dir *dir, uint64_t node_id, const struct node_key *key,
                    struct home *out, struct diag *diag);
+
+/* home_disown -- the directory is older than what its node has promised to others: nobody may start
+ * on it again, for those who remember may forget. A file of text says so; durable on return.
+ *   err  ERR_IO, ERR_NO_SPACE, ERR_SYNC_FAILED */
+MUST_CHECK
+enum err home_disown(struct os_dir *dir);
 
 /* home_secret -- the seed kept in secret.key, made from the system's entropy when there is none.
  *   err  ERR_BAD_PERMISSIONS  others may read it

@@ -214,9 +214,12 @@ static void false_reminder(struct play *p)
     play_host(p, victim)->restored = true; /* it may stop so, for once */
     play_say(p, &m, no_entries);
     play_await_stopped(p, victim, ERR_OUTDATED);
-    play_host(p, victim)->restored = false;
     uint32_t kept = play_writes(p, leader, 0);
-    play_start(p, victim); /* the lie is not repeated: all is well */
+    play_start(p, victim); /* it takes the lie for the truth, and stays away */
+    play_await_stopped(p, victim, ERR_OUTDATED);
+    play_host(p, victim)->restored = false;
+    play_disk_wipe(p, victim);
+    play_start(p, victim); /* all is well */
     play_await_agree(p);
     play_reads(p, victim, 0, kept);
 }

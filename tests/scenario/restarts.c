@@ -168,6 +168,34 @@ static void old_copy_of_a_leader(struct play *p)
     play_reads(p, leader, 0, kept);
 }
 
+/* It was told once; whoever told it has forgotten, and would elect a leader with it that lacks what
+ * was acknowledged. */
+static void old_copy_that_nobody_remembers(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t old = play_follower(p, leader, 1);
+    uint64_t other = play_follower(p, leader, 2);
+    play_writes(p, leader, 0);
+    play_await_agree(p);
+    play_disk_copy(p, old);
+    play_isolate(p, other);
+    uint32_t kept = play_writes(p, leader, 0);
+    play_crash(p, old);
+    play_disk_restore(p, old);
+    play_start(p, old);
+    play_await_stopped(p, old, ERR_OUTDATED);
+    play_crash(p, leader);
+    play_crash(p, other);
+    play_heal(p);
+    play_start(p, other);
+    play_start(p, old);
+    play_await_stopped(p, old, ERR_OUTDATED);
+    play_elections_pass(p, 5);
+    play_expect_no_leader(p);
+    play_start(p, leader);
+    play_reads(p, play_leader(p), 0, kept);
+}
+
 /* A voter in the life that its disk has now, as it knows itself. */
 static bool counted(const struct play *p, uint64_t node, uint64_t before)
 {
@@ -316,6 +344,8 @@ int main(void)
     PLAY(3, "restarts: old copy, and another one leads by now (R=3, refused)",
          old_copy_after_an_election);
     PLAY(3, "restarts: old copy of a leader's disk (R=3, refused)", old_copy_of_a_leader);
+    PLAY(3, "restarts: old copy that nobody remembers any more (R=3, refused)",
+         old_copy_that_nobody_remembers);
     PLAY(3, "restarts: wiped disk, same key (R=3, a voter again)", wiped_disk);
     PLAY(5, "restarts: wiped disk, same key (R=5, a voter again)", wiped_disk);
     PLAY(3, "restarts: wiped disk of the leader (R=3, a voter again)", wiped_leader);

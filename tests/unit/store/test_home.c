@@ -37,6 +37,22 @@ static void same(void)
     CHECK(!h.fresh && memcmp(&h.incarnation, &first.incarnation, sizeof h.incarnation) == 0);
 }
 
+static void disowned(void)
+{
+    struct home h;
+    begin();
+    CHECK(home_disown(r.dir) == ERR_OK);
+    for (int i = 0; i < 2; i++) {
+        CHECK(open_home(7, &h) == ERR_OUTDATED);
+        CHECK(strstr(r.diag.text, "secret.key") != NULL);
+    }
+    CHECK(open_home(8, &h) == ERR_WRONG_NODE); /* that first */
+    CHECK(home_disown(r.dir) == ERR_OK);
+    CHECK(os_dir_unlink(r.dir, "outdated") == ERR_OK);
+    same();
+    end();
+}
+
 static void every_byte(void)
 {
     begin();
@@ -156,6 +172,7 @@ int main(void)
     TAP_TEST("home: without a whole copy it is refused", both_slots);
     TAP_TEST("home: a lost identity is not made anew where a node has lived", lost);
     TAP_TEST("home: one that was never finished is", unfinished);
+    TAP_TEST("home: one that is known to be old is refused from then on", disowned);
     TAP_TEST("home: another node's directory is refused with both names", other_node);
     TAP_TEST("home: a secret key that others read or that is damaged is refused", secret);
     TAP_TEST("home: no new key is made beside an identity", secret_lost);
