@@ -33,7 +33,7 @@ static void on_durable(void *arg, uint64_t ticket, uint64_t index, uint64_t term
 static void start(void)
 {
     struct diag diag;
-    struct log_options o = { .salt = 42, .mem = &w.mem };
+    struct log_options o = { .salt = 42, .mem = &w.mem, .cache_bytes = 1 };
     struct log_handler h = { .durable = on_durable };
     w.durable = 0;
     sim_loop_init(&w.loop, &w.mem, &w.disk, 5);
@@ -124,6 +124,21 @@ static void replaced_twice(void)
     end();
 }
 
+/* A truncation is written alone, and the entries behind it are the next batch: until then nothing
+ * but the cache, which holds no more than it must, has them. */
+static void behind_a_cut(void)
+{
+    begin();
+    append(1, 1, 10, 1, 100);
+    turn_until(1, 1, 10, 1);
+    struct log_write cut = { .ticket = 2, .truncate = true, .truncate_to = 5 };
+    CHECK(log_append(w.log, &cut) == ERR_OK);
+    append(3, 6, 5, 2, 100);
+    turn_until(3, 6, 10, 2);
+    check(1, 5, 1);
+    end();
+}
+
 /* Is the newest batch in which entries were written followed by one without? */
 static bool witnessed(void)
 {
@@ -165,6 +180,7 @@ int main(void)
 {
     TAP_TEST("overlap: what replaces entries is read at every moment", replaced);
     TAP_TEST("overlap: so it is when it is replaced in turn, and after a restart", replaced_twice);
+    TAP_TEST("overlap: entries behind a truncation are read before they are written", behind_a_cut);
     TAP_TEST("overlap: every pause is sealed, at a segment's end too", seal_overtaken);
     return tap_done();
 }
