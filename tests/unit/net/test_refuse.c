@@ -278,6 +278,45 @@ static void test_unknown_class(void)
     against_streams("a cookie", CODE_FRAME, "\5\0\0\0\0", 5, false, false);
 }
 
+/* The hello's stream, and others that are opened and say nothing: there is room for one of each
+ * class, and not for one more. */
+static void silent_streams(struct rig *r, struct villain *v, struct side **out_b, uint32_t count)
+{
+    rig_open(r);
+    *out_b = side_open(r, 2);
+    villain_new(v, r, *out_b);
+    v->stream_count = 1 + count;
+    villain_go(v);
+}
+
+static void test_streams(void)
+{
+    struct rig r;
+    struct villain v;
+    struct side *b = NULL;
+    silent_streams(&r, &v, &b, LINK_CLASS_COUNT);
+    RIG_UNTIL(&r, b->ups == 1);
+    rig_run_ms(&r, 50);
+    CHECK(!v.closed);
+    villain_done(&v);
+    rig_close(&r);
+}
+
+static void test_stream_too_many(void)
+{
+    struct rig r;
+    struct villain v;
+    struct side *b = NULL;
+    silent_streams(&r, &v, &b, LINK_CLASS_COUNT + 1);
+    RIG_UNTIL(&r, v.closed);
+    CHECK(villain_got(&v, CODE_FRAME));
+    CHECK_U64(side_stats(b).bad_frames, 1);
+    CHECK_U64(b->downs, b->ups);
+    villain_done(&v);
+    served(&r, b);
+    rig_close(&r);
+}
+
 /* A frame's stream cannot be lost alone: what it carried would be missing, and nobody would know. */
 static void test_stream_reset(void)
 {
@@ -560,6 +599,9 @@ int main(void)
     TAP_TEST("refuse: a frame above the bound", test_frame_too_large);
     TAP_TEST("refuse: a stream that ends within a frame", test_frame_cut);
     TAP_TEST("refuse: a stream of no known class", test_unknown_class);
+    TAP_TEST("refuse: not for streams that say nothing yet", test_streams);
+    TAP_TEST("refuse: a stream more than there are kinds, which says nothing",
+             test_stream_too_many);
     TAP_TEST("refuse: a stream of frames that is taken back", test_stream_reset);
     TAP_TEST("refuse: not for a hello's stream that is taken back afterwards", test_hello_reset);
     TAP_TEST("refuse: a second hello", test_second_hello);

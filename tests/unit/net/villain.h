@@ -20,7 +20,7 @@
 #include <ngtcp2/ngtcp2_crypto_gnutls.h>
 
 enum {
-    VILLAIN_STREAMS = 3,
+    VILLAIN_STREAMS = 6,
     VILLAIN_BYTES = 4096
 };
 
