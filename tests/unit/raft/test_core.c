@@ -371,6 +371,24 @@ static void drawn_timeouts(void)
     CHECK(least < ELECTION + ELECTION / 10 && most > 2 * ELECTION - ELECTION / 10);
 }
 
+/* Its timeout is over, and a candidate asks just then: whoever gives its vote leaves the candidate a
+ * whole timeout to win, whoever refuses it stands itself (Raft 5.2). */
+static void voter_waits(void)
+{
+    struct raft_msg ask = { .type = RAFT_MSG_VOTE, .from = 2, .term = 2, .index = 1 };
+    for (uint64_t good = 0; good <= 1; good++) {
+        boot_small(3);
+        t.now += 2 * ELECTION;
+        ask.log_term = good;
+        message(ask);
+        const struct raft_effect *e = find(RAFT_DO_SEND, RAFT_MSG_VOTE_REPLY, 0);
+        CHECK(e != NULL && e->msg.reject == (good == 0));
+        CHECK(t.status.term == 2);
+        CHECK(t.status.role == (good == 1 ? RAFT_FOLLOWER : RAFT_PRECANDIDATE));
+        CHECK(raft_deadline(t.core) >= t.now + ELECTION);
+    }
+}
+
 /* ---- reads ---- */
 
 /* Who hears a leader stays, however long that goes on; then one timeout of silence is enough. */
@@ -660,6 +678,7 @@ int main(void)
     TAP_TEST("core: pre-votes change nothing, and belong to their round", prevotes);
     TAP_TEST("core: election timeouts are drawn between the bounds", drawn_timeouts);
     TAP_TEST("core: who hears a leader does not stand", loyal);
+    TAP_TEST("core: who gives its vote does not stand for a whole timeout", voter_waits);
     TAP_TEST("core: a log far ahead of what is committed takes entries, and can be cut", long_tail);
     TAP_TEST("core: a new term comes with as many entries as an append can have", many_entries);
     TAP_TEST("core: a log full of terms takes no further one and lives on", too_many_terms);
