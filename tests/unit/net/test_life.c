@@ -12,7 +12,8 @@ enum {
     RESTART_MS_MAX = 1000, /* usually below 100; sanitizers and busy machines take longer */
     LARGE = 10 * 1000 * 1000,
     BOTH_ROUNDS = 20, /* in which two dial each other at once */
-    BOTH_ROUNDS_MAX = 200
+    BOTH_ROUNDS_MAX = 200,
+    DIALS = 20 /* so many doublings of a millisecond take longer than any test */
 };
 
 static uint8_t large[LARGE];
@@ -216,6 +217,40 @@ static void test_second_address(void)
     rig_close(&r);
 }
 
+/* Dials a side with another cookie, which counts how often it came. */
+static struct side *dial_in_vain(struct rig *r, uint64_t min_ns, uint64_t max_ns)
+{
+    struct side *b = side_open(r, 2);
+    struct side *a = side_new(r, 1);
+    struct quic_link_options o = side_options(a);
+    o.cookie = bytes_text("another cookie");
+    o.dial_ns_min = min_ns;
+    o.dial_ns_max = max_ns;
+    side_open_with(a, &o);
+    side_dial(a, b);
+    return b;
+}
+
+static void test_pause_grows(void)
+{
+    struct rig r;
+    rig_open(&r);
+    struct side *b = dial_in_vain(&r, 20ull * MS, 60000ull * MS);
+    rig_run_ms(&r, 600); /* 20 + 40 + 80 + 160 and 320 */
+    CHECK(side_stats(b).refused_cookie > 0 && side_stats(b).refused_cookie <= 6);
+    rig_close(&r);
+}
+
+/* A peer that was away for a day is dialled again within seconds. */
+static void test_pause_bounded(void)
+{
+    struct rig r;
+    rig_open(&r);
+    struct side *b = dial_in_vain(&r, 1ull * MS, 4ull * MS);
+    RIG_UNTIL(&r, side_stats(b).refused_cookie >= DIALS);
+    rig_close(&r);
+}
+
 static void test_control_first(void)
 {
     struct rig r;
@@ -322,6 +357,8 @@ int main(void)
     TAP_TEST("life: two connections that are both up become one", test_both_at_once);
     TAP_TEST("life: a peer that moved is found at its new address", test_moved);
     TAP_TEST("life: addresses are tried in turn", test_second_address);
+    TAP_TEST("life: the pause between dials in vain doubles", test_pause_grows);
+    TAP_TEST("life: the pause between dials in vain is bounded", test_pause_bounded);
     TAP_TEST("life: a heartbeat overtakes 10 MB of log", test_control_first);
     TAP_TEST("life: the frames of a turn share packets", test_coalesced);
     TAP_TEST("life: memory comes back after load", test_idle_memory);
