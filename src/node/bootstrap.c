@@ -5,8 +5,8 @@
 #include "base/panic.h"
 #include "net/identity.h"
 #include "net/quic_link.h"
+#include "node/boot_log.h"
 #include "node/impl.h"
-#include "raft/raft_codec.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,40 +65,22 @@ static void on_failed(void *arg, enum err e)
 static void on_found(void *arg, const struct log_entry *e)
 {
     struct node *n = arg;
-    struct boot_log *b = n->boot;
-    b->sizes[e->index % RAFT_SIZE_RING] = (uint32_t)e->data.count;
-    if (e->kind != RAFT_ENTRY_CONF) {
-        return;
+    boot_log_found(n->boot, e);
+    if (e->kind == RAFT_ENTRY_CONF) {
+        raft_effects_conf_seen(n, e->index, e->data);
     }
-    struct raft_conf c;
-    if (raft_conf_decode(e->data, &c, NULL) == ERR_OK) {
-        b->oldest = b->older;
-        b->older = b->newest;
-        b->newest = c;
-        b->newest.index = e->index;
-    }
-    raft_effects_conf_seen(n, e->index, e->data);
 }
 
 static void on_truncated(void *arg, uint64_t to)
 {
-    struct boot_log *b = ((struct node *)arg)->boot;
-    while (b->newest.index > to) {
-        b->newest = b->older;
-        b->older = b->oldest;
-        b->oldest = (struct raft_conf){ 0 };
-    }
+    boot_log_truncated(((struct node *)arg)->boot, to);
 }
 
-/* What was found so far is in a snapshot. */
 static void on_installed(void *arg, uint64_t index, uint64_t term)
 {
-    struct boot_log *b = ((struct node *)arg)->boot;
     (void)index;
     (void)term;
-    b->newest = (struct raft_conf){ 0 };
-    b->older = (struct raft_conf){ 0 };
-    b->oldest = (struct raft_conf){ 0 };
+    boot_log_installed(((struct node *)arg)->boot);
 }
 
 static enum err open_log(struct node *n, struct log_recovered *rec, struct diag *diag)
@@ -160,27 +142,6 @@ static enum err open_home(struct node *n, struct diag *diag)
 
 /* ---- the core ---- */
 
-static void boot_sizes(const struct boot_log *b, const struct log_recovered *rec, uint32_t *out,
-                       uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        out[i] = b->sizes[(rec->last - count + 1 + i) % RAFT_SIZE_RING];
-    }
-}
-
-/* The state machine knows the configuration at its index, the log those behind. */
-static void boot_conf(const struct node *n, struct raft_boot *boot)
-{
-    const struct raft_conf *known = &n->state.conf;
-    const struct boot_log *b = n->boot;
-    boot->effective = b->newest.index > known->index ? b->newest : *known;
-    if (boot->effective.index <= boot->applied) {
-        boot->committed = boot->effective;
-    } else {
-        boot->committed = b->older.index > known->index ? b->older : *known;
-    }
-}
-
 static enum err open_core(struct node *n, const struct log_recovered *rec, struct diag *diag)
 {
     const struct log_run *runs = NULL;
@@ -206,7 +167,7 @@ static enum err open_core(struct node *n, const struct log_recovered *rec, struc
     for (uint32_t i = 0; i < run_count; i++) {
         raft_runs[i] = (struct raft_run){ runs[i].first, runs[i].term };
     }
-    boot_sizes(n->boot, rec, sizes, size_count);
+    boot_log_sizes(n->boot, rec->last, sizes, size_count);
     boot.restarted = rec->term > 0;
     boot.snap_index = rec->first - 1;
     boot.snap_term = rec->before_term;
@@ -219,7 +180,7 @@ static enum err open_core(struct node *n, const struct log_recovered *rec, struc
     boot.runs = raft_runs;
     boot.size_count = size_count;
     boot.sizes = sizes;
-    boot_conf(n, &boot);
+    boot_log_conf(n->boot, &n->state.conf, &boot);
     config.life = n->life;
     config.auto_rejoin = n->config->auto_rejoin;
     config.election_ns_min = n->config->election_timeout_min_ms * NS_PER_MS;

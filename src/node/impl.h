@@ -66,14 +66,6 @@ struct node_step {
     struct bytes tail;          /* INIT */
 };
 
-/* What reading the log tells the core. */
-struct boot_log {
-    struct raft_conf newest; /* configuration in the log */
-    struct raft_conf older;  /* the one before it */
-    struct raft_conf oldest; /* before that: the older one's, should the newest be truncated */
-    uint32_t sizes[RAFT_SIZE_RING];
-};
-
 /* Which state: what a flush has written, or a snapshot holds. */
 struct state_mark {
     uint64_t applied;
