@@ -43,7 +43,7 @@ func (s *script) line(text string) error {
 	if do == nil {
 		return unknown{words[0]}
 	}
-	early := words[0] == "cluster" || words[0] == "node" || words[0] == "invariants"
+	early := words[0] == "cluster" || words[0] == "invariants"
 	if !early && !s.world.started {
 		return unknown{"a command before `cluster`"}
 	}
@@ -75,8 +75,8 @@ func doCluster(s *script, words []string) error {
 			return unknown{word}
 		}
 	}
-	if len(voters) == 0 {
-		return unknown{"a cluster without voters"}
+	if len(voters) == 0 || !distinct(append(voters[:len(voters):len(voters)], learners...)) {
+		return unknown{"a cluster without voters, or a member twice"}
 	}
 	s.world.start(voters, learners)
 	return nil
@@ -193,7 +193,7 @@ func doCampaign(s *script, words []string) error {
 	if err != nil || !n.running() {
 		return err
 	}
-	s.world.err = ""
+	s.world.asks()
 	if installing(n.raw) { // this version would panic, later ones do not stand
 		return nil
 	}

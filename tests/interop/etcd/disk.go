@@ -43,7 +43,8 @@ func (m image) with(entries []pb.Entry) image {
 type disk struct {
 	written image
 	durable image
-	machine *machine // makes a snapshot when one is asked for
+	machine *machine
+	made    machine // the newest snapshot, which is the one that is sent
 }
 
 func (d *disk) InitialState() (pb.HardState, pb.ConfState, error) {
@@ -84,7 +85,14 @@ func (d *disk) Entries(lo, hi, max uint64) ([]pb.Entry, error) {
 	return entries[:len(entries):len(entries)], nil
 }
 
-func (d *disk) Snapshot() (pb.Snapshot, error) { return d.machine.snapshot(), nil }
+// Snapshot: the newest; a new one where members have changed, for the library takes none in which
+// it does not find itself.
+func (d *disk) Snapshot() (pb.Snapshot, error) {
+	if d.made.conf.Equivalent(d.machine.conf) != nil {
+		d.made = *d.machine
+	}
+	return d.made.snapshot(), nil
+}
 
 // compact forgets entries up to index, which must be applied.
 func (d *disk) compact(index uint64) {

@@ -98,7 +98,10 @@ func expectSame(w *world, list string, prefix bool) error {
 }
 
 // errNames: names of errors that the library lets one tell apart; the others have no meaning here.
-var errNames = map[string]bool{"NOT_LEADER": true, "NO_LEADER": true}
+var errNames = map[string]bool{
+	"NOT_LEADER": true, "NO_LEADER": true, "TIMEOUT": true, "UNKNOWN_NODE": true,
+	"BAD_REQUEST": true, "CONF_PENDING": true,
+}
 
 func expectErr(w *world, wanted string) error {
 	good := w.err == wanted

@@ -68,9 +68,40 @@ func (w *world) arrive(p *packet) {
 		return
 	}
 	_ = n.raw.Step(m) // an error says that the message was not for it
-	if from := w.nodes[m.From]; m.Type == pb.MsgSnap && from.running() {
-		from.raw.ReportSnapshot(m.To, raft.SnapshotFinish)
+	if m.Type == pb.MsgSnap {
+		n.senders = append(n.senders, m.From)
+		w.report(n)
 	}
+}
+
+// report: who sent a snapshot hears when it is installed, or that its receiver fell before.
+func (w *world) report(n *node) {
+	how := raft.SnapshotFinish
+	if !n.running() {
+		how = raft.SnapshotFailure
+	} else if installing(n.raw) {
+		return
+	}
+	for _, id := range n.senders {
+		if from := w.nodes[id]; from.running() {
+			from.raw.ReportSnapshot(n.id, how)
+		}
+	}
+	n.senders = nil
+}
+
+// sending: a snapshot of this node is on its way, or is being installed.
+func (w *world) sending(n *node) bool {
+	found := false
+	for _, p := range w.packets {
+		found = found || p.message.Type == pb.MsgSnap && p.message.From == n.id
+	}
+	w.each(func(to *node) {
+		for _, id := range to.senders {
+			found = found || id == n.id
+		}
+	})
+	return found
 }
 
 // deliver what waits now; what its arrival causes waits for a pump.

@@ -34,8 +34,9 @@ type node struct {
 	slow      int64
 	applyHold bool
 	writes    []write
-	issued    uint64 // newest ticket
-	done      uint64 // newest ticket that is durable
+	senders   []uint64 // of a snapshot that is being installed
+	issued    uint64   // newest ticket
+	done      uint64   // newest ticket that is durable
 	clock     int64
 	rate      int64
 	ticked    int64 // the core has been told the time up to here
@@ -52,6 +53,12 @@ func (n *node) wipe(shelf *shelf) {
 	n.disk = &disk{machine: n.machine}
 }
 
+// install what a snapshot is of; from now on it is the newest one here.
+func (n *node) install(s pb.Snapshot) {
+	n.machine.restore(s)
+	n.disk.made = *n.machine
+}
+
 // first gives the node the initial configuration as entry 1 of term 1, committed and applied.
 func (n *node) first(e pb.Entry, conf pb.ConfState) {
 	n.machine.history = []pb.Entry{e}
@@ -66,7 +73,7 @@ func (n *node) boot(o options) {
 	n.writes = nil
 	n.done = n.issued
 	if n.disk.written.base > n.machine.applied() { // in the log, not in the state machine yet
-		n.machine.restore(n.disk.written.snapshot)
+		n.install(n.disk.written.snapshot)
 	}
 	hard := &n.disk.written.hard
 	if hard.Commit < n.machine.applied() { // a commit index is not synced, what was applied is
@@ -161,7 +168,7 @@ func (n *node) apply(rd raft.Ready) bool {
 	durable := n.disk.durable
 	at := rd.Snapshot.Metadata.Index
 	if at > n.machine.applied() && durable.base >= at {
-		n.machine.restore(rd.Snapshot)
+		n.install(rd.Snapshot)
 		moved = true
 	}
 	for _, e := range rd.CommittedEntries {

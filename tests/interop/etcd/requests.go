@@ -5,7 +5,9 @@ import (
 	"strings"
 
 	"go.etcd.io/etcd/raft"
+	"go.etcd.io/etcd/raft/confchange"
 	pb "go.etcd.io/etcd/raft/raftpb"
+	"go.etcd.io/etcd/raft/tracker"
 )
 
 func doPropose(s *script, words []string) error {
@@ -57,18 +59,46 @@ func doConf(s *script, words []string) error {
 			continue
 		}
 		one, bad := pb.ConfChangesFromString(word)
-		if bad != nil || word[0] == 'u' {
+		if _, known := idList(word[1:]); bad != nil || !known || word[0] == 'u' {
 			return unknown{word}
 		}
 		change.Changes = append(change.Changes, one...)
 	}
+	s.world.asks()
 	s.world.err = n.proposeConf(change)
 	return nil
+}
+
+// possible: the library panics when it applies what nobody can, such as a cluster without voters;
+// its user has to know before, and so asks the part of the library that reckons it.
+func (n *node) possible(change pb.ConfChangeV2) bool {
+	st := n.raw.Status()
+	if len(st.Config.Voters[1]) > 0 { // this the library refuses by itself
+		return true
+	}
+	voters := tracker.MakeProgressTracker(1)
+	voters.Config = st.Config
+	for id, progress := range st.Progress {
+		kept := progress
+		voters.Progress[id] = &kept
+	}
+	changer := confchange.Changer{Tracker: voters}
+	auto, joint := change.EnterJoint()
+	var err error
+	if joint {
+		_, _, err = changer.EnterJoint(auto, change.Changes...)
+	} else if !change.LeaveJoint() { // nor is there anything to leave
+		_, _, err = changer.Simple(change.Changes...)
+	}
+	return err == nil
 }
 
 // proposeConf; the library replaces a change that it refuses by an empty entry, without a word.
 func (n *node) proposeConf(change pb.ConfChangeV2) string {
 	before, _ := n.lastEntry()
+	if n.leads() && !n.possible(change) {
+		return "BAD_REQUEST"
+	}
 	var err error
 	if simple := len(change.Changes) == 1 && change.Transition == pb.ConfChangeTransitionAuto; simple {
 		one := change.Changes[0]
@@ -80,7 +110,7 @@ func (n *node) proposeConf(change pb.ConfChangeV2) string {
 		return refusal(n)
 	}
 	if kind, ok := unstableType(n.raw, before+1); ok && kind == pb.EntryNormal {
-		return "REFUSED"
+		return "CONF_PENDING"
 	}
 	return ""
 }
@@ -97,20 +127,39 @@ func doTransfer(s *script, words []string) error {
 	if err != nil || !n.running() {
 		return err
 	}
-	s.world.err = ""
+	s.world.asks()
 	if !n.leads() {
 		s.world.err = "NOT_LEADER"
 		return nil
 	}
 	peer, known := n.raw.Status().Progress[to.id]
 	n.raw.TransferLeader(to.id)
-	if !known || peer.IsLearner || to == n { // ignored by the library without a word
+	switch { // what the library ignores, it ignores without a word
+	case to == n:
+	case !known:
+		s.world.err = "UNKNOWN_NODE"
+	case peer.IsLearner:
 		s.world.err = "REFUSED"
+	default:
+		s.world.giving = n
 	}
 	return nil
 }
 
-// doSnapshot: snapshot ID keep=N: forget all applied entries but the newest N.
+// given: whether the office that was to be given away is; the library ends it without a word.
+func (w *world) given() {
+	n := w.giving
+	if n == nil || (n.running() && n.leads() && n.raw.BasicStatus().LeadTransferee != raft.None) {
+		return
+	}
+	if n.running() && n.leads() {
+		w.err = "TIMEOUT"
+	}
+	w.giving = nil
+}
+
+// doSnapshot: snapshot ID keep=N: of all that is applied; forget all entries of it but the newest
+// N, and none while a peer that is sent an older one needs what follows that.
 func doSnapshot(s *script, words []string) error {
 	if len(words) != 2 {
 		return unknown{"snapshot"}
@@ -131,7 +180,8 @@ func doSnapshot(s *script, words []string) error {
 	if known := n.raw.BasicStatus().Applied; known < applied { // what it was not told of it reads
 		applied = known
 	}
-	if applied > keep {
+	n.disk.made = *n.machine
+	if applied > keep && !s.world.sending(n) {
 		n.disk.compact(applied - keep)
 	}
 	return nil

@@ -47,6 +47,14 @@ func idList(text string) ([]uint64, bool) {
 	return ids, true
 }
 
+func distinct(ids []uint64) bool {
+	seen := map[uint64]bool{}
+	for _, id := range ids {
+		seen[id] = true
+	}
+	return len(seen) == len(ids)
+}
+
 // node that exists.
 func (w *world) node(text string) (*node, error) {
 	id, ok := number(text)

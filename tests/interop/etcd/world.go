@@ -42,6 +42,7 @@ type world struct {
 	asked   uint64
 	shelf   shelf
 	err     string // of what was asked last: empty, or a name
+	giving  *node  // asked last to give its office away, and at it
 	seen    *seen  // while invariants are checked
 }
 
@@ -89,6 +90,7 @@ func (w *world) add(id uint64) {
 
 func (w *world) crash(n *node) {
 	n.crash()
+	w.report(n)
 	var kept []*packet
 	for _, p := range w.packets {
 		if !p.gated || p.message.From != n.id { // gated: it never left
@@ -109,6 +111,8 @@ func (w *world) pump(n *node) bool {
 	for n.running() && w.turn(n) {
 		any = true
 	}
+	w.report(n)
+	w.given()
 	w.release()
 	return any
 }
@@ -157,8 +161,11 @@ func (w *world) settle() bool {
 	return false
 }
 
+// asks: something new; what was asked before is not told of any more.
+func (w *world) asks() { w.err, w.giving = "", nil }
+
 func (w *world) propose(n *node, data string) {
-	w.err = ""
+	w.asks()
 	if err := n.raw.Propose([]byte(data)); err != nil {
 		w.err = refusal(n)
 	}
@@ -179,7 +186,7 @@ func (w *world) read(n *node, tag string) {
 		w.tags = append(w.tags, tag)
 	}
 	w.reads[tag] = r
-	w.err = ""
+	w.asks()
 	if r.lead == raft.None { // dropped by the library without a word
 		w.err = "NO_LEADER"
 		r.state = readFailed
