@@ -27,7 +27,9 @@ def acts(plot):
     if "snapshot" in plot.classes:
         fit += [compacted, compacted]
     if "conf" in plot.classes:
-        fit += members.acts(plot)
+        fit += members.acts(plot) + [demoted]
+        if len(plot.voters) > 3 or max(plot.ever) < members.ID_MAX:
+            fit += [retired]
     return fit
 
 
@@ -276,6 +278,21 @@ def compacted(plot):
         plot.say("settle")
     plot.say(*(f"restart {node}" for node in down), "run 12", f"expect leader {plot.leader}")
     plot.all_agree()
+
+
+def retired(plot):
+    """A leader that removes itself: ours hands over, etcd's goes on. Then another is elected."""
+    members.leave(plot)
+    crown(plot)
+    plot.say(f"expect {plot.leader} config={members.text(plot)}")
+
+
+def demoted(plot):
+    """A leader that makes itself a learner, and is made a voter again by the next one."""
+    old = members.step_back(plot)
+    crown(plot)
+    plot.say(f"expect {plot.leader} config={members.text(plot)}")
+    members.promote(plot, old)
 
 
 def figure_8(plot):

@@ -1,7 +1,7 @@
 """members: acts that change who belongs to the cluster; forced ones, with everybody up.
 
-An implementation may take one entry for a change or two: indexes are not compared after one. The leader stays: what
-becomes of one that removes itself differs. A removed node is stopped, for it is told in different ways.
+An implementation may take one entry for a change or two: indexes are not compared after one. A removed node is stopped,
+for it is told in different ways.
 """
 ID_MAX = 12
 
@@ -17,13 +17,13 @@ def acts(plot):
 
 def _changed(plot, lines=()):
     plot.exact = False
-    plot.say(*lines, "settle", "run 8", f"expect leader {plot.leader}", f"expect {plot.leader} config={_text(plot)}")
+    plot.say(*lines, "settle", "run 8", f"expect leader {plot.leader}", f"expect {plot.leader} config={text(plot)}")
     plot.must(plot.leader)
     plot.say("settle", "run 3")
     plot.all_agree()
 
 
-def _text(plot):
+def text(plot):
     voters, learners = (",".join(map(str, sorted(ids))) for ids in (plot.voters, plot.learners))
     return f"v{voters}" + (f"/l{learners}" if learners else "")
 
@@ -59,20 +59,55 @@ def dismiss(plot):
 
 def replace(plot):
     """One comes, one goes, in one joint change; sometimes it is left by hand."""
-    new, old, lead = _newcomer(plot), _leaver(plot), plot.leader
+    new, old = _newcomer(plot), _leaver(plot)
     plot.learners.remove(new)
     plot.voters.append(new)
+    _changed(plot, _jointly(plot, f"v{new} r{old}") + [f"crash {old}"])
+
+
+def _jointly(plot, what):
+    lead = plot.leader
     if plot.rng.random() < 0.5:
-        lines = [f"conf {lead} v{new} r{old} joint=implicit", "settle", "run 8"]
-    else:
-        lines = [f"conf {lead} v{new} r{old} joint=explicit", "settle", "run 3", f"conf {lead}", "settle", "run 3"]
-    _changed(plot, lines + [f"crash {old}"])
+        return [f"conf {lead} {what} joint=implicit", "settle", "run 8"]
+    return [f"conf {lead} {what} joint=explicit", "settle", "run 3", f"conf {lead}", "settle", "run 3"]
 
 
 def demote_and_promote(plot):
     node = _leaver(plot)
     plot.learners.append(node)
     _changed(plot, [f"conf {plot.leader} l{node}"])
+    promote(plot, node)
+
+
+def leave(plot):
+    """The leader goes itself, perhaps for another who comes. What becomes of its office differs, so nobody knows who
+    leads then; what was proposed with the change, or is after it, is applied all the same."""
+    plot.exact = False
+    new = _newcomer(plot) if len(plot.voters) < 4 or (max(plot.ever) < ID_MAX and plot.rng.random() < 0.5) else None
+    old, what = plot.leader, ""
+    plot.voters.remove(old)
+    if new:
+        plot.learners.remove(new)
+        plot.voters.append(new)
+        what = f"v{new} "
+    plot.must(old)
+    plot.say(*_jointly(plot, f"{what}r{old}"), "settle", "run 8", f"crash {old}")
+    plot.leader = None
+
+
+def step_back(plot):
+    """The leader becomes a learner, and goes on leading or not."""
+    plot.exact = False
+    old = plot.leader
+    plot.voters.remove(old)
+    plot.learners.append(old)
+    plot.must(old)
+    plot.say(f"conf {old} l{old}", "settle", "run 8")
+    plot.leader = None
+    return old
+
+
+def promote(plot, node):
     plot.learners.remove(node)
     plot.voters.append(node)
     _changed(plot, [f"conf {plot.leader} v{node}"])
