@@ -21,6 +21,8 @@ def calm(plot, down):
     if "disk" in plot.classes:
         plot.say(*(f"disk {node} go" for node in plot.nodes))
         plot.say(*(f"apply {node} go" for node in plot.nodes))
+    if "clock" in plot.classes:
+        plot.say(*(f"clock {node} rate=1" for node in plot.nodes))
     plot.say("heal", *(f"restart {node}" for node in sorted(down)))
     plot.say("settle", f"run {CALM_TICKS}", "expect leader")
     name = plot.name("c")
@@ -41,6 +43,8 @@ class Steps:
         self.kinds += [self.crash, self.crash, self.restart, self.restart, self.campaign] + [self.message] * 5
         if "disk" in plot.classes:
             self.kinds += [self.disk, self.disk, self.apply]
+        if "clock" in plot.classes:
+            self.kinds += [self.clock]
         if "transfer" in plot.classes:
             self.kinds += [self.transfer] * 2
         if "snapshot" in plot.classes:
@@ -116,6 +120,9 @@ class Steps:
 
     def apply(self):
         self.say(f"apply {self._node()} {self.rng.choice(('hold', 'go'))}")
+
+    def clock(self):
+        self.say(f"clock {self._node()} {self.rng.choice(('+5', '+30', '-5', '-30', 'rate=0.5', 'rate=3', 'rate=1'))}")
 
     def transfer(self):
         if self._up():

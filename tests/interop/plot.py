@@ -18,6 +18,7 @@ import forced
 # Classes of acts that a run may leave out: name -> what its scripts ask of a driver.
 CLASSES = {
     "chaos": "random faults",
+    "clock": "clock ID +N, -N, rate=R, in a chaos",
     "disk": "disk hold, go, lose; apply hold, go",
     "slow": "disk slow beside disk lose",
     "learners": "members that do not vote",
