@@ -109,6 +109,7 @@ struct snap_out {
     struct snap_id id;
     struct snap_reader *reader;
     uint64_t heard_ns;
+    bool told; /* the core knows which one it is */
 };
 
 enum snap_in_phase {
@@ -213,6 +214,8 @@ struct node {
     struct snap_out snap_out[NODE_SNAP_SENDERS];
     uint64_t snap_refused[NODE_SNAP_REFUSED]; /* peers for which there was no sender */
     uint32_t snap_refused_count;
+    uint64_t snap_held; /* index of a snapshot that may be sent further: the log behind it stays */
+    uint64_t snap_held_ns; /* until then */
     struct snap_in snap_in;
     uint8_t *conf_room; /* SNAP_CONF_BYTES_MAX, of a configuration that is being saved */
     uint8_t *snap_room; /* a chunk on its way out, or a head */
@@ -363,7 +366,13 @@ void snapshot_send_want(struct node *n, const struct node_key *peer, struct byte
 /* snapshot_send_second -- offers are repeated, silence ends a sending. */
 void snapshot_send_second(struct node *n, uint64_t now_ns);
 
-/* snapshot_send_tell -- step the core for what failed; from the raft actor's turn. */
+/* snapshot_send_hold -- one may be sent further for a while, after whatever breaks it off.
+ * snapshot_send_held -- index behind which the log is kept for that; 0: none. */
+void snapshot_send_hold(struct node *n, const struct snap_id *id);
+uint64_t snapshot_send_held(const struct node *n);
+
+/* snapshot_send_tell -- step the core for what failed, and for what is on its way; from the raft
+ * actor's turn, before the log may be shortened. */
 void snapshot_send_tell(struct node *n);
 
 /* snapshot_send_close -- give up all of them. */

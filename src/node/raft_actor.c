@@ -27,6 +27,7 @@ static void trace_event(struct node *n, const struct raft_event *ev)
         [RAFT_EV_SNAPSHOT] = "raft: snapshot (ticket)",
         [RAFT_EV_SNAP_MADE] = "raft: snapshot made (index)",
         [RAFT_EV_SNAP_FAILED] = "raft: snapshot not sent (id)",
+        [RAFT_EV_SNAP_SENDING] = "raft: snapshot on its way (id)",
         [RAFT_EV_DISK] = "raft: the log failed",
     };
     uint64_t number[3] = { ev->ticket, ev->index != 0 ? ev->index : ev->count, ev->term };
@@ -201,7 +202,9 @@ static void tell_checkpoint(struct node *n)
                              .index = m->applied,
                              .conf = &m->conf,
                              .keep = n->bounds.keep_entries,
-                             .keep_bytes = NODE_SNAP_BYTES / 2 };
+                             .keep_bytes = NODE_SNAP_BYTES / 2,
+                             .pin = snapshot_send_held(n),
+                             .unpinned = n->disk_warned };
     struct node_step step = { 0 };
     n->state.checkpoint_news = false;
     raft_actor_step(n, &ev, &step);
@@ -229,10 +232,10 @@ void raft_actor_turn(void *self)
     if (n->applied_told < n->kv.applied) {
         tell_applied(n);
     }
+    snapshot_send_tell(n);
     if (n->state.checkpoint_news) {
         tell_checkpoint(n);
     }
-    snapshot_send_tell(n);
     if (!list_empty(&n->writes) || !list_empty(&n->reads)) {
         raft_status(n->core, &s);
         if (s.role != RAFT_LEADER && s.last > 0) {

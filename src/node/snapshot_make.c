@@ -36,7 +36,12 @@ enum err snapshot_make_open(struct node *n, struct diag *diag)
         TRY(node_dir_open(n, "", "snap", &n->snap_dir, diag));
     }
     n->snap_room = mem_take(&n->mem, SNAP_CHUNK_BYTES_MAX);
-    return snap_open(n->os, n->snap_dir, &n->store_mem, &h, &n->snaps, diag);
+    TRY(snap_open(n->os, n->snap_dir, &n->store_mem, &h, &n->snaps, diag));
+    struct snap_id id;
+    if (snap_newest(n->snaps, &id)) {
+        snapshot_send_hold(n, &id); /* it may have been on its way when this node went down */
+    }
+    return ERR_OK;
 }
 
 enum err snapshot_make_file(struct node *n)

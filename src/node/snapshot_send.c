@@ -2,9 +2,11 @@
  *
  * Shape:      the core names the peer; the newest snapshot from which the log goes on is offered,
  *             or one is made first; then one part at a time, each when the one before is stored
- *             there
- * Invariants: every one that the core sent ends: the peer says done (the core hears its
- *             acknowledgement), or the core is told that it failed
+ *             there. So what was broken off goes on with the snapshot that it began with, as long
+ *             as the log reaches back to it; for that the log behind it is kept a while.
+ * Invariants: the core knows which snapshot it is before the log is shortened again; every one
+ *             that the core sent ends: the peer says done (the core hears its acknowledgement), or
+ *             the core is told that it failed
  * Thread:     the loop's
  */
 #include "base/mark.h"
@@ -12,7 +14,8 @@
 #include "node/snapshot_codec.h"
 
 enum {
-    SEND_SILENCE_S = 10 /* a peer that says nothing for so long gets no more of it */
+    SEND_SILENCE_S = 10, /* a peer that says nothing for so long gets no more of it */
+    SEND_HELD_S = 60     /* that a peer may be away, or this node, and go on where it was */
 };
 
 static struct snap_out *out_of(struct node *n, uint64_t peer)
@@ -43,6 +46,17 @@ static void failed(struct node *n, struct snap_out *o)
     actor_poke(&n->raft_actor);
 }
 
+void snapshot_send_hold(struct node *n, const struct snap_id *id)
+{
+    n->snap_held = id->index;
+    n->snap_held_ns = os_now(n->os) + SEND_HELD_S * NS_PER_S;
+}
+
+uint64_t snapshot_send_held(const struct node *n)
+{
+    return os_now(n->os) < n->snap_held_ns ? n->snap_held : 0;
+}
+
 static void offer(struct node *n, struct snap_out *o)
 {
     uint8_t room[SNAP_FRAME_HEAD_BYTES_MAX];
@@ -62,10 +76,27 @@ static void offer(struct node *n, struct snap_out *o)
     }
 }
 
-/* The log goes on from it. */
+/* The log goes on from it, as the core has it: on disk it may be longer. */
 static bool fits(const struct node *n, const struct snap_id *id)
 {
-    return id->index + 1 >= log_first(n->log);
+    struct raft_status s;
+    raft_status(n->core, &s);
+    return id->index >= s.snap_index;
+}
+
+static void begin(struct node *n, struct snap_out *o, const struct snap_id *id)
+{
+    enum err e = snap_reader_open(n->snaps, id, &o->reader);
+    o->id = *id;
+    o->phase = SNAP_OUT_OFFERED;
+    o->heard_ns = os_now(n->os);
+    snapshot_send_hold(n, id);
+    actor_poke(&n->raft_actor);
+    if (e != ERR_OK) {
+        failed(n, o);
+    } else {
+        offer(n, o);
+    }
 }
 
 void snapshot_send_start(struct node *n)
@@ -77,16 +108,8 @@ void snapshot_send_start(struct node *n)
         if (o->phase != SNAP_OUT_WAITING) {
             continue;
         }
-        if (snap_newest(n->snaps, &id) && fits(n, &id) && id.index >= o->msg.index) {
-            enum err e = snap_reader_open(n->snaps, &id, &o->reader);
-            o->id = id;
-            o->phase = SNAP_OUT_OFFERED;
-            o->heard_ns = os_now(n->os);
-            if (e != ERR_OK) {
-                failed(n, o);
-            } else {
-                offer(n, o);
-            }
+        if (snap_newest(n->snaps, &id) && fits(n, &id)) {
+            begin(n, o, &id);
         } else if (!snap_making(n->snaps, &bytes) && !flush_busy(&n->state.flush)) {
             enum err e = snapshot_make_file(n);
             if (e != ERR_OK && e != ERR_BUSY) {
@@ -160,8 +183,12 @@ void snapshot_send_want(struct node *n, const struct node_key *peer, struct byte
     }
     o->heard_ns = os_now(n->os);
     o->phase = SNAP_OUT_SENDING;
+    snapshot_send_hold(n, &o->id);
     if (x.verdict == SNAP_REFUSED) {
         MARK("node: a peer refuses a snapshot");
+        failed(n, o);
+    } else if (x.verdict == SNAP_DONE && !fits(n, &o->id)) {
+        MARK("node: the log has left a snapshot behind that was sent");
         failed(n, o);
     } else if (x.verdict == SNAP_DONE) {
         end(o);
@@ -187,12 +214,26 @@ void snapshot_send_second(struct node *n, uint64_t now_ns)
     snapshot_send_start(n);
 }
 
+/* The core has named the newest state on disk; what is sent may be older. */
+static void tell_sending(struct node *n, struct snap_out *o)
+{
+    struct raft_event ev = { .type = RAFT_EV_SNAP_SENDING,
+                             .peer = o->msg.to,
+                             .index = o->id.index };
+    struct node_step step = { 0 };
+    if (!o->told && (o->phase == SNAP_OUT_OFFERED || o->phase == SNAP_OUT_SENDING)) {
+        o->told = true;
+        raft_actor_step(n, &ev, &step);
+    }
+}
+
 void snapshot_send_tell(struct node *n)
 {
     struct raft_event ev = { .type = RAFT_EV_SNAP_FAILED };
     struct node_step step = { 0 };
     for (uint32_t i = 0; i < NODE_SNAP_SENDERS; i++) {
         struct snap_out *o = &n->snap_out[i];
+        tell_sending(n, o);
         if (o->phase == SNAP_OUT_FAILED) {
             ev.peer = o->msg.to;
             end(o);

@@ -408,11 +408,12 @@ void raft_timeout_now_msg(struct raft *r, const struct raft_msg *m, struct raft_
 /* raft_snap_send -- p lacks what the log has no more: send the newest one, or have one made. */
 void raft_snap_send(struct raft *r, struct raft_peer *p, struct raft_out *out);
 
-/* raft_snap_ask, raft_snap_made, raft_snap_failed -- RAFT_EV_SNAPSHOT, RAFT_EV_SNAP_MADE,
- * RAFT_EV_SNAP_FAILED. */
+/* raft_snap_ask, raft_snap_made, raft_snap_failed, raft_snap_sending -- RAFT_EV_SNAPSHOT,
+ * RAFT_EV_SNAP_MADE, RAFT_EV_SNAP_FAILED, RAFT_EV_SNAP_SENDING. */
 void raft_snap_ask(struct raft *r, const struct raft_event *ev, struct raft_out *out);
 void raft_snap_made(struct raft *r, const struct raft_event *ev, struct raft_out *out);
 void raft_snap_failed(struct raft *r, uint64_t id);
+void raft_snap_sending(struct raft *r, uint64_t id, uint64_t index);
 
 /* raft_snap_go_on -- have one made when the log has grown enough. */
 void raft_snap_go_on(struct raft *r, struct raft_out *out);

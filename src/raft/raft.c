@@ -251,6 +251,9 @@ static void step(struct raft *r, const struct raft_event *ev, struct raft_out *o
     case RAFT_EV_SNAP_FAILED:
         raft_snap_failed(r, ev->peer);
         break;
+    case RAFT_EV_SNAP_SENDING:
+        raft_snap_sending(r, ev->peer, ev->index);
+        break;
     case RAFT_EV_TIME:      /* below */
     case RAFT_EV_PEER_DOWN: /* by silence */
     case RAFT_EV_DISK:      /* raft_step has heard it */

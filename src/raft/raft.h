@@ -191,7 +191,10 @@ enum raft_event_type {
      * failed, try again. All entries but `keep` before it may go from the log */
     RAFT_EV_SNAP_MADE,
     RAFT_EV_SNAP_FAILED, /* peer: a RAFT_MSG_SNAPSHOT did not arrive, or was not wanted */
-    RAFT_EV_DISK,        /* the log failed: stop for good */
+    /* peer, index: what goes there for a RAFT_MSG_SNAPSHOT is the snapshot of this index, perhaps an
+     * older one than the core has named; nothing when the log does not go on from it */
+    RAFT_EV_SNAP_SENDING,
+    RAFT_EV_DISK, /* the log failed: stop for good */
     RAFT_EV_TYPE_COUNT,
 };
 
@@ -210,8 +213,11 @@ struct raft_event {
     uint64_t expect;     /* CONF: index of the configuration that is meant to change; 0: any */
     uint64_t keep;       /* SNAP_MADE: entries */
     uint64_t keep_bytes; /* SNAP_MADE: of them at most, as far as sizes are known; 0: any */
-    bool manual;         /* CONF: a joint configuration stays until asked to be left */
-    bool lease;          /* READ: without asking anybody, while the lease runs */
+    uint64_t pin;  /* SNAP_MADE: all entries behind it stay, as for a peer that is being sent a
+                            snapshot of that index; 0: none */
+    bool unpinned; /* SNAP_MADE: there is no room for any of those */
+    bool manual;   /* CONF: a joint configuration stays until asked to be left */
+    bool lease;    /* READ: without asking anybody, while the lease runs */
     const struct raft_msg *msg;
 };
 

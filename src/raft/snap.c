@@ -11,7 +11,8 @@
 #include "raft/raft_codec.h"
 
 enum {
-    SNAP_PIN_ENTRIES = RAFT_SIZE_RING /* kept at most for peers that are being sent a snapshot */
+    /* kept at most for peers that are being sent a snapshot: more than come while one is sent */
+    SNAP_PIN_ENTRIES = 16 * RAFT_SIZE_RING
 };
 
 bool raft_snap_installing(const struct raft *r)
@@ -64,16 +65,15 @@ void raft_snap_ask(struct raft *r, const struct raft_event *ev, struct raft_out 
     build(r, out);
 }
 
-/* How far the log may go: not what a peer will need right after the snapshot that it is sent. */
-static uint64_t compact_to(const struct raft *r, const struct raft_event *ev)
+/* Not what a peer will need right after the snapshot that it is sent, or will be sent further. */
+static uint64_t pinned_to(const struct raft *r, const struct raft_event *ev, uint64_t to)
 {
-    uint64_t least = r->made_index > ev->keep ? r->made_index - ev->keep : 0;
-    uint64_t to = r->made_index;
-    for (uint64_t bytes = 0; to > least && to > r->snap_index; to--) {
-        bytes += raft_log_size(r, to) == UINT32_MAX ? 0 : raft_log_size(r, to);
-        if (ev->keep_bytes != 0 && bytes > ev->keep_bytes) {
-            break;
-        }
+    if (ev->unpinned) {
+        return to;
+    }
+    if (ev->pin != 0 && ev->pin < to && r->last - ev->pin <= SNAP_PIN_ENTRIES) {
+        MARK("raft: the log waits for a snapshot that was broken off");
+        to = ev->pin;
     }
     for (uint32_t i = 0; r->role == RAFT_LEADER && i < r->peer_count; i++) {
         const struct raft_peer *p = &r->peer[i];
@@ -84,6 +84,20 @@ static uint64_t compact_to(const struct raft *r, const struct raft_event *ev)
         }
     }
     return to;
+}
+
+/* How far the log may go. */
+static uint64_t compact_to(const struct raft *r, const struct raft_event *ev)
+{
+    uint64_t least = r->made_index > ev->keep ? r->made_index - ev->keep : 0;
+    uint64_t to = r->made_index;
+    for (uint64_t bytes = 0; to > least && to > r->snap_index; to--) {
+        bytes += raft_log_size(r, to) == UINT32_MAX ? 0 : raft_log_size(r, to);
+        if (ev->keep_bytes != 0 && bytes > ev->keep_bytes) {
+            break;
+        }
+    }
+    return pinned_to(r, ev, to);
 }
 
 void raft_snap_made(struct raft *r, const struct raft_event *ev, struct raft_out *out)
@@ -137,6 +151,23 @@ void raft_snap_send(struct raft *r, struct raft_peer *p, struct raft_out *out)
     m->log_term = r->made_term;
     m->hint = r->made_conf.index;
     m->epoch = p->epoch;
+}
+
+void raft_snap_sending(struct raft *r, uint64_t id, uint64_t index)
+{
+    struct raft_peer *p = raft_peer_find(r, id);
+    if (r->role != RAFT_LEADER || p == NULL || p->state != RAFT_PEER_SNAPSHOT || p->snap == 0 ||
+        index < r->snap_index || index > r->applied) {
+        return;
+    }
+    if (index <= p->match) {
+        MARK("raft: a peer has more than the snapshot that it is sent");
+        raft_snap_failed(r, id);
+        return;
+    }
+    MARK_IF(index < p->snap, "raft: a peer is sent an older snapshot");
+    p->next = index + 1;
+    p->snap = index;
 }
 
 void raft_snap_failed(struct raft *r, uint64_t id)

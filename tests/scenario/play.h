@@ -22,7 +22,7 @@
 
 enum {
     PLAY_ASKS_MAX = 1024,
-    PLAY_KEYS = 4
+    PLAY_KEYS = 8
 };
 #define PLAY_ELECTION_MS_MIN 300
 #define PLAY_ELECTION_MS_MAX 600

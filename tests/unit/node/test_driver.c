@@ -563,6 +563,41 @@ static void snapshots_end(void)
     EXPECT_MARK("node: a snapshot on its way is given up");
 }
 
+static void core_step(struct raft_event ev)
+{
+    ev.now_ns = os_now(t.n.os);
+    raft_step(t.n.core, &ev, t.n.out);
+}
+
+/* The log was shortened while a snapshot was on its way: what the peer lacks then is gone, so its
+ * thanks are no end. And the log is kept for what was broken off, but not for ever. */
+static void snapshot_left_behind(void)
+{
+    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT, .from = 2, .to = 1, .term = 3, .epoch = 1 };
+    const struct raft_conf conf = { .index = 1, .voter_count = 3, .voter = { 1, 2, 3 } };
+    const struct snap_id old = { .index = 0, .term = 3 };
+    const struct snap_id id = { .index = 1, .term = 3 };
+    struct node *n = &t.n;
+    begin(1);
+    m.index = m.commit = 1;
+    core_step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
+    core_step((struct raft_event){ .type = RAFT_EV_APPLIED, .index = 1 });
+    core_step((struct raft_event){ .type = RAFT_EV_SNAP_MADE, .index = 1, .conf = &conf });
+    n->snap_out[0] = (struct snap_out){ .phase = SNAP_OUT_SENDING, .msg.to = 2, .id = old };
+    want(2, &old, SNAP_DONE);
+    CHECK(n->snap_out[0].phase == SNAP_OUT_FAILED);
+    n->snap_out[0] = (struct snap_out){ .phase = SNAP_OUT_SENDING, .msg.to = 2, .id = id };
+    want(2, &id, SNAP_DONE);
+    CHECK(n->snap_out[0].phase == SNAP_OUT_FREE);
+    CHECK_U64(snapshot_send_held(n), 1);
+    t.loop.now_ns += 59 * NS_PER_S;
+    CHECK_U64(snapshot_send_held(n), 1);
+    t.loop.now_ns += 1 * NS_PER_S;
+    CHECK_U64(snapshot_send_held(n), 0);
+    end();
+    EXPECT_MARK("node: the log has left a snapshot behind that was sent");
+}
+
 /* The core refuses an init: another node's cluster has reached this one. */
 static void init_refused(void)
 {
@@ -640,5 +675,6 @@ int main(void)
     TAP_TEST("driver: an init that consensus refuses is answered", init_refused);
     TAP_TEST("driver: a change of the cluster that nobody does in time says why", change_expires);
     TAP_TEST("driver: however a snapshot on its way ends, its place is free", snapshots_end);
+    TAP_TEST("driver: a snapshot that the log has left behind is no end", snapshot_left_behind);
     return tap_done();
 }

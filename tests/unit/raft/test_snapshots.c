@@ -55,6 +55,80 @@ static void snapshot_made_at_last(void)
     EXPECT_MARK("raft: a snapshot could not be made");
 }
 
+static void made_of(uint64_t index, uint64_t pin, bool unpinned)
+{
+    struct raft_conf conf = conf_of(3);
+    step((struct raft_event){ .type = RAFT_EV_SNAP_MADE,
+                              .index = index,
+                              .conf = &conf,
+                              .pin = pin,
+                              .unpinned = unpinned });
+}
+
+static void sending(uint64_t peer, uint64_t index)
+{
+    step((struct raft_event){ .type = RAFT_EV_SNAP_SENDING, .peer = peer, .index = index });
+}
+
+/* A leader of 5 voters with entries 6 to 11 and a state on disk of 9; 2 lacks what is gone, and is
+ * sent the snapshot of 9, says the core. */
+static void boot_sending(void)
+{
+    boot_policy(6, UINT64_MAX);
+    lead(3);
+    append_reply(3, 12, false, 0);
+    persisted(t.last_ticket, 12, t.status.term);
+    step((struct raft_event){ .type = RAFT_EV_APPLIED, .index = 12 });
+    made_of(9, 5, false);
+    CHECK_U64(t.status.snap_index, 5); /* a snapshot of 5 may be sent further */
+    append_reply(2, 11, true, 1);
+    const struct raft_effect *e = find(RAFT_DO_SEND, RAFT_MSG_SNAPSHOT, 0);
+    CHECK(e != NULL && e->msg.to == 2 && e->msg.index == 9);
+}
+
+/* The driver sends what it has, an older one: the log behind that one stays, and the peer goes on
+ * there. */
+static void older_is_sent(void)
+{
+    boot_sending();
+    sending(2, 4); /* the log does not go on from it */
+    sending(2, 13);
+    sending(3, 7); /* is sent none */
+    sending(2, 7);
+    made_of(11, 0, false);
+    CHECK_U64(t.status.snap_index, 7);
+    append_reply(2, 7, false, 0);
+    const struct raft_effect *e = find(RAFT_DO_SEND, RAFT_MSG_APPEND, 0);
+    CHECK(e != NULL && e->msg.to == 2 && e->msg.index == 7 && e->msg.first == 8);
+    EXPECT_MARK("raft: a peer is sent an older snapshot");
+}
+
+/* What is kept for peers gives way to a disk that has no room. */
+static void pins_are_bounded(void)
+{
+    boot_sending();
+    sending(2, 7);
+    made_of(11, 6, true);
+    CHECK_U64(t.status.snap_index, 11);
+    append_reply(2, 7, false, 0); /* in vain: the next one */
+    const struct raft_effect *e = find(RAFT_DO_SEND, RAFT_MSG_SNAPSHOT, 0);
+    CHECK(e != NULL && e->msg.to == 2 && e->msg.index == 11);
+    EXPECT_MARK("raft: the log waits for a snapshot that was broken off");
+}
+
+/* An acknowledgement of what it has overtakes the choice: from there the log goes on. */
+static void has_more(void)
+{
+    boot_sending();
+    append_reply(2, 8, false, 0);
+    sending(2, 7);
+    t.now += HEARTBEAT;
+    heartbeat_reply(2);
+    const struct raft_effect *e = find(RAFT_DO_SEND, RAFT_MSG_APPEND, 0);
+    CHECK(e != NULL && e->msg.to == 2 && e->msg.index == 8);
+    EXPECT_MARK("raft: a peer has more than the snapshot that it is sent");
+}
+
 /* Room for terms is bounded, so many of them are a reason of their own. */
 static void terms_ask_for_a_snapshot(void)
 {
@@ -202,6 +276,9 @@ static void change_of_another_configuration(void)
 int main(void)
 {
     TAP_TEST("snapshots: one that could not be made is asked for again", snapshot_made_at_last);
+    TAP_TEST("snapshots: an older one is sent, and the log goes on from it", older_is_sent);
+    TAP_TEST("snapshots: a full disk ends what the log keeps for peers", pins_are_bounded);
+    TAP_TEST("snapshots: who has more than it is sent goes on from there", has_more);
     TAP_TEST("snapshots: many terms ask for one", terms_ask_for_a_snapshot);
     TAP_TEST("snapshots: one is wanted until it is made", wanted_until_made);
     TAP_TEST("snapshots: none is durable by the completion of an older write", older_completion);
