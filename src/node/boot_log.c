@@ -1,7 +1,7 @@
 /* node/boot_log.c -- the newest configurations of a log that is being read.
  *
- * Why: three are kept, for the newest may be truncated later in the log; that a second one goes with
- *      it, only a liar brings about (raft/conf.c)
+ * Why: three are kept, for the newest may be truncated later in the log; that a second one goes
+ *      with it, only a liar brings about (raft/conf.c)
  */
 #include "node/boot_log.h"
 

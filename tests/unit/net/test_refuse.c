@@ -317,7 +317,8 @@ static void test_stream_too_many(void)
     rig_close(&r);
 }
 
-/* A frame's stream cannot be lost alone: what it carried would be missing, and nobody would know. */
+/* A frame's stream cannot be lost alone: what it carried would be missing, and nobody would know
+ * it. */
 static void test_stream_reset(void)
 {
     struct rig r;

@@ -371,8 +371,8 @@ static void drawn_timeouts(void)
     CHECK(least < ELECTION + ELECTION / 10 && most > 2 * ELECTION - ELECTION / 10);
 }
 
-/* Its timeout is over, and a candidate asks just then: whoever gives its vote leaves the candidate a
- * whole timeout to win, whoever refuses it stands itself (Raft 5.2). */
+/* Its timeout is over, and a candidate asks just then: whoever gives its vote leaves the candidate
+ * a whole timeout to win, whoever refuses it stands itself (Raft 5.2). */
 static void voter_waits(void)
 {
     struct raft_msg ask = { .type = RAFT_MSG_VOTE, .from = 2, .term = 2, .index = 1 };
