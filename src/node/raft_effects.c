@@ -193,7 +193,7 @@ static void run_role(struct node *n)
     }
 }
 
-/* Who reminded this node may have forgotten it at its next start. Data in memory has no next one. */
+/* Who reminded this node may have forgotten it at its next start; data in memory has none. */
 static void run_fatal(struct node *n, const struct raft_effect *e)
 {
     bool outdated = e->code == ERR_OUTDATED;

@@ -96,7 +96,7 @@ static void test_clusters(void)
     CHECK_U64(pairs, 3 + 10);
 }
 
-/* The file that promises every key has a line for each, commented out where two exclude each other. */
+/* The file that promises every key has a line for each, as a comment where two exclude others. */
 static void test_every_key(void)
 {
 #define CONFIG_TOML(KEY, field, type, flag, alias, toml, ...) toml,

@@ -1,4 +1,4 @@
-/* tests/unit/sim/test_image.c -- Subject: file bytes in shared pages. Method: three images and three
+/* tests/unit/sim/test_image.c -- Subject: file bytes in shared pages. Method: images and as many
  * flat arrays, the same drawn writes, zeroes and shares on both; each must read as its array does,
  * and an account that is empty at the end tells that every share was given back.
  */
