@@ -4,11 +4,12 @@
 #include "base/hash64.h"
 #include "base/mark.h"
 #include "base/panic.h"
+#include "kv/check.h"
 #include "kv/record.h"
 #include "kv/session.h"
 
 /* Hash of one row; rows are summed, so their order does not matter. */
-static uint64_t row_hash(enum table_id id, struct bytes key, struct bytes value)
+uint64_t kv_row_hash(enum table_id id, struct bytes key, struct bytes value)
 {
     return hash64(hash64((uint64_t)id + 1, key), value);
 }
@@ -16,9 +17,9 @@ static uint64_t row_hash(enum table_id id, struct bytes key, struct bytes value)
 static enum err row_replace(struct kv *kv, enum table_id id, struct bytes key,
                             const struct bytes *old, struct bytes value)
 {
-    uint64_t hash = kv->hash - (old != NULL ? row_hash(id, key, *old) : 0);
+    uint64_t hash = kv->hash - (old != NULL ? kv_row_hash(id, key, *old) : 0);
     TRY(table_put(kv->tables, id, key, value));
-    kv->hash = hash + row_hash(id, key, value);
+    kv->hash = hash + kv_row_hash(id, key, value);
     return ERR_OK;
 }
 
@@ -36,7 +37,7 @@ enum err kv_row_del(struct kv *kv, enum table_id id, struct bytes key)
 {
     struct bytes old;
     TRY(table_get(kv->tables, id, key, &old));
-    uint64_t hash = kv->hash - row_hash(id, key, old);
+    uint64_t hash = kv->hash - kv_row_hash(id, key, old);
     TRY(table_del(kv->tables, id, key));
     kv->hash = hash;
     return ERR_OK;
@@ -55,16 +56,13 @@ static struct bytes state_key(void)
     return bytes_of(name, sizeof name);
 }
 
-enum err kv_open(struct kv *kv, struct tables *tables)
+bool kv_state_is(struct bytes key)
 {
-    struct bytes row;
-    memset(kv, 0, sizeof *kv);
-    kv->tables = tables;
-    kv->revision = 1;
-    enum err e = table_get(tables, TABLE_META, state_key(), &row);
-    if (e != ERR_OK) {
-        return e == ERR_NOT_FOUND ? ERR_OK : e;
-    }
+    return bytes_equal(key, state_key());
+}
+
+enum err kv_state_decode(struct bytes row, struct kv *kv)
+{
     struct reader r = reader_of(row);
     uint8_t format = reader_u8(&r);
     kv->applied = reader_u64(&r);
@@ -77,6 +75,19 @@ enum err kv_open(struct kv *kv, struct tables *tables)
         return ERR_NEWER_FORMAT;
     }
     return r.bad || reader_left(&r) != 0 || kv->revision < 1 ? ERR_CORRUPT : ERR_OK;
+}
+
+enum err kv_open(struct kv *kv, struct tables *tables)
+{
+    struct bytes row;
+    memset(kv, 0, sizeof *kv);
+    kv->tables = tables;
+    kv->revision = 1;
+    enum err e = table_get(tables, TABLE_META, state_key(), &row);
+    if (e != ERR_OK) {
+        return e == ERR_NOT_FOUND ? ERR_OK : e;
+    }
+    return kv_state_decode(row, kv);
 }
 
 enum err kv_save(struct kv *kv)
@@ -98,6 +109,11 @@ static struct bytes conf_key(void)
 {
     static const uint8_t name[4] = { 'c', 'o', 'n', 'f' };
     return bytes_of(name, sizeof name);
+}
+
+bool kv_is_conf(enum table_id id, struct bytes key)
+{
+    return id == TABLE_META && bytes_equal(key, conf_key());
 }
 
 enum err kv_conf_save(struct kv *kv, struct bytes conf)

@@ -17,6 +17,12 @@ static struct bytes session_key(uint8_t kind, uint64_t number, uint8_t out[SESSI
     return bytes_of(out, SESSION_KEY_BYTES);
 }
 
+bool kv_session_is(struct bytes key, struct bytes value, char kind)
+{
+    size_t bytes = kind == 'c' ? SESSION_ROW_BYTES : 8;
+    return key.count == SESSION_KEY_BYTES && key.data[0] == (uint8_t)kind && value.count == bytes;
+}
+
 /* What is remembered of a client. */
 struct session {
     uint64_t sequence;

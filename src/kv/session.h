@@ -23,6 +23,18 @@ MUST_CHECK
 enum err kv_session_note(struct kv *kv, uint64_t client, uint64_t sequence, uint64_t index,
                          const struct kv_result *result);
 
+/* kv_session_is -- a row of TABLE_SESSION of one kind, 'c' or 'i'. */
+bool kv_session_is(struct bytes key, struct bytes value, char kind);
+
+/* kv_row_hash -- of one row. */
+uint64_t kv_row_hash(enum table_id id, struct bytes key, struct bytes value);
+
+/* kv_state_is -- key of the row in TABLE_META that says how far the tables are.
+ * kv_state_decode -- that row: all of out but its tables. err ERR_CORRUPT, ERR_NEWER_FORMAT. */
+bool kv_state_is(struct bytes key);
+MUST_CHECK
+enum err kv_state_decode(struct bytes row, struct kv *out);
+
 /* kv_row_put, kv_row_del -- change a row and the hash with it.
  *   err  ERR_NO_MEMORY, ERR_NOT_FOUND, ERR_CORRUPT, ERR_IO */
 MUST_CHECK

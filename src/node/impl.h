@@ -11,12 +11,13 @@
 #include "actor/actor.h"
 #include "actor/supervisor.h"
 #include "base/trace.h"
-#include "kv/kv.h"
+#include "kv/check.h"
 #include "net/link.h"
 #include "node/book.h"
 #include "node/call_codec.h"
 #include "node/node.h"
 #include "node/op.h"
+#include "node/state_conf.h"
 #include "raft/raft.h"
 #include "store/flush.h"
 #include "store/home.h"
@@ -133,6 +134,20 @@ struct snap_in {
     bool swapping;
 };
 
+/* What the rows of a snapshot say, while they are written: of a worker. */
+struct snap_in_check {
+    struct kv_check kv;
+    struct state_conf conf; /* its entry is not kept */
+    bool conf_seen;
+};
+
+/* A peer that has refused a snapshot, or for which none could be made, has to wait for a while. */
+struct snap_pause {
+    uint64_t peer; /* 0: none */
+    uint64_t until_ns;
+    uint64_t pause_ns; /* the newest one, doubled each time */
+};
+
 /* What the log lines said last of voters that lost their disks. */
 struct lives_told {
     uint32_t wiped_count;
@@ -216,7 +231,9 @@ struct node {
     uint32_t snap_refused_count;
     uint64_t snap_held; /* index of a snapshot that may be sent further: the log behind it stays */
     uint64_t snap_held_ns; /* until then */
+    struct snap_pause snap_pause[RAFT_PEERS_MAX];
     struct snap_in snap_in;
+    struct snap_in_check snap_check;
     uint8_t *conf_room; /* SNAP_CONF_BYTES_MAX, of a configuration that is being saved */
     uint8_t *snap_room; /* a chunk on its way out, or a head */
 
@@ -390,6 +407,13 @@ void snapshot_receive_stored(void *arg, enum err e, const struct snap_id *id, ui
 void snapshot_receive_whole(void *arg, enum err e, const struct snap_meta *meta);
 void snapshot_receive_built(void *arg, enum err e, const struct snap_meta *meta);
 void snapshot_receive_swapped(void *arg, enum err e, const struct snap_meta *meta);
+
+/* snapshot_receive_check, snapshot_receive_check_row, snapshot_receive_check_end -- of struct
+ * snap_check; arg is a struct snap_in_check. */
+void snapshot_receive_check(void *arg);
+enum err snapshot_receive_check_row(void *arg, enum table_id id, struct bytes key,
+                                    struct bytes value);
+enum err snapshot_receive_check_end(void *arg, const struct snap_meta *meta);
 
 /* snapshot_receive_install -- RAFT_DO_INSTALL: the log begins behind it. */
 void snapshot_receive_install(struct node *n, const struct raft_effect *e);

@@ -39,6 +39,7 @@
     X(FLUSHES, "flushes", "Times the state machine was written to disk")                           \
     X(SNAPSHOTS_BUILT, "snapshots_built", "Snapshots built")                                       \
     X(SNAPSHOTS_INSTALLED, "snapshots_installed", "Snapshots installed in the place of a log")     \
+    X(SNAPSHOTS_REFUSED, "snapshots_refused", "Snapshots of peers that were not taken")            \
     X(LOG_LINES_SUPPRESSED, "log_lines_suppressed", "Log lines left out by the rate limit")
 
 /* Histograms in seconds. */

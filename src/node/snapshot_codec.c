@@ -68,7 +68,7 @@ enum err snapshot_want_decode(struct bytes frame, struct snap_want *out)
     x.id = id_decode(&r);
     uint8_t verdict = reader_u8(&r);
     x.offset = reader_varint(&r);
-    if (!reader_done(&r) || verdict > SNAP_REFUSED) {
+    if (!reader_done(&r) || verdict > SNAP_DAMAGED) {
         return ERR_MALFORMED;
     }
     x.verdict = (enum snap_verdict)verdict;

@@ -23,9 +23,10 @@ struct snap_offer {
 };
 
 enum snap_verdict {
-    SNAP_GO_ON,  /* the bytes before offset are here; all of them: it is being looked at */
-    SNAP_DONE,   /* the core has it */
-    SNAP_REFUSED /* no use for it, now */
+    SNAP_GO_ON,   /* the bytes before offset are here; all of them: it is being looked at */
+    SNAP_DONE,    /* the core has it */
+    SNAP_REFUSED, /* no use for it, now */
+    SNAP_DAMAGED  /* it is none: bytes, or rows that deny their head */
 };
 
 struct snap_want {

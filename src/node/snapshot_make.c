@@ -3,6 +3,7 @@
  * Why: the log may go as soon as the state machine is on disk, so what the core calls a snapshot is
  *      a flush; a file of it is made when a peer needs one, and then of the newest flush
  */
+#include "base/mark.h"
 #include "node/impl.h"
 
 static void made(void *arg, enum err e, const struct snap_meta *meta)
@@ -13,6 +14,7 @@ static void made(void *arg, enum err e, const struct snap_meta *meta)
         logger_log(n->logger, LOGGER_INFO, "snapshot made", logger_u64("index", meta->id.index),
                    logger_u64("term", meta->id.term));
     } else if (e != ERR_SHUTTING_DOWN) {
+        MARK("node: a snapshot cannot be made");
         metrics_add(&n->metrics, METRICS_STORAGE_ERRORS, 1);
         logger_log(n->logger, LOGGER_WARN, "a snapshot could not be made", logger_err(e));
         if (e == ERR_CORRUPT) {
@@ -26,12 +28,16 @@ static void made(void *arg, enum err e, const struct snap_meta *meta)
 
 enum err snapshot_make_open(struct node *n, struct diag *diag)
 {
-    struct snap_handler h = { made,
-                              snapshot_receive_stored,
-                              snapshot_receive_whole,
-                              snapshot_receive_built,
-                              snapshot_receive_swapped,
-                              n };
+    struct snap_handler h = { .made = made,
+                              .stored = snapshot_receive_stored,
+                              .received = snapshot_receive_whole,
+                              .built = snapshot_receive_built,
+                              .swapped = snapshot_receive_swapped,
+                              .arg = n,
+                              .check = { .begin = snapshot_receive_check,
+                                         .row = snapshot_receive_check_row,
+                                         .end = snapshot_receive_check_end,
+                                         .arg = &n->snap_check } };
     if (n->config->storage_backend != CONFIG_STORAGE_INMEMORY) {
         TRY(node_dir_open(n, "", "snap", &n->snap_dir, diag));
     }

@@ -6,6 +6,7 @@
  * Invariants: one at a time; from the log's record to the swap nothing is applied or flushed
  * Thread:     the loop's
  */
+#include "base/mark.h"
 #include "base/panic.h"
 #include "node/impl.h"
 #include "node/snapshot_codec.h"
@@ -23,10 +24,21 @@ static void say(struct node *n, enum snap_verdict verdict, uint64_t offset)
     n->snap_in.heard_ns = os_now(n->os);
 }
 
-static void refuse(struct node *n)
+static void refuse(struct node *n, enum snap_verdict verdict)
 {
-    say(n, SNAP_REFUSED, 0);
+    metrics_add(&n->metrics, METRICS_SNAPSHOTS_REFUSED, 1);
+    say(n, verdict, 0);
     n->snap_in.phase = SNAP_IN_NONE;
+}
+
+/* With a line that says why; whose fault it is, the sender hears. */
+static void refuse_for(struct node *n, const char *what, enum err e)
+{
+    const struct snap_in *in = &n->snap_in;
+    MARK_IF(e == ERR_NO_SPACE, "node: no room for a snapshot");
+    logger_log(n->logger, LOGGER_WARN, what, logger_err(e), logger_u64("index", in->id.index),
+               logger_u64("bytes", in->bytes), logger_u64("from", in->msg.from));
+    refuse(n, e == ERR_MALFORMED ? SNAP_DAMAGED : SNAP_REFUSED);
 }
 
 bool snapshot_receive_installing(const struct node *n)
@@ -40,7 +52,7 @@ static void build(struct node *n)
     enum err e = snap_build(n->snaps, &n->state.tables, &n->snap_in.id);
     n->snap_in.phase = SNAP_IN_ROWS;
     if (e != ERR_OK) {
-        refuse(n);
+        refuse_for(n, "the rows of a snapshot cannot be written", e);
     }
 }
 
@@ -54,9 +66,7 @@ static void receive(struct node *n)
     } else if (e == ERR_BUSY) {
         in->phase = SNAP_IN_NONE; /* the offer comes again */
     } else if (e != ERR_OK) {
-        logger_log(n->logger, LOGGER_WARN, "a snapshot is refused", logger_err(e),
-                   logger_u64("bytes", in->bytes));
-        refuse(n);
+        refuse_for(n, "a snapshot is refused", e);
     }
 }
 
@@ -108,8 +118,9 @@ void snapshot_receive_part(struct node *n, const struct node_key *peer, struct b
     }
     enum err e = snap_receive_chunk(n->snaps, &p.id, p.offset, p.data);
     if (e == ERR_MALFORMED) {
+        MARK("node: more of a snapshot comes than was offered");
         snap_receive_cancel(n->snaps);
-        refuse(n);
+        refuse_for(n, "a snapshot does not end where it should", ERR_BAD_REQUEST);
     } else if (e == ERR_BAD_REQUEST && snap_receiving(n->snaps, &now, &offset)) {
         say(n, SNAP_GO_ON, offset);
     }
@@ -122,9 +133,8 @@ void snapshot_receive_stored(void *arg, enum err e, const struct snap_id *id, ui
         return;
     }
     if (e != ERR_OK) {
-        logger_log(n->logger, LOGGER_WARN, "a snapshot cannot be kept", logger_err(e));
         snap_receive_cancel(n->snaps);
-        refuse(n);
+        refuse_for(n, "a snapshot cannot be kept", e);
         return;
     }
     say(n, SNAP_GO_ON, offset);
@@ -137,12 +147,60 @@ void snapshot_receive_whole(void *arg, enum err e, const struct snap_meta *meta)
         return;
     }
     if (e != ERR_OK || !snap_id_equal(&meta->id, &n->snap_in.id)) {
-        logger_log(n->logger, LOGGER_WARN, "a snapshot is not what it should be", logger_err(e));
-        refuse(n);
+        refuse_for(n, "a snapshot is not what it should be", e);
         return;
     }
     build(n);
 }
+
+/* ---- what its rows say ---- */
+
+void snapshot_receive_check(void *arg)
+{
+    struct snap_in_check *c = arg;
+    kv_check_begin(&c->kv);
+    c->conf_seen = false;
+}
+
+static enum err conf_check(struct bytes row, struct state_conf *out)
+{
+    struct raft_conf conf;
+    TRY(state_conf_decode(row, out));
+    enum err e = raft_conf_decode(out->entry, &conf, NULL);
+    out->entry = (struct bytes){ 0 };
+    return e;
+}
+
+enum err snapshot_receive_check_row(void *arg, enum table_id id, struct bytes key,
+                                    struct bytes value)
+{
+    struct snap_in_check *c = arg;
+    if (kv_is_conf(id, key)) {
+        c->conf_seen = true;
+        TRY(conf_check(value, &c->conf));
+    }
+    return kv_check_row(&c->kv, id, key, value);
+}
+
+/* The head's configuration may name newer addresses than the rows' one. */
+enum err snapshot_receive_check_end(void *arg, const struct snap_meta *meta)
+{
+    struct snap_in_check *c = arg;
+    struct state_conf conf;
+    struct kv_check_wanted wanted = { .applied = meta->id.index,
+                                      .applied_term = meta->id.term,
+                                      .revision = meta->revision,
+                                      .hash = meta->hash };
+    TRY(conf_check(meta->conf, &conf));
+    if (!c->conf_seen || c->conf.index != conf.index || conf.index > meta->id.index ||
+        memcmp(&conf.cluster, &c->conf.cluster, sizeof conf.cluster) != 0 ||
+        memcmp(&conf.cluster, &meta->cluster, sizeof conf.cluster) != 0) {
+        return ERR_MALFORMED;
+    }
+    return kv_check_end(&c->kv, &wanted);
+}
+
+/* ---- its place ---- */
 
 /* The core's word: the message that the offer announced, with the configuration in the snapshot. */
 static bool core_wants(struct node *n)
@@ -182,8 +240,8 @@ void snapshot_receive_built(void *arg, enum err e, const struct snap_meta *meta)
         return;
     }
     if (e != ERR_OK) {
-        logger_log(n->logger, LOGGER_WARN, "a snapshot cannot be installed", logger_err(e));
-        refuse(n);
+        MARK_IF(e == ERR_MALFORMED, "node: the rows of a snapshot deny its head");
+        refuse_for(n, "a snapshot cannot be installed", e);
         return;
     }
     bool wanted = core_wants(n);
@@ -191,8 +249,9 @@ void snapshot_receive_built(void *arg, enum err e, const struct snap_meta *meta)
         return;
     }
     if (!wanted) {
+        MARK("node: consensus does not want a snapshot");
         snap_build_cancel(n->snaps);
-        refuse(n);
+        refuse(n, SNAP_REFUSED);
         return;
     }
     say(n, SNAP_DONE, in->bytes);

@@ -14,8 +14,9 @@
 #include "node/snapshot_codec.h"
 
 enum {
-    SEND_SILENCE_S = 10, /* a peer that says nothing for so long gets no more of it */
-    SEND_HELD_S = 60     /* that a peer may be away, or this node, and go on where it was */
+    SEND_SILENCE_S = 10,  /* a peer that says nothing for so long gets no more of it */
+    SEND_HELD_S = 60,     /* that a peer may be away, or this node, and go on where it was */
+    SEND_PAUSE_S_MAX = 16 /* between offers to a peer that refuses them */
 };
 
 static struct snap_out *out_of(struct node *n, uint64_t peer)
@@ -119,18 +120,67 @@ void snapshot_send_start(struct node *n)
     }
 }
 
+/* ---- pauses ---- */
+
+/* The place of a peer, or the one that is needed least. */
+static struct snap_pause *pause_of(struct node *n, uint64_t peer)
+{
+    struct snap_pause *least = &n->snap_pause[0];
+    for (uint32_t i = 0; i < RAFT_PEERS_MAX; i++) {
+        struct snap_pause *p = &n->snap_pause[i];
+        if (p->peer == peer) {
+            return p;
+        }
+        least = p->until_ns < least->until_ns ? p : least;
+    }
+    return least;
+}
+
+static void pause_longer(struct node *n, uint64_t peer)
+{
+    struct snap_pause *p = pause_of(n, peer);
+    uint64_t pause = p->peer == peer ? 2 * p->pause_ns : NS_PER_S;
+    p->peer = peer;
+    p->pause_ns = pause < SEND_PAUSE_S_MAX * NS_PER_S ? pause : SEND_PAUSE_S_MAX * NS_PER_S;
+    p->until_ns = os_now(n->os) + p->pause_ns;
+}
+
+static void pause_end(struct node *n, uint64_t peer)
+{
+    struct snap_pause *p = pause_of(n, peer);
+    if (p->peer == peer) {
+        *p = (struct snap_pause){ 0 };
+    }
+}
+
+static bool pausing(struct node *n, uint64_t peer)
+{
+    const struct snap_pause *p = pause_of(n, peer);
+    return p->peer == peer && os_now(n->os) < p->until_ns;
+}
+
+static void not_now(struct node *n, uint64_t peer)
+{
+    if (n->snap_refused_count < NODE_SNAP_REFUSED) {
+        n->snap_refused[n->snap_refused_count++] = peer;
+    }
+    actor_poke(&n->raft_actor);
+}
+
 void snapshot_send_begin(struct node *n, const struct raft_msg *m)
 {
     struct snap_out *o = out_of(n, m->to);
+    if (pausing(n, m->to)) {
+        MARK("node: a peer that has refused a snapshot is left alone");
+        not_now(n, m->to);
+        return;
+    }
     for (uint32_t i = 0; o == NULL && i < NODE_SNAP_SENDERS; i++) {
         o = n->snap_out[i].phase == SNAP_OUT_FREE ? &n->snap_out[i] : NULL;
     }
     if (o == NULL) {
         MARK("node: too many peers need a snapshot");
-        if (n->snap_refused_count < NODE_SNAP_REFUSED) {
-            n->snap_refused[n->snap_refused_count++] = m->to;
-        }
-        actor_poke(&n->raft_actor);
+        not_now(n, m->to);
         return;
     }
     end(o);
@@ -144,6 +194,7 @@ void snapshot_send_failed(struct node *n)
 {
     for (uint32_t i = 0; i < NODE_SNAP_SENDERS; i++) {
         if (n->snap_out[i].phase == SNAP_OUT_WAITING) {
+            pause_longer(n, n->snap_out[i].msg.to); /* what has failed will fail again at once */
             failed(n, &n->snap_out[i]);
         }
     }
@@ -167,6 +218,19 @@ static void part(struct node *n, struct snap_out *o, const struct node_key *peer
     }
 }
 
+/* A file that has rotted here would be refused for ever: the next offer is of another one. */
+static void refused(struct node *n, struct snap_out *o, enum snap_verdict verdict)
+{
+    pause_longer(n, o->msg.to);
+    failed(n, o);
+    if (verdict == SNAP_DAMAGED) {
+        MARK("node: a peer calls a snapshot damaged");
+        logger_log(n->logger, LOGGER_WARN, "a peer calls a snapshot damaged, another one is made",
+                   logger_u64("peer", o->msg.to), logger_u64("index", o->id.index));
+        snap_forget(n->snaps, &o->id);
+    }
+}
+
 void snapshot_send_want(struct node *n, const struct node_key *peer, struct bytes frame)
 {
     struct snap_want x;
@@ -184,13 +248,14 @@ void snapshot_send_want(struct node *n, const struct node_key *peer, struct byte
     o->heard_ns = os_now(n->os);
     o->phase = SNAP_OUT_SENDING;
     snapshot_send_hold(n, &o->id);
-    if (x.verdict == SNAP_REFUSED) {
+    if (x.verdict == SNAP_REFUSED || x.verdict == SNAP_DAMAGED) {
         MARK("node: a peer refuses a snapshot");
-        failed(n, o);
+        refused(n, o, x.verdict);
     } else if (x.verdict == SNAP_DONE && !fits(n, &o->id)) {
         MARK("node: the log has left a snapshot behind that was sent");
         failed(n, o);
     } else if (x.verdict == SNAP_DONE) {
+        pause_end(n, o->msg.to);
         end(o);
     } else if (x.offset < snap_reader_bytes(o->reader)) {
         part(n, o, peer, x.offset);

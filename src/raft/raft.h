@@ -192,7 +192,7 @@ enum raft_event_type {
     RAFT_EV_SNAP_MADE,
     RAFT_EV_SNAP_FAILED, /* peer: a RAFT_MSG_SNAPSHOT did not arrive, or was not wanted */
     /* peer, index: what goes there for a RAFT_MSG_SNAPSHOT is the snapshot of this index, perhaps
-     * an older one than the core has named; nothing when the log does not go on from it */
+     * older than the one that the core has named; nothing when the log does not go on from it */
     RAFT_EV_SNAP_SENDING,
     RAFT_EV_DISK, /* the log failed: stop for good */
     RAFT_EV_TYPE_COUNT,

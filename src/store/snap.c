@@ -185,6 +185,14 @@ void snap_lose(struct snap *s, struct snap_item *item)
     item_drop(s, item);
 }
 
+void snap_forget(struct snap *s, const struct snap_id *id)
+{
+    struct snap_item *item = snap_find(s, id);
+    if (item != NULL) {
+        snap_lose(s, item);
+    }
+}
+
 enum err snap_add(struct snap *s, const struct snap_id *id, const struct snap_blob *blob)
 {
     TRY(item_new(s, id, blob));

@@ -23,6 +23,16 @@
 struct snap;
 struct snap_reader;
 
+/* What rows have to be besides well-formed and in order, in the eyes of whoever knows what they
+ * mean: looked at while they are put beside the old ones, on a worker or, without a backing, on the
+ * loop. begin may be NULL: nothing is asked. */
+struct snap_check {
+    void (*begin)(void *arg);
+    enum err (*row)(void *arg, enum table_id id, struct bytes key, struct bytes value);
+    enum err (*end)(void *arg, const struct snap_meta *meta); /* ERR_MALFORMED: they deny it */
+    void *arg;
+};
+
 /* What became of what was asked for; any may be NULL. meta is valid during the call, and NULL
  * unless e is ERR_OK. */
 struct snap_handler {
@@ -46,6 +56,7 @@ struct snap_handler {
      * known which rows a restart will find: stop the node */
     void (*swapped)(void *arg, enum err e, const struct snap_meta *meta);
     void *arg;
+    struct snap_check check;
 };
 
 /* snap_open -- list what is there; what is left of a making is removed, what is left of a receiving
@@ -66,6 +77,10 @@ bool snap_newest(const struct snap *s, struct snap_id *out);
 
 /* snap_at -- the one after entry (index, term); false: there is none. */
 bool snap_at(const struct snap *s, uint64_t index, uint64_t term, struct snap_id *out);
+
+/* snap_forget -- somebody who was sent it says that it is damaged: it is not listed any more, and
+ * its file is removed. Nothing when it is not listed. */
+void snap_forget(struct snap *s, const struct snap_id *id);
 
 /* snap_meta -- what a snapshot's head says.
  *   in   room  SNAP_HEAD_BYTES_MAX, which out->conf is a view of

@@ -102,6 +102,7 @@ struct snap_build {
     struct snap_room *room;
     struct snap_scan scan;
     struct btree next[TABLE_COUNT]; /* without a backing */
+    struct snap_check check;        /* the handler's, which the end of all takes away */
     enum err result;
     bool alone; /* at start: nobody hears of it */
 };

@@ -16,9 +16,16 @@ static void next_done(struct snap_build *b)
 
 /* ---- steps, on the worker ---- */
 
+static enum err row_check(struct snap_build *b, enum table_id id, struct bytes key,
+                          struct bytes value)
+{
+    return b->check.begin != NULL ? b->check.row(b->check.arg, id, key, value) : ERR_OK;
+}
+
 static enum err row_to_backing(void *arg, enum table_id id, struct bytes key, struct bytes value)
 {
     struct snap_build *b = arg;
+    TRY(row_check(b, id, key, value));
     return backing_build_put(b->tables->backing, id, key, value);
 }
 
@@ -35,6 +42,9 @@ static enum err open_step(struct snap *s)
         return ERR_MALFORMED;
     }
     b->phase = SNAP_BUILD_ROWS;
+    if (b->check.begin != NULL) {
+        b->check.begin(b->check.arg);
+    }
     return b->tables->backing != NULL ? backing_build_begin(b->tables->backing) : ERR_OK;
 }
 
@@ -43,6 +53,9 @@ static enum err rows_step(struct snap_build *b)
     struct backing *backing = b->tables->backing;
     TRY(snap_scan_next(&b->scan));
     if (b->scan.ended) {
+        if (b->check.begin != NULL) {
+            TRY(b->check.end(b->check.arg, &b->scan.meta));
+        }
         b->phase = SNAP_BUILD_BUILT;
         return backing != NULL ? backing_build_seal(backing) : ERR_OK;
     }
@@ -74,6 +87,7 @@ static void run(void *arg)
 static enum err row_to_tree(void *arg, enum table_id id, struct bytes key, struct bytes value)
 {
     struct snap_build *b = arg;
+    TRY(row_check(b, id, key, value));
     return btree_put(&b->next[id], key, value);
 }
 
@@ -188,6 +202,7 @@ static enum err begin(struct snap *s, struct tables *tables, const struct snap_i
     b->room = room;
     b->tables = tables;
     b->item = item;
+    b->check = s->handler.check;
     item->users++;
     for (int i = 0; i < TABLE_COUNT; i++) {
         btree_init(&b->next[i], tables->mem);

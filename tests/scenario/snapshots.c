@@ -17,8 +17,10 @@ static struct spy {
     uint64_t parts;  /* likewise */
     uint64_t offers; /* likewise */
     uint64_t refused;
+    uint64_t damaged;
     uint64_t done;
-    uint64_t names; /* different ones among the offers */
+    uint64_t spoils; /* so many parts more are sent with a wrong byte */
+    uint64_t names;  /* different ones among the offers */
     struct snap_offer offer;
 } spy;
 
@@ -38,8 +40,11 @@ static void look(void *arg, uint32_t from, uint32_t to, enum link_class class, u
     } else if (to + 1 == spy.to && snapshot_part_decode(frame, &part) == ERR_OK) {
         spy.parts++;
         spy.bytes += part.data.count;
+        bytes[*count - 1] ^= spy.spoils > 0;
+        spy.spoils -= spy.spoils > 0;
     } else if (from + 1 == spy.to && snapshot_want_decode(frame, &want) == ERR_OK) {
         spy.refused += want.verdict == SNAP_REFUSED;
+        spy.damaged += want.verdict == SNAP_DAMAGED;
         spy.done += want.verdict == SNAP_DONE;
     }
 }
@@ -219,6 +224,94 @@ static void sender_crashes(struct play *p)
     expect_resumed(p);
 }
 
+/* ---- refused, and asked again ---- */
+
+static void for_seconds(struct play *p, uint64_t seconds)
+{
+    uint64_t end = p->world->now_ns + seconds * SIM_S;
+    while (p->world->now_ns < end) {
+        play_step(p);
+    }
+}
+
+static uint64_t bytes_of_parts(const struct play *p, uint64_t node)
+{
+    const struct sim_disk *d = &play_host(p, node)->disk;
+    uint64_t sum = 0;
+    for (int i = 0; i < SIM_NAMES_MAX; i++) {
+        size_t n = strlen(d->name[i].name);
+        bool part = n > 5 && strcmp(d->name[i].name + n - 5, ".part") == 0;
+        sum += part && d->name[i].now >= 0 ? d->file[d->name[i].now].now_bytes : 0;
+    }
+    return sum;
+}
+
+static bool is_refused(const struct play *p, uint64_t node, uint64_t unused)
+{
+    (void)p;
+    (void)node;
+    (void)unused;
+    return spy.refused > 0;
+}
+
+/* What came is given back, votes and entries may need the room; it is asked again, more and more
+ * seldom, and goes on when there is space. */
+static void receiver_full(struct play *p)
+{
+    uint64_t leader = begin(p);
+    uint64_t slow = play_follower(p, leader, 1);
+    fall_behind(p, leader, slow);
+    await_half(p);
+    play_disk_full(p, slow, true);
+    play_await(p, is_refused, slow, 0, "it to refuse what it has no room for");
+    play_expect(p, bytes_of_parts(p, slow) == 0, "what came was given back");
+    for_seconds(p, 20);
+    play_expect_up(p, slow);
+    play_expect(p, spy.refused >= 3 && spy.refused <= 8, "it is asked again after pauses");
+    play_expect(p, bytes_of_parts(p, slow) == 0, "nothing stays on a disk that is full");
+    play_disk_full(p, slow, false);
+    play_await_agree(p);
+    play_reads(p, slow, SMALL, play_writes(p, leader, SMALL));
+    EXPECT_MARK("node: no room for a snapshot");
+    EXPECT_MARK("node: a peer that has refused a snapshot is left alone");
+}
+
+/* A file that has rotted at its sender: who gets it says so, and another one is made. */
+static void damaged_file(struct play *p)
+{
+    uint64_t leader = begin(p);
+    uint64_t slow = play_follower(p, leader, 1);
+    fall_behind(p, leader, slow);
+    spy.spoils = 1;
+    play_await_agree(p);
+    play_expect(p, spy.damaged == 1 && spy.names == 2 && spy.done == 1, "the next one is another");
+    play_reads(p, slow, SMALL, play_writes(p, leader, SMALL));
+    EXPECT_MARK("node: a peer calls a snapshot damaged");
+}
+
+/* The sender has no room to make one: the peer waits, and nobody breaks. */
+static void sender_full(struct play *p)
+{
+    uint64_t leader = begin(p);
+    uint64_t slow = play_follower(p, leader, 1);
+    play_isolate(p, slow);
+    write_much(p, leader);
+    write_on(p, leader, 20);
+    play_await(p, log_begins_behind, leader, play_seen(p, slow)->last, "its log to be shortened");
+    spy_on(p, slow);
+    play_disk_full(p, leader, true);
+    play_heal(p);
+    for_seconds(p, 20);
+    play_expect_up(p, leader);
+    play_expect(p, spy.offers == 0, "none was made");
+    play_expect(p, bytes_of_parts(p, leader) == 0, "nothing stays of one that could not be made");
+
+    play_disk_full(p, leader, false);
+    play_await_agree(p);
+    play_expect(p, spy.done == 1, "one was taken");
+    EXPECT_MARK("node: a snapshot cannot be made");
+}
+
 int main(void)
 {
     PLAY(3, "snapshots: writes go on while one is sent (R=3, one is enough)", writes_go_on);
@@ -228,5 +321,9 @@ int main(void)
     PLAY(3, "snapshots: receiver killed half way (R=3, it goes on there)", receiver_killed);
     PLAY(3, "snapshots: sender restarted half way (R=3, it goes on there)", sender_stops);
     PLAY(3, "snapshots: sender crashes half way (R=3, it goes on there)", sender_crashes);
+    PLAY(3, "snapshots: receiver's disk full half way (R=3, up, gives back, goes on)",
+         receiver_full);
+    PLAY(3, "snapshots: damaged at its sender (R=3, another one is made)", damaged_file);
+    PLAY(3, "snapshots: sender's disk full (R=3, up, made when there is room)", sender_full);
     return tap_done();
 }

@@ -563,6 +563,43 @@ static void snapshots_end(void)
     EXPECT_MARK("node: a snapshot on its way is given up");
 }
 
+/* Who has refused is left alone for 1 s, 2 s, and so on to 16 s; until it has taken one. */
+static void snapshot_pauses(void)
+{
+    struct raft_msg m = { .type = RAFT_MSG_SNAPSHOT, .from = 1, .to = 2, .term = 3, .index = 1 };
+    const struct snap_id id = { .index = 1, .term = 3 };
+    struct node *n = &t.n;
+    begin(1);
+    for (uint64_t pause = 1; pause <= 32; pause *= 2) {
+        uint64_t real = pause < 16 ? pause : 16;
+        n->snap_out[0] = (struct snap_out){ .phase = SNAP_OUT_SENDING, .msg.to = 2, .id = id };
+        want(2, &id, SNAP_REFUSED);
+        snapshot_send_tell(n);
+        snapshot_send_begin(n, &m);
+        CHECK(n->snap_out[0].phase == SNAP_OUT_FREE && n->snap_refused_count == 1);
+        t.loop.now_ns += real * NS_PER_S - 1;
+        snapshot_send_begin(n, &m);
+        CHECK(n->snap_out[0].phase == SNAP_OUT_FREE && n->snap_refused_count == 2);
+        snapshot_send_tell(n);
+        t.loop.now_ns += 1;
+        snapshot_send_begin(n, &m);
+        CHECK(n->snap_out[0].phase == SNAP_OUT_WAITING && n->snap_refused_count == 0);
+    }
+    n->snap_out[0].phase = SNAP_OUT_SENDING;
+    n->snap_out[0].id = id;
+    want(2, &id, SNAP_DONE);
+    n->snap_out[0] = (struct snap_out){ .phase = SNAP_OUT_WAITING, .msg.to = 2 };
+    snapshot_send_failed(n); /* none could be made: likewise */
+    snapshot_send_tell(n);
+    t.loop.now_ns += NS_PER_S - 1;
+    snapshot_send_begin(n, &m);
+    CHECK(n->snap_out[0].phase == SNAP_OUT_FREE);
+    t.loop.now_ns += 1;
+    snapshot_send_begin(n, &m);
+    CHECK(n->snap_out[0].phase == SNAP_OUT_WAITING);
+    end();
+}
+
 static void core_step(struct raft_event ev)
 {
     ev.now_ns = os_now(t.n.os);
@@ -675,6 +712,8 @@ int main(void)
     TAP_TEST("driver: an init that consensus refuses is answered", init_refused);
     TAP_TEST("driver: a change of the cluster that nobody does in time says why", change_expires);
     TAP_TEST("driver: however a snapshot on its way ends, its place is free", snapshots_end);
+    TAP_TEST("driver: a peer that refuses snapshots is left alone, longer and longer",
+             snapshot_pauses);
     TAP_TEST("driver: a snapshot that the log has left behind is no end", snapshot_left_behind);
     return tap_done();
 }
