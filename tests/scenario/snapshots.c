@@ -177,6 +177,44 @@ static void receiver_stops(struct play *p)
     expect_resumed(p);
 }
 
+/* The file of what is not whole; NULL: there is none. */
+static struct sim_file *part_file(const struct play *p, uint64_t node)
+{
+    struct sim_disk *d = &play_host(p, node)->disk;
+    for (int i = 0; i < SIM_NAMES_MAX; i++) {
+        size_t n = strlen(d->name[i].name);
+        if (n > 5 && strcmp(d->name[i].name + n - 5, ".part") == 0 && d->name[i].now >= 0) {
+            return &d->file[d->name[i].now];
+        }
+    }
+    return NULL;
+}
+
+static uint64_t bytes_of_parts(const struct play *p, uint64_t node)
+{
+    const struct sim_file *f = part_file(p, node);
+    return f != NULL ? f->now_bytes : 0;
+}
+
+/* What came rots while it is down: from there on it comes again, and nothing wrong is believed. */
+static void part_rots(struct play *p)
+{
+    uint64_t leader = begin(p);
+    uint64_t slow = play_follower(p, leader, 1);
+    fall_behind(p, leader, slow);
+    await_half(p);
+    play_stop(p, slow);
+    play_expect(p, bytes_of_parts(p, slow) > 2 * MIB, "what came is kept");
+    part_file(p, slow)->now[MIB + MIB / 2] ^= 1; /* in the second chunk of many */
+    part_file(p, slow)->safe[MIB + MIB / 2] ^= 1;
+    play_start(p, slow);
+    play_await_agree(p);
+    play_expect(p, spy.names == 1 && spy.done == 1 && spy.refused + spy.damaged == 0,
+                "one is taken");
+    play_expect(p, spy.bytes > spy.offer.bytes + 2 * MIB, "what had rotted was sent again");
+    play_reads(p, slow, SMALL, play_writes(p, leader, SMALL));
+}
+
 /* Killed, not cut off from power: what it wrote is there, synced or not. */
 static void receiver_killed(struct play *p)
 {
@@ -232,18 +270,6 @@ static void for_seconds(struct play *p, uint64_t seconds)
     while (p->world->now_ns < end) {
         play_step(p);
     }
-}
-
-static uint64_t bytes_of_parts(const struct play *p, uint64_t node)
-{
-    const struct sim_disk *d = &play_host(p, node)->disk;
-    uint64_t sum = 0;
-    for (int i = 0; i < SIM_NAMES_MAX; i++) {
-        size_t n = strlen(d->name[i].name);
-        bool part = n > 5 && strcmp(d->name[i].name + n - 5, ".part") == 0;
-        sum += part && d->name[i].now >= 0 ? d->file[d->name[i].now].now_bytes : 0;
-    }
-    return sum;
 }
 
 static bool is_refused(const struct play *p, uint64_t node, uint64_t unused)
@@ -318,6 +344,7 @@ int main(void)
     PLAY(3, "snapshots: connection broken half way (R=3, it goes on there)", broken_connection);
     PLAY(3, "snapshots: cut off for 24 s half way (R=3, it goes on there)", long_break);
     PLAY(3, "snapshots: receiver restarted half way (R=3, it goes on there)", receiver_stops);
+    PLAY(3, "snapshots: what came rots half way (R=3, it comes again from there)", part_rots);
     PLAY(3, "snapshots: receiver killed half way (R=3, it goes on there)", receiver_killed);
     PLAY(3, "snapshots: sender restarted half way (R=3, it goes on there)", sender_stops);
     PLAY(3, "snapshots: sender crashes half way (R=3, it goes on there)", sender_crashes);
