@@ -419,6 +419,19 @@ static void decay(struct mem *mem, struct sim_file *f, struct prng *p)
     put_sector(mem, &f->now, at, sector);
 }
 
+void sim_file_flip(struct mem *mem, struct sim_file *f, size_t offset)
+{
+    struct sim_image *both[] = { &f->now, &f->safe };
+    ASSERT(offset < f->capacity);
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t sector[SIM_SECTOR_BYTES];
+        size_t at = offset - offset % SIM_SECTOR_BYTES;
+        sim_image_read(both[i], at, sector, sizeof sector);
+        sector[offset - at] ^= 1;
+        put_sector(mem, both[i], at, sector);
+    }
+}
+
 bool sim_disk_rot(struct sim_disk *d, const char *suffix, uint64_t seed)
 {
     struct prng p;

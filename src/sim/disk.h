@@ -122,6 +122,9 @@ enum err sim_disk_sync(struct sim_disk *d, int file);
  * another sector's bytes stand there, or it never came; false: there is no such place. */
 bool sim_disk_rot(struct sim_disk *d, const char *suffix, uint64_t seed);
 
+/* sim_file_flip -- one bit of the byte at offset, in both versions. */
+void sim_file_flip(struct mem *mem, struct sim_file *f, size_t offset);
+
 /* sim_disk_lock -- hold a name until sim_disk_unlock; out_lock: which.
  *   err  ERR_LOCKED;  ERR_NO_SPACE (SIM_LOCKS_MAX are held) */
 MUST_CHECK
