@@ -205,9 +205,8 @@ static void part_rots(struct play *p)
     await_half(p);
     play_stop(p, slow);
     play_expect(p, bytes_of_parts(p, slow) > 2 * MIB, "what came is kept");
-    sim_file_flip(&play_host(p, slow)->disk_mem,
-                  part_file(p, slow), /* in the second chunk of many */
-                  MIB + MIB / 2);
+    /* in the second chunk of many */
+    sim_file_flip(&play_host(p, slow)->disk_mem, part_file(p, slow), MIB + MIB / 2);
     play_start(p, slow);
     play_await_agree(p);
     play_expect(p, spy.names == 1 && spy.done == 1 && spy.refused + spy.damaged == 0,
