@@ -168,11 +168,11 @@ void raft_heartbeat_msg(struct raft *r, const struct raft_msg *m, struct raft_ou
     }
     raft_heard(r, m, out);
     raft_answer(r, m, out, RAFT_MSG_HEARTBEAT_REPLY, r->hard_ticket);
-    /* commit is at most what this leader knows to match here; a log that was lost since knows
-     * less */
-    uint64_t commit = m->commit < r->last ? m->commit : r->last;
-    if (commit > r->commit && commit <= m->index) {
-        raft_commit_to(r, commit);
+    /* commit is at most what this leader knows to match here; a log that was lost since is another
+     * one, and who leads elsewhere may have filled it */
+    bool same = m->log_term != 0 && raft_term_at(r, m->index) == m->log_term;
+    if (same && m->commit > r->commit && m->commit <= m->index) {
+        raft_commit_to(r, m->commit);
         raft_apply_more(r, out);
     }
 }

@@ -145,7 +145,8 @@ struct raft_msg {
                             or the prev that was rejected; read reply: the index; reminder:
                             newest acknowledged index; timeout now: leader's last; snapshot: what
                             it contains */
-    uint64_t log_term; /* votes: last durable term; append: prev term; rejection: conflict term;
+    uint64_t log_term; /* votes: last durable term; append, heartbeat: prev term (0: the leader's
+                            log begins behind it); rejection: conflict term;
                             reminder: term of that acknowledgement; timeout now, snapshot: term
                             of that index */
     uint64_t hint;     /* rejection: first index of the conflict term, or where the log ends + 1;

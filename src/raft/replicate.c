@@ -127,6 +127,19 @@ static void send_append(struct raft *r, struct raft_peer *p, struct raft_out *ou
     }
 }
 
+/* Up to which entry, and of which term, the peer is known to have our log. */
+static void beat(struct raft *r, struct raft_peer *p, struct raft_out *out)
+{
+    struct raft_msg *m = raft_send(r, out, p->id, RAFT_MSG_HEARTBEAT, r->hard_ticket);
+    m->index = p->match;
+    m->log_term = raft_term_at(r, p->match);
+    m->commit = r->commit < p->match ? r->commit : p->match;
+    m->epoch = p->epoch;
+    m->read_seq = r->read_seq;
+    m->sent_ns = r->now_ns;
+    p->sent_commit = m->commit > p->sent_commit ? m->commit : p->sent_commit;
+}
+
 /* Nothing to send, nothing on its way: tell the peer how far it may apply. */
 static void send_commit(struct raft *r, struct raft_peer *p, struct raft_out *out)
 {
@@ -134,13 +147,7 @@ static void send_commit(struct raft *r, struct raft_peer *p, struct raft_out *ou
     if (p->state != RAFT_PEER_REPLICATE || p->inflight.count > 0 || p->sent_commit >= commit) {
         return;
     }
-    p->sent_commit = commit;
-    struct raft_msg *m = raft_send(r, out, p->id, RAFT_MSG_HEARTBEAT, r->hard_ticket);
-    m->index = p->match;
-    m->commit = commit;
-    m->epoch = p->epoch;
-    m->read_seq = r->read_seq;
-    m->sent_ns = r->now_ns;
+    beat(r, p, out);
 }
 
 /* Something for a peer that may lack entries which the log has no more. */
@@ -184,14 +191,7 @@ void raft_heartbeat(struct raft *r, struct raft_out *out)
 {
     r->heartbeat_deadline_ns = r->now_ns + r->config.heartbeat_ns;
     for (uint32_t i = 0; i < r->peer_count; i++) {
-        struct raft_peer *p = &r->peer[i];
-        struct raft_msg *m = raft_send(r, out, p->id, RAFT_MSG_HEARTBEAT, r->hard_ticket);
-        m->index = p->match;
-        m->commit = r->commit < p->match ? r->commit : p->match;
-        m->epoch = p->epoch;
-        m->read_seq = r->read_seq;
-        m->sent_ns = r->now_ns;
-        p->sent_commit = m->commit > p->sent_commit ? m->commit : p->sent_commit;
+        beat(r, &r->peer[i], out);
     }
 }
 
