@@ -79,12 +79,13 @@ static uint64_t add_log(uint64_t h, const struct space_log *l, const uint8_t *pl
 static uint64_t add_peer(uint64_t h, const struct raft *r, const struct raft_peer *p)
 {
     bool asks = r->role == RAFT_CANDIDATE || r->role == RAFT_PRECANDIDATE;
-    h = mix(h, p->epoch | (uint64_t)(asks ? p->ballot : 0) << 32);
+    h = mix(h, p->epoch | p->life << 24 | (uint64_t)(asks ? p->ballot : 0) << 32);
     if (r->role != RAFT_LEADER) { /* all else begins anew with an office */
         return h;
     }
     h = mix(h, (uint64_t)p->state | (uint64_t)p->probing << 8 | p->match << 16 | p->next << 24 |
-                   p->sent_commit << 32 | p->judged_match << 40);
+                   p->sent_commit << 32 | p->judged_match << 40 | p->round_end << 48 |
+                   (uint64_t)p->reborn << 56);
     for (uint32_t k = 0; k < p->inflight.count; k++) {
         h = mix(h, p->slot[ring_at(&p->inflight, k)].last);
     }
@@ -114,7 +115,8 @@ static uint64_t add_core(uint64_t h, const struct raft *r, const uint8_t *place)
 static uint64_t node_hash(const struct space *s, uint32_t i, const uint8_t *place)
 {
     const struct space_node *n = &s->node[i];
-    uint64_t h = add_log(mix(7, n->boots | (uint64_t)n->queued << 8), &n->seen, place);
+    uint64_t h = mix(7, n->boots | (uint64_t)n->queued << 8 | (uint64_t)n->life << 16);
+    h = add_log(h, &n->seen, place);
     h = n->queued > 0 ? add_log(h, &n->disk, place) : h; /* else the same */
     for (uint8_t k = 0; k < n->queued; k++) {
         const struct space_write *x = &n->queue[k];
@@ -137,7 +139,7 @@ static uint64_t msg_hash(const struct space_msg *m, const uint8_t *place)
                             (uint64_t)m->hint << 48 | (uint64_t)m->commit << 56);
     h = mix(h, m->epoch | (uint64_t)m->id << 8 | (uint64_t)m->waits << 16 |
                    (uint64_t)m->reject << 24 | (uint64_t)m->transfer << 25 |
-                   (uint64_t)m->count << 32);
+                   (uint64_t)m->count << 32 | (uint64_t)m->life << 40);
     for (uint8_t k = 0; k < m->count; k++) {
         h = mix(h, m->entry[k].term | (uint64_t)m->entry[k].kind << 8 |
                        (uint64_t)m->entry[k].value << 16);
@@ -156,6 +158,7 @@ static uint64_t hash_in(const struct space *s, const uint8_t *place)
         set += msg_hash(&s->msg[k], place);
     }
     uint64_t h = mix(mix(mix(mix(11, nodes[0]), nodes[1]), nodes[2]), set);
+    h = add_log(h, &s->wiped, place);
     h = mix(h, s->left.commands | (uint64_t)s->left.changes << 8 | (uint64_t)s->left.crashes << 16 |
                    (uint64_t)s->left.ups << 24 | (uint64_t)s->commit << 32 |
                    (uint64_t)s->left.doubles << 40);
@@ -174,6 +177,9 @@ static bool allowed(const struct space_plan *plan, const uint8_t *place)
 {
     for (uint8_t i = 0; i < SPACE_NODES; i++) {
         bool moves = place[i] != i;
+        if (moves && plan->frail == i + 1u) {
+            return false;
+        }
         for (uint32_t k = 0; moves && k < plan->change_count; k++) {
             if (plan->change[k].id == i + 1u || plan->change[k].id == place[i] + 1u) {
                 return false;

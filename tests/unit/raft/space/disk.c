@@ -125,9 +125,10 @@ void disk_boot(struct space *s, const struct space_plan *plan, uint32_t i)
     struct space_node *n = &s->node[i];
     struct raft_run runs[SPACE_LOG_MAX];
     uint32_t sizes[SPACE_LOG_MAX];
-    struct raft_config c = { .id = i + 1, .no_pre_vote = !plan->pre_vote };
-    struct raft_boot b = { .now_ns = 1, .restarted = n->boots > 0, .applied = 1 };
+    struct raft_config c = { .id = i + 1, .life = n->life, .no_pre_vote = !plan->pre_vote };
+    struct raft_boot b = { .now_ns = 1, .restarted = n->boots > 0, .applied = n->disk.last > 0 };
     struct raft *core = NULL;
+    c.auto_rejoin = plan->rejoin;
     c.no_check_quorum = true; /* no vote is refused out of loyalty: more can happen */
     c.election_ns_min = 1000;
     c.election_ns_max = 2000;
@@ -146,8 +147,10 @@ void disk_boot(struct space *s, const struct space_plan *plan, uint32_t i)
     }
     b.runs = runs;
     b.sizes = sizes;
-    boot_confs(&n->disk, &b);
-    n->target = 1;
+    if (n->disk.last > 0) {
+        boot_confs(&n->disk, &b);
+    }
+    n->target = (uint8_t)b.applied;
     memset(&s->core[i], 0, sizeof s->core[i]);
     enum err e = raft_init(&s->core[i], &c, &b, &core);
     ASSERT(e == ERR_OK && core == &s->core[i]);

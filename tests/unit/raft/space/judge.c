@@ -40,13 +40,15 @@ static const struct raft_conf *in_force(const struct space_log *l)
     return disk_conf(disk_conf_at(l, l->last, &index));
 }
 
-/* Counted one by one: how many disks hold the entries up to index; or, index 0, a vote. */
-static bool most(const struct space *s, const uint64_t *ids, uint8_t count, uint8_t index,
-                 uint8_t term, uint64_t whom)
+/* Counted one by one: how many disks hold the entries up to index; or, index 0, a vote. Of a voter
+ * only the disk of the life that it is bound to counts, also when that has been lost since. */
+static bool most(const struct space *s, const uint64_t *ids, const uint64_t *lives, uint8_t count,
+                 uint8_t index, uint8_t term, uint64_t whom)
 {
     uint32_t have = 0;
     for (uint8_t k = 0; k < count; k++) {
-        const struct space_log *d = &s->node[ids[k] - 1].disk;
+        const struct space_node *n = &s->node[ids[k] - 1];
+        const struct space_log *d = lives[k] == 0 || lives[k] == n->life ? &n->disk : &s->wiped;
         have += index != 0 ? has_committed(s, d, index)
                            : d->term > term || (d->term == term && d->vote == whom);
     }
@@ -56,8 +58,8 @@ static bool most(const struct space *s, const uint64_t *ids, uint8_t count, uint
 static bool quorum(const struct space *s, const struct raft_conf *c, uint8_t index, uint8_t term,
                    uint64_t whom)
 {
-    return most(s, c->voter, c->voter_count, index, term, whom) &&
-           most(s, c->outgoing, c->outgoing_count, index, term, whom);
+    return most(s, c->voter, c->voter_life, c->voter_count, index, term, whom) &&
+           most(s, c->outgoing, c->outgoing_life, c->outgoing_count, index, term, whom);
 }
 
 void judge_msg(const struct space *s, const struct space_msg *m)
@@ -159,24 +161,26 @@ static void judge_commits(struct space *s, uint32_t i)
     }
 }
 
-static bool decides(const uint64_t *ids, uint8_t count, uint32_t set)
+/* A node in its second life is another one. */
+static bool decides(const uint64_t *ids, const uint64_t *lives, uint8_t count, uint32_t set)
 {
     uint32_t have = 0;
     for (uint8_t k = 0; k < count; k++) {
-        have += set >> ids[k] & 1;
+        have += set >> (ids[k] + (lives[k] > 1 ? SPACE_NODES : 0)) & 1;
     }
     return count == 0 || 2 * have > count;
 }
 
 static bool conf_decides(const struct raft_conf *c, uint32_t set)
 {
-    return decides(c->voter, c->voter_count, set) && decides(c->outgoing, c->outgoing_count, set);
+    return decides(c->voter, c->voter_life, c->voter_count, set) &&
+           decides(c->outgoing, c->outgoing_life, c->outgoing_count, set);
 }
 
 /* No set of nodes decides in one while the others decide in the other. */
 static bool overlap(const struct raft_conf *a, const struct raft_conf *b)
 {
-    uint32_t all = (1u << (SPACE_NODES + 1)) - 2;
+    uint32_t all = (1u << (2 * SPACE_NODES + 1)) - 2;
     for (uint32_t set = 0; set <= all; set += 2) {
         if (conf_decides(a, set) && conf_decides(b, all & ~set)) {
             return false;
@@ -206,7 +210,7 @@ static void judge_confs(const struct space *s, uint32_t i)
     if (r->role == RAFT_LEADER && pending > 1) {
         judge_break("a second configuration before the first is committed");
     }
-    if (!raft_conf_same(&r->effective, in_force(l))) {
+    if (l->last > 0 && !raft_conf_same(&r->effective, in_force(l))) {
         judge_break("not the newest configuration is in force");
     }
 }

@@ -34,6 +34,7 @@ bool post_send(struct space *s, uint32_t i, const struct raft_effect *e)
     x.commit = (uint8_t)m->commit;
     x.epoch = (uint8_t)m->epoch;
     x.id = (uint8_t)m->id;
+    x.life = (uint8_t)m->life;
     x.reject = m->reject;
     x.transfer = m->transfer;
     x.waits = (uint8_t)(e->after > r->wal_done ? e->after - r->wal_done : 0);
@@ -90,6 +91,7 @@ struct raft_msg post_take(const struct space_msg *x, struct raft_entry *entries,
     m.commit = x->commit;
     m.epoch = x->epoch;
     m.id = x->id;
+    m.life = x->life;
     m.reject = x->reject;
     m.transfer = x->transfer;
     m.sent_ns = 1;

@@ -143,7 +143,8 @@ static uint32_t unpack(const struct strip *s, size_t *at, struct space *w)
 static void way_print(void)
 {
     static const char *const names[SPACE_ACTS] = { "campaign", "beat",  "propose", "change",
-                                                   "write",    "crash", "up",      "deliver" };
+                                                   "wipe",     "write", "crash",   "up",
+                                                   "deliver",  "double" };
     struct space_step steps[SPACE_DEPTH_MAX] = { x.step };
     uint32_t count = 1;
     for (uint32_t number = x.number; number != 0 && count < SPACE_DEPTH_MAX;) {

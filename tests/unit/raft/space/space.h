@@ -36,6 +36,7 @@ struct space_budget {
     uint8_t crashes;
     uint8_t doubles; /* messages that come twice */
     uint8_t ups;     /* connections that are made anew */
+    uint8_t wipes;   /* of the one disk that the plan names; at most one */
 };
 
 struct space_plan {
@@ -47,8 +48,11 @@ struct space_plan {
     bool slow_disk; /* a write is durable later than it is made, and a crash may lose it */
     bool beats;     /* leaders send heartbeats */
     bool pre_vote;
-    bool single; /* one entry a message */
-    bool told;   /* who speaks in an old term may be told of the new one; else that is lost */
+    bool single;   /* one entry a message */
+    bool told;     /* who speaks in an old term may be told of the new one; else that is lost */
+    uint8_t frail; /* nodes have lives, voters are bound to their first one, and this one may lose
+                      its disk and begin another; 0: none */
+    bool rejoin;   /* the leader brings it back */
 };
 
 struct space_entry {
@@ -82,12 +86,13 @@ struct space_node {
     uint8_t queued;
     struct space_write queue[SPACE_WRITES_MAX];
     uint8_t boots;
+    uint8_t life;   /* 0: not told apart */
     uint8_t target; /* what it was asked to apply */
 };
 
 /* A message; it has left when `waits` is 0, else it waits for so many writes of its sender. */
 struct space_msg {
-    uint8_t type, from, to, term, index, log_term, hint, commit, epoch, id, waits;
+    uint8_t type, from, to, term, index, log_term, hint, commit, epoch, id, waits, life;
     bool reject, transfer;
     uint8_t count;
     struct space_entry entry[SPACE_LOG_MAX];
@@ -98,6 +103,7 @@ struct space {
     struct space_node node[SPACE_NODES];
     struct space_budget left;
     /* what was */
+    struct space_log wiped; /* the disk of the frail one's first life, when it was lost */
     uint8_t leader_of[SPACE_TERMS_MAX];
     uint8_t commit;
     struct space_entry committed[SPACE_LOG_MAX + 1];
@@ -111,6 +117,7 @@ enum space_act {
     SPACE_BEAT,
     SPACE_PROPOSE,
     SPACE_CHANGE,
+    SPACE_WIPE,  /* all that was written is gone: another life */
     SPACE_WRITE, /* the oldest write becomes durable, and the core is told */
     SPACE_CRASH, /* b: writes that make it to the disk */
     SPACE_UP,    /* b: peer */

@@ -14,7 +14,9 @@ void world_begin(struct space *s, const struct space_plan *plan)
     memset(s, 0, sizeof *s);
     s->left = plan->budget;
     ASSERT(plan->budget.entries <= SPACE_LOG_MAX && plan->budget.term < SPACE_TERMS_MAX);
+    ASSERT(plan->budget.wipes <= 1);
     for (uint8_t k = 1; k <= plan->voters; k++) {
+        c.voter_life[c.voter_count] = plan->frail != 0;
         c.voter[c.voter_count++] = k;
     }
     s->commit = 1;
@@ -25,6 +27,7 @@ void world_begin(struct space *s, const struct space_plan *plan)
         d->entry[1] = s->committed[1];
         d->last = 1;
         d->term = 1;
+        s->node[i].life = plan->frail != 0;
         disk_boot(s, plan, i);
     }
 }
@@ -88,6 +91,15 @@ static bool step(struct space *s, const struct space_plan *plan, uint32_t i, str
     return plan->slow_disk || n->queued == 0 || write_and_tell(s, plan, i);
 }
 
+static void fall(struct space *s, uint32_t i)
+{
+    struct space_node *n = &s->node[i];
+    post_crashed(s, i);
+    memset(n->queue, 0, sizeof n->queue);
+    n->queued = 0;
+    n->boots++;
+}
+
 static bool crash(struct space *s, const struct space_plan *plan, uint32_t i, uint8_t kept)
 {
     struct space_node *n = &s->node[i];
@@ -99,10 +111,23 @@ static bool crash(struct space *s, const struct space_plan *plan, uint32_t i, ui
     for (uint8_t k = 0; k < kept; k++) {
         disk_write(s, i, &untold);
     }
-    post_crashed(s, i);
-    memset(n->queue, 0, sizeof n->queue);
-    n->queued = 0;
-    n->boots++;
+    fall(s, i);
+    disk_boot(s, plan, i);
+    judge_world(s, i);
+    return true;
+}
+
+static bool wipe(struct space *s, const struct space_plan *plan, uint32_t i)
+{
+    struct space_node *n = &s->node[i];
+    if (s->left.wipes == 0 || plan->frail != i + 1) {
+        return false;
+    }
+    s->left.wipes--;
+    fall(s, i);
+    s->wiped = n->disk;
+    memset(&n->disk, 0, sizeof n->disk);
+    n->life++;
     disk_boot(s, plan, i);
     judge_world(s, i);
     return true;
@@ -168,6 +193,8 @@ static bool act(struct space *s, const struct space_plan *plan, struct space_ste
         return plan->beats && leads && step(s, plan, w.a, &beat, NULL);
     case SPACE_WRITE:
         return s->node[w.a].queued > 0 && write_and_tell(s, plan, w.a);
+    case SPACE_WIPE:
+        return wipe(s, plan, w.a);
     case SPACE_CRASH:
         return crash(s, plan, w.a, w.b);
     case SPACE_UP:
