@@ -68,8 +68,9 @@ def replace(plot):
 def _jointly(plot, what):
     lead = plot.leader
     if plot.rng.random() < 0.5:
-        return [f"conf {lead} {what} joint=implicit", "settle", "run 8"]
-    return [f"conf {lead} {what} joint=explicit", "settle", "run 3", f"conf {lead}", "settle", "run 3"]
+        return [f"conf {lead} {what} joint=implicit", "expect err no", "settle", "run 8"]
+    return [f"conf {lead} {what} joint=explicit", "expect err no", "settle", "run 3", f"conf {lead}",
+            "expect err no", "settle", "run 3"]
 
 
 def demote_and_promote(plot):
@@ -102,7 +103,7 @@ def step_back(plot):
     plot.voters.remove(old)
     plot.learners.append(old)
     plot.must(old)
-    plot.say(f"conf {old} l{old}", "settle", "run 8")
+    plot.say(f"conf {old} l{old}", "expect err no", "settle", "run 8")
     plot.leader = None
     return old
 
