@@ -503,6 +503,9 @@ static void do_write(struct world *w, uint64_t id, const struct world_effect *x)
     wr->index = x->entry_count > 0 ? e->last : 0;
     wr->term = x->entry_count > 0 ? x->entries[x->entry_count - 1].term : 0;
     wr->due_ns = n->now_ns + n->disk_slow_ns;
+    if (n->write_count > 1 && wr[-1].due_ns > wr->due_ns) { /* the clock was set back */
+        wr->due_ns = wr[-1].due_ns;
+    }
     disk_complete(w, id);
 }
 
