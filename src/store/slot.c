@@ -64,6 +64,14 @@ static bool slot_good(const struct slot_file *s, const uint8_t *both, uint64_t p
            *out_counter % 2 == place;
 }
 
+/* A sync that failed may have left one of them in the kernel's memory only, where it is read as if it
+ * were safe; the next record would go over the other. The same bytes in the same place harm nothing. */
+static enum err slots_settle(struct slot_file *s, const uint8_t *both, size_t count)
+{
+    TRY(os_file_write(s->file, 0, both, count));
+    return os_file_sync(s->file);
+}
+
 static enum err slot_load(struct slot_file *s, uint8_t *out_payload, size_t *out_count)
 {
     uint8_t both[2 * SLOT_BYTES] = { 0 };
@@ -85,7 +93,7 @@ static enum err slot_load(struct slot_file *s, uint8_t *out_payload, size_t *out
     *out_count = payload[newest].count;
     bool agree = have == sizeof both && good[0] && good[1] && bytes_equal(payload[0], payload[1]);
     MARK_IF(!agree, "store: a slot is healed");
-    return agree ? ERR_OK : slot_put(s, payload[newest]);
+    return agree ? slots_settle(s, both, sizeof both) : slot_put(s, payload[newest]);
 }
 
 enum err slot_open(struct os_dir *dir, const char *name, uint32_t magic, bool create,
