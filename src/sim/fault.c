@@ -122,7 +122,6 @@ void sim_faults_stop(struct sim_faults *f)
         h->disk.fault_at = 0;
         h->disk.read_fault_at = 0;
         h->disk.full = false;
-        sim_host_pause(h, 0);
     }
 }
 

@@ -104,8 +104,9 @@ void sim_fault_resume_due(struct sim_world *w, struct sim_event *e)
 void sim_fault_pause(struct sim_faults *f, struct sim_host *h)
 {
     uint64_t ns = sim_fault_length(f);
+    uint64_t until = f->world->now_ns + ns;
     sim_fault_later(f, ns, sim_fault_resume_due, h->index);
-    sim_host_pause(h, f->world->now_ns + ns);
+    sim_host_pause(h, until > h->paused_until_ns ? until : h->paused_until_ns);
 }
 
 bool sim_fault_do_pause_host(struct sim_faults *f)

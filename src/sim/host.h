@@ -104,7 +104,8 @@ void sim_host_crash_soon(struct sim_host *h, uint64_t effect);
 /* sim_host_boundary -- an effect is about to leave the machine; false: it crashed before that. */
 bool sim_host_boundary(struct sim_host *h);
 
-/* sim_host_pause -- no step before that time; the clock goes on. */
+/* sim_host_pause -- no step before that time; the clock goes on. What comes from the network waits
+ * for the time that was told when it came: a pause that is cut short leaves it there. */
 void sim_host_pause(struct sim_host *h, uint64_t until_ns);
 
 /* sim_host_rate, sim_host_jump -- the clock's rate in 1024ths; a jump forward. */

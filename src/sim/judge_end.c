@@ -260,10 +260,19 @@ static bool gather(struct sim_world *w)
     return keep_members(w);
 }
 
+/* Machines that are paused go on when they were meant to, with what has waited for them. */
+static void awaken(struct sim_world *w)
+{
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        sim_world_until(w, w->host[i].paused_until_ns);
+    }
+}
+
 void sim_judge_end(struct sim_judge *j)
 {
     struct sim_world *w = j->world;
     sim_faults_stop(&w->faults);
+    awaken(w);
     sim_clients_rest(&w->clients);
     sim_world_tell(w, 0, "end game", 0, 0);
     if (in_vain(w, END_REST_NS, admin_answered)) {

@@ -617,6 +617,7 @@ static void snapshot_left_behind(void)
     struct node *n = &t.n;
     begin(1);
     m.index = m.commit = 1;
+    m.log_term = raft_term_at(n->core, 1);
     core_step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
     core_step((struct raft_event){ .type = RAFT_EV_APPLIED, .index = 1 });
     core_step((struct raft_event){ .type = RAFT_EV_SNAP_MADE, .index = 1, .conf = &conf });
