@@ -50,13 +50,16 @@ static bool joint(const struct raft *r)
     return r->effective.outgoing_count > 0;
 }
 
-/* Learners that are to vote must have what is committed, or commits would wait for them. */
+/* Learners that are to vote must have what is committed, or commits would wait for them; the leader
+ * too, when it is one. */
 static bool caught_up(struct raft *r, const struct raft_change *changes, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        const struct raft_peer *p = raft_peer_find(r, changes[i].id);
-        if (changes[i].kind == RAFT_CHANGE_VOTER && p != NULL && p->match < r->commit &&
-            raft_conf_is_learner(&r->effective, p->id)) {
+        uint64_t id = changes[i].id;
+        const struct raft_peer *p = raft_peer_find(r, id);
+        uint64_t has = id == r->config.id ? r->durable : p != NULL ? p->match : r->commit;
+        if (changes[i].kind == RAFT_CHANGE_VOTER && has < r->commit &&
+            raft_conf_is_learner(&r->effective, id)) {
             return false;
         }
     }
