@@ -1,4 +1,5 @@
-/* base/limits.h -- every bound of the project, with unit, reason and the relations between them.
+/* base/limits.h -- every bound that rooms share, with unit, reason and the relations between them;
+ * a bound of one room stands in its headers.
  *
  * Invariants: the static assertions below; configuration may lower a bound, never raise it
  * Thread:     any, constants

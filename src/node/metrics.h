@@ -102,7 +102,7 @@ void metrics_histogram_observe(struct metrics_histogram *h, uint64_t duration_ns
 uint64_t metrics_histogram_quantile(const struct metrics_histogram *h, uint32_t per_mille);
 
 /* metrics_status_write -- everything struct service_status holds: aspen_node_info,
- * aspen_current_leader (absent where unknown), aspen_state, indexes, replication lag, disk. */
+ * aspen_current_leader (0 where unknown), aspen_state, indexes, replication lag, disk. */
 void metrics_status_write(const struct service_status *st, struct writer *out);
 
 /* metrics_counters_write -- counters and histograms of m, and of the logger's suppressed lines. */

@@ -7,7 +7,7 @@
 enum {
     LATE_KEEP_ONE_IN = 4 /* of what is sent, as long as there is room */
 };
-#define LATE_AGAIN_NS (120 * SIM_S) /* how old a thing may come again */
+#define LATE_AGAIN_NS (120 * SIM_S) /* after how long at most a kept thing comes again */
 #define LATE_OVERTAKEN_NS (300 * SIM_MS)
 
 uint64_t sim_late_order(const struct sim_net *n, struct prng *p, uint32_t from, uint32_t to,

@@ -64,8 +64,9 @@ static bool slot_good(const struct slot_file *s, const uint8_t *both, uint64_t p
            *out_counter % 2 == place;
 }
 
-/* A sync that failed may have left one of them in the kernel's memory only, where it is read as if it
- * were safe; the next record would go over the other. The same bytes in the same place harm nothing. */
+/* A sync that failed may have left one of them in the kernel's memory only, where it is read as if
+ * it were safe; the next record would go over the other. The same bytes in the same place harm
+ * nothing. */
 static enum err slots_settle(struct slot_file *s, const uint8_t *both, size_t count)
 {
     TRY(os_file_write(s->file, 0, both, count));

@@ -1,4 +1,4 @@
-/* tests/unit/sim/test_slot.c -- Subject: a small record on a disk whose sync fails. Method: each
+/* tests/unit/store/test_slot.c -- Subject: a small record on a disk whose sync fails. Method: each
  * operation of a write fails in turn; the process comes back and reads what the kernel still has;
  * its next write is cut by the power, by many seeds: what it was told at its start must be there.
  */
