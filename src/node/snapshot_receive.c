@@ -89,6 +89,7 @@ void snapshot_receive_offer(struct node *n, const struct node_key *peer, struct 
     in->msg = (struct raft_msg){ .type = RAFT_MSG_SNAPSHOT,
                                  .from = o.from,
                                  .to = o.to,
+                                 .life = book_by_key(&n->book, peer)->life, /* 0: unsaid yet */
                                  .term = o.term,
                                  .epoch = o.epoch,
                                  .index = o.id.index,

@@ -250,7 +250,7 @@ struct raft_peer *raft_peer_find(struct raft *r, uint64_t id);
 /* ---- life.c ---- */
 
 /* raft_life_heard -- a message came: if its sender has begun another life, nothing is known of it
- * any more. */
+ * any more. A leader hears so in its own term alone; life 0 says nothing. */
 void raft_life_heard(struct raft *r, const struct raft_msg *m, struct raft_out *out);
 
 /* raft_life_peer -- the peer, if what is known of it is of this life (0: of any); else NULL. */

@@ -32,8 +32,13 @@ bool raft_life_own(const struct raft *r, uint64_t life)
 void raft_life_heard(struct raft *r, const struct raft_msg *m, struct raft_out *out)
 {
     struct raft_peer *p = raft_peer_find(r, m->from);
-    if (p == NULL || p->life == m->life) {
+    bool late = r->role == RAFT_LEADER && m->term < r->term;
+    if (p == NULL || p->life == m->life || m->life == 0) {
         return;
+    }
+    if (late) {
+        MARK("raft: a leader is told of a life in an older term");
+        return; /* whatever counts for it was said in its own, and a message may have waited long */
     }
     bool other = p->life != 0;
     p->life = m->life;

@@ -5,6 +5,7 @@
 
 #include "node/impl.h"
 #include "node/snapshot_codec.h"
+#include "node/state_conf.h"
 #include "raft/raft_codec.h"
 #include "sim/loop.h"
 
@@ -636,6 +637,49 @@ static void snapshot_left_behind(void)
     EXPECT_MARK("node: the log has left a snapshot behind that was sent");
 }
 
+/* A file of entry 1, as another node's would be. */
+static void snapshot_here(const struct cluster_id *cluster, struct snap_id *out)
+{
+    uint8_t bytes[256];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct raft_conf conf = { .index = 1, .voter_count = 3, .voter = { 1, 2, 3 } };
+    struct snap_meta meta = { .id = { 1, 1, 0 }, .cluster = *cluster, .rows = SNAP_ROWS_UNKNOWN };
+    state_conf_head(cluster, 1, &w);
+    raft_conf_encode(&conf, &w);
+    meta.conf = writer_bytes(&w);
+    CHECK(snap_make(t.n.snaps, &t.n.state.tables, &meta) == ERR_OK);
+    while (!snap_newest(t.n.snaps, out)) {
+        CHECK(sim_turn(&t.loop));
+    }
+}
+
+/* The core hears in which life the sender of a snapshot is, as of every message. */
+static void snapshot_of_a_life(void)
+{
+    const struct cluster_id cluster = { { 1 } };
+    struct node *n = &t.n;
+    struct raft_status s;
+    struct diag d = { 0 };
+    uint8_t frame[SNAP_FRAME_HEAD_BYTES_MAX];
+    struct writer w = writer_of(frame, sizeof frame);
+    struct snap_offer o = { .from = 2, .to = 1, .term = 3, .epoch = 1, .bytes = 1 };
+    begin(1);
+    t.config.storage_backend = CONFIG_STORAGE_INMEMORY;
+    CHECK(snapshot_make_open(n, &d) == ERR_OK);
+    snapshot_here(&cluster, &o.id);
+    book_by_key(&n->book, &key_2)->life = 77;
+    snapshot_offer_encode(&o, &w);
+    snapshot_receive_offer(n, &key_2, writer_bytes(&w));
+    CHECK(n->snap_in.phase == SNAP_IN_ROWS);
+    snapshot_receive_built(n, ERR_OK, NULL);
+    raft_status(n->core, &s);
+    CHECK(s.leader == 2 && s.commit == 1); /* it was heard */
+    CHECK_U64(n->snap_in.msg.life, 77);
+    snap_close(n->snaps);
+    mem_free(&n->mem, n->snap_room);
+    end();
+}
+
 /* The core refuses an init: another node's cluster has reached this one. */
 static void init_refused(void)
 {
@@ -716,5 +760,6 @@ int main(void)
     TAP_TEST("driver: a peer that refuses snapshots is left alone, longer and longer",
              snapshot_pauses);
     TAP_TEST("driver: a snapshot that the log has left behind is no end", snapshot_left_behind);
+    TAP_TEST("driver: a snapshot is of its sender's life", snapshot_of_a_life);
     return tap_done();
 }

@@ -69,6 +69,58 @@ static void late_words(void)
     CHECK_U64(t.status.commit, 3);
 }
 
+/* The leader, and what it knows of node 3, without which it has no majority. */
+static void is_as_it_was(void)
+{
+    CHECK(t.status.role == RAFT_LEADER && t.status.commit == 2);
+    CHECK(t.status.peer[1].id == 3 && t.status.peer[1].life == THEIRS);
+    CHECK_U64(t.status.peer[1].match, 2);
+}
+
+static void snapshot_of(uint64_t life)
+{
+    uint8_t bytes[RAFT_CONF_BYTES_MAX];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct raft_conf c = conf_of(3);
+    raft_conf_encode(&c, &w);
+    t.entries[0] = (struct raft_entry){ 0, (uint32_t)w.offset, RAFT_ENTRY_CONF, bytes };
+    message((struct raft_msg){ .type = RAFT_MSG_SNAPSHOT,
+                               .from = 3,
+                               .life = life,
+                               .term = 1,
+                               .epoch = 1,
+                               .index = 2,
+                               .log_term = 1,
+                               .hint = 1,
+                               .count = 1,
+                               .entries = t.entries });
+}
+
+/* The rows of a snapshot may take minutes: the core hears of it in a later term, and may lead. */
+static void old_terms(void)
+{
+    office();
+    acknowledged(2);
+    t.now += 2 * ELECTION;
+    word_of(THEIRS);
+    snapshot_of(0);
+    is_as_it_was();
+    snapshot_of(FORMER);
+    is_as_it_was();
+    EXPECT_MARK("raft: a leader is told of a life in an older term");
+}
+
+/* Whose life is known may leave it out: that is no other one. */
+static void unsaid(void)
+{
+    office();
+    acknowledged(2);
+    t.now += 2 * ELECTION;
+    word_of(THEIRS);
+    word_of(0);
+    is_as_it_was();
+}
+
 /* Followers do not hear each other: one that last heard a peer in its former life does not call it
  * lost when the leader has bound it to the next one. */
 static void bound_since(void)
@@ -106,6 +158,8 @@ static void bound_since(void)
 int main(void)
 {
     TAP_TEST("life: words of a former life take nothing back", late_words);
+    TAP_TEST("life: words of an older term tell a leader nothing", old_terms);
+    TAP_TEST("life: who says no life has begun none", unsaid);
     TAP_TEST("life: who was bound to another life since is not lost", bound_since);
     free(t.core);
     return tap_done();
