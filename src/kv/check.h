@@ -1,7 +1,9 @@
 /* kv/check.h -- rows of a state machine that somebody else has made: do they agree with each other?
  *
  * Shape:      kv_check_begin, kv_check_row for each row in order, kv_check_end
- * Invariants: what is passed opens as a state machine of that entry, with that hash; never panics
+ * Invariants: what is passed opens as a state machine of that entry, with that hash, and takes any
+ *             command; never panics. The rows of sessions are paired by a sum of 64 bits: not for
+ *             forgers who search for another one
  * Owns:       nothing
  * Thread:     any, one at a time
  */
@@ -17,7 +19,9 @@ struct kv_check {
     uint64_t keys;
     uint64_t sessions;
     uint64_t session_orders;
-    int64_t newest; /* revision of a record */
+    uint64_t pairs; /* of client and index: those of the clients' rows less those of the order's */
+    int64_t newest; /* revision of a record or a session */
+    uint64_t newest_index; /* of a session */
 };
 
 /* What it is to be: as a snapshot's head says. */

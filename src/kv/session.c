@@ -17,35 +17,48 @@ static struct bytes session_key(uint8_t kind, uint64_t number, uint8_t out[SESSI
     return bytes_of(out, SESSION_KEY_BYTES);
 }
 
-bool kv_session_is(struct bytes key, struct bytes value, char kind)
+static uint64_t session_number(struct bytes key)
 {
-    size_t bytes = kind == 'c' ? SESSION_ROW_BYTES : 8;
-    return key.count == SESSION_KEY_BYTES && key.data[0] == (uint8_t)kind && value.count == bytes;
+    uint64_t number = 0;
+    for (int i = 1; i < SESSION_KEY_BYTES; i++) {
+        number = number << 8 | key.data[i];
+    }
+    return number;
+}
+
+bool kv_session_decode(struct bytes key, struct bytes value, struct kv_session_row *out)
+{
+    struct reader r = reader_of(value);
+    memset(out, 0, sizeof *out);
+    out->kind = key.count == SESSION_KEY_BYTES ? (char)key.data[0] : '?';
+    if (out->kind == 'c') {
+        out->client = session_number(key);
+        out->sequence = reader_u64(&r);
+        out->revision = (int64_t)reader_u64(&r);
+        out->index = reader_u64(&r);
+    } else if (out->kind == 'i') {
+        out->index = session_number(key);
+        out->client = reader_u64(&r);
+    } else {
+        return false;
+    }
+    return reader_done(&r);
 }
 
 /* What is remembered of a client. */
-struct session {
-    uint64_t sequence;
-    int64_t revision;
-    uint64_t index;
-};
-
-static enum err session_get(const struct kv *kv, uint64_t client, struct session *out)
+static enum err session_get(const struct kv *kv, uint64_t client, struct kv_session_row *out)
 {
-    uint8_t key[SESSION_KEY_BYTES];
+    uint8_t room[SESSION_KEY_BYTES];
+    struct bytes key = session_key('c', client, room);
     struct bytes row;
-    TRY(table_get(kv->tables, TABLE_SESSION, session_key('c', client, key), &row));
-    struct reader r = reader_of(row);
-    out->sequence = reader_u64(&r);
-    out->revision = (int64_t)reader_u64(&r);
-    out->index = reader_u64(&r);
-    return r.bad || reader_left(&r) != 0 ? ERR_CORRUPT : ERR_OK;
+    TRY(table_get(kv->tables, TABLE_SESSION, key, &row));
+    return kv_session_decode(key, row, out) ? ERR_OK : ERR_CORRUPT;
 }
 
 enum err kv_session_find(const struct kv *kv, uint64_t client, uint64_t sequence, bool *out_found,
                          struct kv_result *out)
 {
-    struct session s;
+    struct kv_session_row s;
     enum err e = session_get(kv, client, &s);
     *out_found = e == ERR_OK && sequence <= s.sequence;
     if (*out_found) {
@@ -78,16 +91,12 @@ static enum err forget_oldest(struct kv *kv)
     uint8_t from[SESSION_KEY_BYTES];
     struct bytes key;
     struct bytes row;
+    struct kv_session_row oldest;
     TRY(table_seek(kv->tables, TABLE_SESSION, session_key('i', 0, from), false, &key, &row));
-    if (key.count != SESSION_KEY_BYTES || key.data[0] != 'i' || row.count != 8) {
+    if (!kv_session_decode(key, row, &oldest)) { /* all that may follow is of that kind */
         return ERR_CORRUPT;
     }
-    uint64_t index = 0;
-    for (int i = 1; i < SESSION_KEY_BYTES; i++) {
-        index = index << 8 | key.data[i];
-    }
-    struct reader r = reader_of(row);
-    return forget(kv, reader_u64(&r), index);
+    return forget(kv, oldest.client, oldest.index);
 }
 
 enum err kv_session_note(struct kv *kv, uint64_t client, uint64_t sequence, uint64_t index,
@@ -95,7 +104,7 @@ enum err kv_session_note(struct kv *kv, uint64_t client, uint64_t sequence, uint
 {
     uint8_t key[SESSION_KEY_BYTES];
     uint8_t text[SESSION_ROW_BYTES];
-    struct session before;
+    struct kv_session_row before;
     enum err e = session_get(kv, client, &before);
     if (e == ERR_OK) {
         TRY(forget(kv, client, before.index));

@@ -23,8 +23,17 @@ MUST_CHECK
 enum err kv_session_note(struct kv *kv, uint64_t client, uint64_t sequence, uint64_t index,
                          const struct kv_result *result);
 
-/* kv_session_is -- a row of TABLE_SESSION of one kind, 'c' or 'i'. */
-bool kv_session_is(struct bytes key, struct bytes value, char kind);
+/* A row of TABLE_SESSION. */
+struct kv_session_row {
+    char kind; /* 'c' or 'i' */
+    uint64_t client;
+    uint64_t index;
+    uint64_t sequence; /* of 'c' alone */
+    int64_t revision;  /* likewise */
+};
+
+/* kv_session_decode -- false: it is none. */
+bool kv_session_decode(struct bytes key, struct bytes value, struct kv_session_row *out);
 
 /* kv_row_hash -- of one row. */
 uint64_t kv_row_hash(enum table_id id, struct bytes key, struct bytes value);
