@@ -121,7 +121,16 @@ enum err home_open(struct os *os, struct os_dir *dir, uint64_t node_id, const st
     struct home id = { .node_id = node_id, .key = *key };
     const char *left = NULL;
     TRY(traces(dir, &left, diag));
-    enum err e = slot_open(dir, "identity", HOME_MAGIC, left == NULL, &s, payload, &count);
+    enum err old = disowned(dir, diag);
+    bool fresh = left == NULL && old == ERR_OK;
+    enum err e = slot_open(dir, "identity", HOME_MAGIC, fresh, &s, payload, &count);
+    if (old != ERR_OK && (e == ERR_NO_FILE || (e == ERR_OK && count == 0))) {
+        MARK("store: a directory is disowned and has no identity");
+        if (e == ERR_OK) {
+            slot_close(&s);
+        }
+        return old;
+    }
     if (left != NULL && (e == ERR_NO_FILE || (e == ERR_OK && count == 0))) {
         MARK("store: an identity is lost");
         if (e == ERR_OK) {
@@ -144,7 +153,7 @@ enum err home_open(struct os *os, struct os_dir *dir, uint64_t node_id, const st
     } else {
         e = record_read(bytes_of(payload, count), &id, diag);
         e = e == ERR_OK ? record_check(&id, node_id, key, diag) : e;
-        e = e == ERR_OK ? disowned(dir, diag) : e;
+        e = e == ERR_OK ? old : e;
     }
     slot_close(&s);
     if (e == ERR_OK) {

@@ -53,6 +53,29 @@ static void disowned(void)
     end();
 }
 
+/* The directory was emptied, but not of that: it is refused at once and later, and stays as it is;
+ * likewise with an identity that the power cut off, and where a node has lived. */
+static void disowned_without_identity(void)
+{
+    char path[128];
+    struct home h;
+    begin();
+    CHECK(home_disown(r.dir) == ERR_OK);
+    rig_cut(&r, "identity", 0);
+    CHECK(open_home(7, &h) == ERR_OUTDATED);
+    snprintf(path, sizeof path, "%s/identity", r.loop.path);
+    CHECK(unlink(path) == 0);
+    for (int i = 0; i < 2; i++) {
+        CHECK(open_home(7, &h) == ERR_OUTDATED);
+        CHECK(strstr(r.diag.text, "secret.key") != NULL);
+        CHECK(access(path, F_OK) != 0);
+    }
+    fclose(rig_file(&r, "vote", "wb"));
+    CHECK(open_home(7, &h) == ERR_OUTDATED);
+    end();
+    EXPECT_MARK("store: a directory is disowned and has no identity");
+}
+
 static void every_byte(void)
 {
     begin();
@@ -173,6 +196,8 @@ int main(void)
     TAP_TEST("home: a lost identity is not made anew where a node has lived", lost);
     TAP_TEST("home: one that was never finished is", unfinished);
     TAP_TEST("home: one that is known to be old is refused from then on", disowned);
+    TAP_TEST("home: a directory that holds nothing but its disavowal is refused at once",
+             disowned_without_identity);
     TAP_TEST("home: another node's directory is refused with both names", other_node);
     TAP_TEST("home: a secret key that others read or that is damaged is refused", secret);
     TAP_TEST("home: no new key is made beside an identity", secret_lost);
