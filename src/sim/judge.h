@@ -73,7 +73,9 @@ struct sim_judge {
     struct sim_promise promise[SIM_NODES_MAX];
     struct sim_office office[SIM_NODES_MAX];
     uint64_t *leader_of;      /* by term: id */
-    uint64_t *committed_term; /* by index; 0: not known to be committed */
+    uint64_t *committed_term; /* by index: of the entry; 0: not known to be committed */
+    uint64_t *committed_in;   /* by index: term of the node that first knew it, not below the
+                                 office that committed it */
     uint64_t *state_hash;     /* by applied index; 0: not known */
     int64_t *revision;        /* by applied index */
     uint32_t *serial;         /* by revision: of the values that were written at it; 0: not known */

@@ -17,6 +17,7 @@ void sim_judge_init(struct sim_judge *j, struct sim_world *w)
     j->seen = w->look.seen;
     j->leader_of = mem_take(&w->mem, SIM_TERMS_MAX * sizeof *j->leader_of);
     j->committed_term = mem_take(&w->mem, SIM_INDEX_MAX * sizeof *j->committed_term);
+    j->committed_in = mem_take(&w->mem, SIM_INDEX_MAX * sizeof *j->committed_in);
     j->state_hash = mem_take(&w->mem, SIM_INDEX_MAX * sizeof *j->state_hash);
     j->revision = mem_take(&w->mem, SIM_INDEX_MAX * sizeof *j->revision);
     j->serial = mem_take(&w->mem, SIM_INDEX_MAX * sizeof *j->serial);
@@ -29,6 +30,7 @@ void sim_judge_done(struct sim_judge *j)
     struct mem *mem = &j->world->mem;
     mem_free(mem, j->leader_of);
     mem_free(mem, j->committed_term);
+    mem_free(mem, j->committed_in);
     mem_free(mem, j->state_hash);
     mem_free(mem, j->revision);
     mem_free(mem, j->serial);
@@ -94,8 +96,8 @@ static void judge_leader(struct sim_judge *j, const struct sim_host *h, const st
     sim_judge_elected(j, h);
     sim_judge_chosen(j, h, s);
     uint64_t i = j->committed;
-    while (i > 0 && j->committed_term[i] > s->term) {
-        i--; /* its votes came late: it leads a term that is over, and owes nothing newer */
+    while (i > 0 && j->committed_in[i] > s->term) {
+        i--; /* its votes came late: it leads a term that is over, and owes no later office's */
     }
     if (i > 0 && (s->last < i || term_of(j, h, i) != j->committed_term[i])) {
         sim_world_fail(j->world,
@@ -159,6 +161,7 @@ static void judge_commit(struct sim_judge *j, const struct sim_host *h, const st
                            h->id, i, term, *known);
         } else if (*known == 0 && term != 0) {
             *known = term;
+            j->committed_in[i] = s->term;
             j->committed = i > j->committed ? i : j->committed;
         }
     }
