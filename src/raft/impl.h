@@ -191,7 +191,7 @@ void raft_write_hard(struct raft *r, struct raft_out *out);
 /* raft_write -- a WRITE effect with the next ticket. */
 struct raft_effect *raft_write(struct raft *r, struct raft_out *out);
 
-/* raft_stop -- for good: give up office, answer nobody. */
+/* raft_stop -- for good: give up office; every ticket is answered, now and later, and no peer. */
 void raft_stop(struct raft *r, struct raft_out *out, enum err why);
 
 /* raft_message -- RAFT_EV_MSG: by its term and type, or dropped. */
@@ -263,7 +263,8 @@ bool raft_life_lost(const struct raft *r, uint64_t id);
 /* raft_life_own -- this node lives that life; 0: any. */
 bool raft_life_own(const struct raft *r, uint64_t life);
 
-/* raft_life_bind -- voters of c whose life is not known, but is plain: it becomes known. */
+/* raft_life_bind -- voters of c, in the half that comes, whose life is not known, but is plain: it
+ * becomes known. Who is in the half that goes alone stays as it is. */
 void raft_life_bind(struct raft *r, struct raft_conf *c);
 
 /* raft_life_go_on -- leader, nothing pending: the configuration that comes next so that each voter

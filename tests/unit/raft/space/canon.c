@@ -2,8 +2,9 @@
  *
  * Shape:      a hash of the nodes and of the set of messages, with node i in the place of another;
  *             of all permutations that the plan allows the least hash counts
- * Invariants: left out is only what no later step can see: time, seeds, promises (their reminders
- *             are lost), what an office begins anew, what follows from the log
+ * Invariants: left out is only what no later step can see: time, seeds, what was promised (the
+ *             reminders are lost, so only the life that promised counts), what an office begins
+ *             anew, what follows from the log
  * Why:        the core treats members alike; ids decide nothing but who is asked first
  */
 #include "space.h"
@@ -34,6 +35,23 @@ static uint64_t pending(uint64_t ticket, uint64_t done)
     return ticket > done ? ticket - done : 0;
 }
 
+/* Reminders are lost, so of a promise only the life of who gave it is ever looked at. */
+static void canon_promises(struct raft *r)
+{
+    uint64_t life[SPACE_NODES];
+    for (uint32_t k = 0; k < SPACE_NODES; k++) {
+        life[k] = r->config.life != 0 ? raft_promised_by(r, k + 1) : 0;
+    }
+    memset(r->promise, 0, sizeof r->promise);
+    r->promise_count = 0;
+    for (uint32_t k = 0; k < SPACE_NODES; k++) {
+        if (life[k] != 0) {
+            r->promise[r->promise_count].id = k + 1;
+            r->promise[r->promise_count++].heard_life = life[k];
+        }
+    }
+}
+
 void canon_core(struct space *s, uint32_t i)
 {
     struct raft *r = &s->core[i];
@@ -46,8 +64,7 @@ void canon_core(struct space *s, uint32_t i)
     r->quiet_until_ns = 0;
     r->wal_moved_ns = 1;
     r->transfer_deadline_ns = 2000;
-    r->promise_count = 0;
-    memset(r->promise, 0, sizeof r->promise);
+    canon_promises(r);
     for (uint32_t k = 0; k < r->peer_count; k++) {
         r->peer[k].ack_ns = 1;
         r->peer[k].lease_ns = 1;
@@ -79,7 +96,8 @@ static uint64_t add_log(uint64_t h, const struct space_log *l, const uint8_t *pl
 static uint64_t add_peer(uint64_t h, const struct raft *r, const struct raft_peer *p)
 {
     bool asks = r->role == RAFT_CANDIDATE || r->role == RAFT_PRECANDIDATE;
-    h = mix(h, p->epoch | p->life << 24 | (uint64_t)(asks ? p->ballot : 0) << 32);
+    h = mix(h, p->epoch | p->life << 24 | (uint64_t)(asks ? p->ballot : 0) << 32 |
+                   raft_promised_by(r, p->id) << 40);
     if (r->role != RAFT_LEADER) { /* all else begins anew with an office */
         return h;
     }
