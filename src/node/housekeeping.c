@@ -6,7 +6,8 @@ enum {
     DISK_WARN_PERCENT = 80,
     DISK_FULL_PERCENT = 95,
     DISK_CLEAR_PERCENT = 93,
-    TERMS_WARN = RAFT_TERM_RUNS_MAX / 4 * 3
+    TERMS_WARN = RAFT_TERM_RUNS_MAX / 8 * 7, /* the core has asked for a snapshot long ago */
+    TERMS_WELL = RAFT_TERM_RUNS_MAX / 4 * 3
 };
 
 void housekeeping_arm(struct node *n)
@@ -74,11 +75,13 @@ static void watch_disk(struct node *n)
     n->disk_warned = warn;
 }
 
-/* The log is not compacted: at the bound this node stands in no election any more. */
+/* The log should be shortened before: what is not applied, or not on disk, stays. At the bound this
+ * node stands in no election. */
 static void watch_terms(struct node *n)
 {
     const struct log_run *runs = NULL;
     uint32_t count = log_runs(n->log, &runs);
+    n->terms_warned = n->terms_warned && count >= TERMS_WELL;
     if (count < TERMS_WARN || n->terms_warned) {
         return;
     }

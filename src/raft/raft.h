@@ -188,8 +188,9 @@ enum raft_event_type {
     RAFT_EV_TRANSFER, /* ticket, peer, 0: whoever is best; OK when another term has begun */
     RAFT_EV_FORGET,   /* a follower knows no leader and owes no loyalty; not with lease reads */
     RAFT_EV_SNAPSHOT, /* ticket: make one now; OK at its index when it is made */
-    /* index, conf, keep, keep_bytes: what RAFT_DO_SNAPSHOT asked for, or made unasked; index 0: it
-     * failed, try again. All entries but `keep` before it may go from the log */
+    /* index, conf, keep, keep_bytes: what RAFT_DO_SNAPSHOT asked for, or made unasked, and the same
+     * again where the log is to be shortened; index 0: it failed, try again. All entries but `keep`
+     * before it may go from the log, and those of too many terms go in any case */
     RAFT_EV_SNAP_MADE,
     RAFT_EV_SNAP_FAILED, /* peer: a RAFT_MSG_SNAPSHOT did not arrive, or was not wanted */
     /* peer, index: what goes there for a RAFT_MSG_SNAPSHOT is the snapshot of this index, perhaps

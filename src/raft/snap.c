@@ -12,8 +12,12 @@
 
 enum {
     /* kept at most for peers that are being sent a snapshot: more than come while one is sent */
-    SNAP_PIN_ENTRIES = 16 * RAFT_SIZE_RING
+    SNAP_PIN_ENTRIES = 16 * RAFT_SIZE_RING,
+    TERMS_MANY = RAFT_TERM_RUNS_MAX / 4 * 3, /* in the log: a snapshot is wanted */
+    TERMS_KEPT = RAFT_TERM_RUNS_MAX / 2      /* fewer are left of them by the next one */
 };
+static_assert(0 < TERMS_KEPT && TERMS_KEPT < TERMS_MANY && TERMS_MANY < RAFT_TERM_RUNS_MAX,
+              "room for terms is made before it is used up, and not for each of them");
 
 bool raft_snap_installing(const struct raft *r)
 {
@@ -24,19 +28,30 @@ bool raft_snap_installing(const struct raft *r)
 
 static void build(struct raft *r, struct raft_out *out)
 {
-    if (!r->snap_building && r->applied > r->made_index && !raft_snap_installing(r)) {
+    if (!r->snap_building && !raft_snap_installing(r)) {
         r->snap_building = true;
         raft_emit(out, RAFT_DO_SNAPSHOT);
     }
 }
 
+/* So far the log goes, whoever wants more of it: without room for its term nobody stands for
+ * election. */
+static uint64_t terms_to(const struct raft *r)
+{
+    if (r->run_count < TERMS_KEPT) {
+        return r->snap_index;
+    }
+    uint64_t to = r->run[r->run_count - TERMS_KEPT + 1].first - 1;
+    return to < r->made_index ? to : r->made_index;
+}
+
 void raft_snap_go_on(struct raft *r, struct raft_out *out)
 {
     uint64_t entries = r->applied > r->made_index ? r->applied - r->made_index : 0;
-    bool terms = r->run_count >= RAFT_TERM_RUNS_MAX / 4 * 3;
+    bool terms = r->run_count >= TERMS_MANY && (entries > 0 || terms_to(r) > r->snap_index);
     bool grown = entries >= r->config.snap_entries ||
-                 (r->config.snap_bytes != 0 && r->snap_bytes >= r->config.snap_bytes) || terms;
-    if (r->config.snap_entries != 0 && grown) {
+                 (r->config.snap_bytes != 0 && r->snap_bytes >= r->config.snap_bytes);
+    if (r->config.snap_entries != 0 && ((grown && entries > 0) || terms)) {
         MARK_IF(terms, "raft: many terms ask for a snapshot");
         build(r, out);
     }
@@ -58,8 +73,8 @@ void raft_snap_ask(struct raft *r, const struct raft_event *ev, struct raft_out 
         return;
     }
     r->snap_ticket = ev->ticket;
-    if (r->applied <= r->made_index) {
-        answer_ticket(r, out, ERR_OK); /* nothing has happened since the newest one */
+    if (r->applied <= r->made_index && r->made_index <= r->snap_index) {
+        answer_ticket(r, out, ERR_OK); /* nothing has happened since, and the log is short */
         return;
     }
     build(r, out);
@@ -97,22 +112,25 @@ static uint64_t compact_to(const struct raft *r, const struct raft_event *ev)
             break;
         }
     }
-    return pinned_to(r, ev, to);
+    to = pinned_to(r, ev, to);
+    MARK_IF(to < terms_to(r), "raft: old terms are not kept for peers");
+    return to > terms_to(r) ? to : terms_to(r);
 }
 
 void raft_snap_made(struct raft *r, const struct raft_event *ev, struct raft_out *out)
 {
     r->snap_building = false;
-    bool good = ev->index > r->made_index && ev->index <= r->applied && ev->index >= r->snap_index;
+    bool good = ev->index > 0 && ev->index >= r->made_index && ev->index >= r->snap_index &&
+                ev->index <= r->applied; /* the same again: for the log's sake */
     if (!good) {
         MARK("raft: a snapshot could not be made");
         answer_ticket(r, out, ERR_IO);
         return;
     }
+    r->snap_bytes = ev->index > r->made_index ? 0 : r->snap_bytes;
     r->made_index = ev->index;
     r->made_term = raft_term_at(r, ev->index);
     raft_conf_copy(&r->made_conf, ev->conf);
-    r->snap_bytes = 0;
     answer_ticket(r, out, ERR_OK);
     uint64_t to = compact_to(r, ev);
     if (to > r->snap_index) {

@@ -25,7 +25,8 @@ static struct {
     struct raft_msg said;      /* likewise, of Raft */
     struct service_call call;
     uint32_t called;
-    enum err code; /* of the last call that ended */
+    enum err code;       /* of the last call that ended */
+    uint64_t log_ticket; /* newest of the log */
 } t;
 
 static const struct node_key key_2 = { { 2 } };
@@ -333,32 +334,44 @@ static uint64_t no_time(void *arg)
     return 0;
 }
 
-/* Elections end when the log is full of terms: said in time, once. */
+/* Entries of one term each. */
+static void many_terms_more(uint64_t first, uint64_t count)
+{
+    for (uint64_t i = first; i < first + count; i++) {
+        struct log_entry e = { i, i, RAFT_ENTRY_COMMAND, bytes_text("x") };
+        struct log_write w = { .ticket = ++t.log_ticket, .entries = &e, .count = 1 };
+        CHECK(log_append(t.n.log, &w) == ERR_OK);
+    }
+}
+
+/* Elections end when the log is full of terms: said in time, once, and again if it comes back. */
 static void many_terms(void)
 {
     static char lines[4096];
     struct service_status st;
-    const uint64_t warn = RAFT_TERM_RUNS_MAX * 3 / 4;
+    const uint64_t warn = RAFT_TERM_RUNS_MAX / 8 * 7;
     begin(0);
     t.logger.level = LOGGER_WARN;
     t.logger.sink = (struct logger_sink){ keep_line, no_time, no_time, lines };
     lines[0] = '\0';
-    for (uint64_t i = 1; i <= warn; i++) {
-        struct log_entry e = { i, i, RAFT_ENTRY_COMMAND, bytes_text("x") };
-        struct log_write w = { .ticket = i, .entries = &e, .count = 1 };
-        CHECK(log_append(t.n.log, &w) == ERR_OK);
-        if (i + 1 == warn) {
-            housekeeping_second(&t.n, os_now(t.n.os));
-            CHECK(lines[0] == '\0');
-        }
-    }
+    many_terms_more(1, warn - 1);
     housekeeping_second(&t.n, os_now(t.n.os));
-    CHECK(strstr(lines, "terms=3072") != NULL);
+    CHECK(lines[0] == '\0');
+    many_terms_more(warn, 1);
+    housekeeping_second(&t.n, os_now(t.n.os));
+    CHECK(strstr(lines, "terms=3584") != NULL);
     lines[0] = '\0';
     housekeeping_second(&t.n, os_now(t.n.os));
     CHECK(lines[0] == '\0');
     node_status(&t.n.service, &st);
     CHECK_U64(st.log_terms, warn);
+    struct log_write cut = { .ticket = ++t.log_ticket, .truncate = true, .truncate_to = warn / 2 };
+    CHECK(log_append(t.n.log, &cut) == ERR_OK);
+    housekeeping_second(&t.n, os_now(t.n.os));
+    CHECK(lines[0] == '\0');
+    many_terms_more(warn / 2 + 1, warn / 2);
+    housekeeping_second(&t.n, os_now(t.n.os));
+    CHECK(strstr(lines, "terms=3584") != NULL);
     end();
 }
 
@@ -411,7 +424,7 @@ static void results_kept(void)
     CHECK(kv_open(&n->kv, &n->state.tables) == ERR_OK);
     for (uint64_t i = 1; i <= last; i++) {
         struct log_entry e = { i, 1, RAFT_ENTRY_NOOP, bytes_of(NULL, 0) };
-        struct log_write w = { .ticket = i, .entries = &e, .count = 1 };
+        struct log_write w = { .ticket = ++t.log_ticket, .entries = &e, .count = 1 };
         CHECK(log_append(n->log, &w) == ERR_OK);
     }
     n->apply_target = last;

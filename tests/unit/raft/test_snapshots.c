@@ -2,9 +2,9 @@
  * Method: hand-made events that scripts cannot bring about; effects are looked at one by one. */
 #include "alone.h"
 
-/* Node 1 of three, its log from 6 on, no snapshot to send; so many terms at its end, and one wanted
- * every so many entries. */
-static void boot_policy(uint32_t terms, uint64_t entries)
+/* Node 1 of three, its log from 6 on, of so many terms; a snapshot wanted every so many entries, and
+ * made of all of them or of none. */
+static void boot_policy(uint32_t terms, uint64_t entries, bool made)
 {
     static struct raft_run runs[RAFT_TERM_RUNS_MAX];
     struct raft_config c = config();
@@ -16,6 +16,9 @@ static void boot_policy(uint32_t terms, uint64_t entries)
     b.term = terms;
     b.last = 5 + terms;
     b.applied = b.last;
+    b.made_index = made ? b.last : 0;
+    b.made_term = made ? terms : 0;
+    b.made_conf = conf_of(3);
     b.runs = runs;
     b.run_count = terms;
     b.effective = conf_of(3);
@@ -25,7 +28,12 @@ static void boot_policy(uint32_t terms, uint64_t entries)
 
 static void boot_compacted(uint32_t terms)
 {
-    boot_policy(terms, UINT64_MAX);
+    boot_policy(terms, UINT64_MAX, false);
+}
+
+static void boot_made(uint32_t terms)
+{
+    boot_policy(terms, UINT64_MAX, true);
 }
 
 static void snap_made(uint64_t index)
@@ -74,7 +82,7 @@ static void sending(uint64_t peer, uint64_t index)
  * sent the snapshot of 9, says the core. */
 static void boot_sending(void)
 {
-    boot_policy(6, UINT64_MAX);
+    boot_policy(6, UINT64_MAX, false);
     lead(3);
     append_reply(3, 12, false, 0);
     persisted(t.last_ticket, 12, t.status.term);
@@ -141,10 +149,69 @@ static void terms_ask_for_a_snapshot(void)
     EXPECT_MARK("raft: many terms ask for a snapshot");
 }
 
+static void made_keeping(uint64_t index, uint64_t keep, uint64_t pin)
+{
+    struct raft_conf conf = conf_of(3);
+    step((struct raft_event){
+        .type = RAFT_EV_SNAP_MADE, .index = index, .conf = &conf, .keep = keep, .pin = pin });
+}
+
+/* What the log keeps for peers gives way to elections, but for half of the terms. */
+static void terms_are_not_kept(void)
+{
+    const uint64_t last = 5 + RAFT_TERM_RUNS_MAX / 4 * 3;
+    boot_compacted(RAFT_TERM_RUNS_MAX / 4 * 3);
+    made_keeping(last, UINT64_MAX, 5);
+    CHECK_U64(t.status.snap_index, last - RAFT_TERM_RUNS_MAX / 2 + 1);
+    step((struct raft_event){ .type = RAFT_EV_TIME });
+    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) == NULL);
+    boot_compacted(RAFT_TERM_RUNS_MAX / 2 - 1);
+    made_keeping(5 + RAFT_TERM_RUNS_MAX / 2 - 1, UINT64_MAX, 0);
+    CHECK_U64(t.status.snap_index, 5);
+    EXPECT_MARK("raft: old terms are not kept for peers");
+}
+
+/* A core that comes up with its room for terms used up: all of it is on disk already, and it stands
+ * for election again. */
+static void room_for_terms_is_made(void)
+{
+    const uint64_t last = 5 + RAFT_TERM_RUNS_MAX;
+    boot_compacted(RAFT_TERM_RUNS_MAX);
+    made_keeping(6, UINT64_MAX, 0);
+    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) != NULL); /* not far enough */
+    made_keeping(last, UINT64_MAX, 0);
+    CHECK_U64(t.status.snap_index, last - RAFT_TERM_RUNS_MAX / 2 + 1);
+    boot_made(RAFT_TERM_RUNS_MAX);
+    step((struct raft_event){ .type = RAFT_EV_CAMPAIGN });
+    CHECK(t.status.role == RAFT_FOLLOWER);
+    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) != NULL);
+    made_keeping(last, UINT64_MAX, 0);
+    CHECK_U64(t.status.snap_index, last - RAFT_TERM_RUNS_MAX / 2 + 1);
+    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) == NULL);
+    step((struct raft_event){ .type = RAFT_EV_CAMPAIGN });
+    CHECK(t.status.role == RAFT_PRECANDIDATE);
+}
+
+/* Who asks for a snapshot means a short log as well, though nothing was applied since the last. */
+static void asked_again(void)
+{
+    boot_made(3);
+    step((struct raft_event){ .type = RAFT_EV_SNAPSHOT, .ticket = 7 });
+    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) != NULL && find(RAFT_DO_REPLY, 0, 0) == NULL);
+    made_keeping(8, 1, 0);
+    CHECK_U64(t.status.snap_index, 7);
+    const struct raft_effect *e = find(RAFT_DO_REPLY, 0, 0);
+    CHECK(e != NULL && e->ticket == 7 && e->code == ERR_OK && e->index == 8);
+    made_keeping(8, 0, 0);
+    CHECK_U64(t.status.snap_index, 8);
+    step((struct raft_event){ .type = RAFT_EV_SNAPSHOT, .ticket = 8 });
+    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) == NULL && find(RAFT_DO_REPLY, 0, 0) != NULL);
+}
+
 /* It is wanted as long as the log is too long, however that came to be: not only at the moment. */
 static void wanted_until_made(void)
 {
-    boot_policy(1, 3);
+    boot_policy(1, 3, false);
     step((struct raft_event){ .type = RAFT_EV_TIME });
     CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) != NULL);
     step((struct raft_event){ .type = RAFT_EV_TIME });
@@ -280,6 +347,9 @@ int main(void)
     TAP_TEST("snapshots: a full disk ends what the log keeps for peers", pins_are_bounded);
     TAP_TEST("snapshots: who has more than it is sent goes on from there", has_more);
     TAP_TEST("snapshots: many terms ask for one", terms_ask_for_a_snapshot);
+    TAP_TEST("snapshots: old terms go, whoever wants them", terms_are_not_kept);
+    TAP_TEST("snapshots: a log full of terms makes room for elections", room_for_terms_is_made);
+    TAP_TEST("snapshots: who asks again gets a short log", asked_again);
     TAP_TEST("snapshots: one is wanted until it is made", wanted_until_made);
     TAP_TEST("snapshots: none is durable by the completion of an older write", older_completion);
     TAP_TEST("snapshots: one that was overtaken takes nothing back", overtaken);
