@@ -2,6 +2,7 @@
  *
  * Order: directory, identity, book, log, state machine, core, actors, link; closed in reverse
  */
+#include "base/mark.h"
 #include "base/panic.h"
 #include "net/identity.h"
 #include "net/quic_link.h"
@@ -141,6 +142,26 @@ static enum err open_home(struct node *n, struct diag *diag)
 }
 
 /* ---- the core ---- */
+
+enum err node_terms_forget(struct node *n, struct log_recovered *rec)
+{
+    const struct log_run *runs = NULL;
+    uint32_t count = log_runs(n->log, &runs);
+    if (count <= RAFT_TERM_RUNS_MAX / 2) {
+        return ERR_OK;
+    }
+    uint64_t to = runs[count - RAFT_TERM_RUNS_MAX / 2].first - 1;
+    to = to < n->kv.applied ? to : n->kv.applied;
+    if (to < rec->first) {
+        return ERR_OK;
+    }
+    MARK("node: a start leaves old terms behind");
+    for (uint32_t i = 0; i < count && runs[i].first <= to; i++) {
+        rec->before_term = runs[i].term;
+    }
+    rec->first = to + 1;
+    return log_compact(n->log, to);
+}
 
 static enum err open_core(struct node *n, const struct log_recovered *rec, struct diag *diag)
 {
@@ -363,6 +384,7 @@ static enum err open_all(struct node *n, struct diag *diag)
                    logger_u64("last_index", rec.last));
     }
     TRY(state_open(n, &rec, diag));
+    TRY(node_terms_forget(n, &rec));
     TRY(open_core(n, &rec, diag));
     mem_free(&n->mem, n->boot);
     n->boot = NULL;

@@ -269,6 +269,12 @@ MUST_CHECK
 enum err node_dir_open(struct node *n, const char *path, const char *inside, struct os_dir **out,
                        struct diag *diag);
 
+/* node_terms_forget -- segments leave the disk whole, so a start may find more terms than the core
+ * takes: those that the state machine has on disk go again, but for half of RAFT_TERM_RUNS_MAX. rec
+ * is the log as it is then. err as log_compact. */
+MUST_CHECK
+enum err node_terms_forget(struct node *n, struct log_recovered *rec);
+
 /* ---- raft_actor.c ---- */
 
 /* raft_actor_receive, raft_actor_turn -- as struct actor_spec wants them; self is the node. */

@@ -375,6 +375,30 @@ static void many_terms(void)
     end();
 }
 
+/* A start finds what has shared a segment with newer entries, more terms than the core takes: what
+ * is applied goes again. */
+static void terms_of_old_segments(void)
+{
+    const uint64_t last = RAFT_TERM_RUNS_MAX + 100;
+    const struct log_run *runs = NULL;
+    struct log_recovered rec = { .first = 1, .last = last };
+    begin(0);
+    many_terms_more(1, last);
+    sim_loop_run(&t.loop, os_now(t.n.os));
+    CHECK(node_terms_forget(&t.n, &rec) == ERR_OK); /* nothing is applied: all are needed */
+    CHECK(rec.first == 1 && log_runs(t.n.log, &runs) == last);
+    t.n.kv.applied = 50;
+    CHECK(node_terms_forget(&t.n, &rec) == ERR_OK);
+    CHECK(rec.first == 51 && rec.before_term == 50 && log_first(t.n.log) == 51);
+    t.n.kv.applied = last;
+    CHECK(node_terms_forget(&t.n, &rec) == ERR_OK);
+    CHECK_U64(log_runs(t.n.log, &runs), RAFT_TERM_RUNS_MAX / 2);
+    CHECK(rec.first == runs[0].first && rec.before_term == rec.first - 1);
+    CHECK(node_terms_forget(&t.n, &rec) == ERR_OK && rec.first == log_first(t.n.log));
+    end();
+    EXPECT_MARK("node: a start leaves old terms behind");
+}
+
 static struct os_space spaces[3];
 
 static enum err space_of(struct os_dir *d, struct os_space *out)
@@ -760,6 +784,7 @@ int main(void)
     TAP_TEST("driver: a full disk refuses forwarded writes too", forwarded_to_a_full_disk);
     TAP_TEST("driver: each write that fails is counted once, where its client is", counted);
     TAP_TEST("driver: a log that holds many terms is warned of once", many_terms);
+    TAP_TEST("driver: a start takes no more terms than the core", terms_of_old_segments);
     TAP_TEST("driver: the fullest of the disks counts", fullest_disk);
     TAP_TEST("driver: what was overtaken changes nothing", overtaken);
     TAP_TEST("driver: operations and known nodes are bounded", bounds);
