@@ -272,6 +272,9 @@ void snapshot_send_second(struct node *n, uint64_t now_ns)
         if (n->told_role != RAFT_LEADER || now_ns - o->heard_ns > SEND_SILENCE_S * NS_PER_S) {
             MARK("node: a snapshot on its way is given up");
             failed(n, o);
+        } else if (!fits(n, &o->id)) {
+            MARK("node: the log has left a snapshot behind on its way");
+            failed(n, o); /* the rest of it would be sent in vain */
         } else if (o->phase == SNAP_OUT_OFFERED && now_ns - o->heard_ns > NS_PER_S) {
             offer(n, o); /* it may be lost */
         }

@@ -80,20 +80,25 @@ void raft_snap_ask(struct raft *r, const struct raft_event *ev, struct raft_out 
     build(r, out);
 }
 
+/* The log goes on from a snapshot of this index, and is not too long for it to be kept. */
+static bool pins(const struct raft *r, uint64_t index)
+{
+    return index != 0 && index >= r->snap_index && r->last - index <= SNAP_PIN_ENTRIES;
+}
+
 /* Not what a peer will need right after the snapshot that it is sent, or will be sent further. */
 static uint64_t pinned_to(const struct raft *r, const struct raft_event *ev, uint64_t to)
 {
     if (ev->unpinned) {
         return to;
     }
-    if (ev->pin != 0 && ev->pin < to && r->last - ev->pin <= SNAP_PIN_ENTRIES) {
+    if (ev->pin < to && pins(r, ev->pin)) {
         MARK("raft: the log waits for a snapshot that was broken off");
         to = ev->pin;
     }
     for (uint32_t i = 0; r->role == RAFT_LEADER && i < r->peer_count; i++) {
         const struct raft_peer *p = &r->peer[i];
-        if (p->state == RAFT_PEER_SNAPSHOT && p->snap != 0 && p->snap < to &&
-            r->last - p->snap <= SNAP_PIN_ENTRIES) {
+        if (p->state == RAFT_PEER_SNAPSHOT && p->snap < to && pins(r, p->snap)) {
             MARK("raft: the log waits for a peer's snapshot");
             to = p->snap;
         }

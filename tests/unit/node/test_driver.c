@@ -659,6 +659,12 @@ static void snapshot_left_behind(void)
     core_step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
     core_step((struct raft_event){ .type = RAFT_EV_APPLIED, .index = 1 });
     core_step((struct raft_event){ .type = RAFT_EV_SNAP_MADE, .index = 1, .conf = &conf });
+    n->told_role = RAFT_LEADER;
+    n->snap_out[0] = (struct snap_out){ .phase = SNAP_OUT_SENDING, .msg.to = 2, .id = old };
+    n->snap_out[1] = (struct snap_out){ .phase = SNAP_OUT_SENDING, .msg.to = 3, .id = id };
+    n->snap_out[0].heard_ns = n->snap_out[1].heard_ns = os_now(n->os);
+    snapshot_send_second(n, os_now(n->os)); /* the rest of it would be sent in vain */
+    CHECK(n->snap_out[0].phase == SNAP_OUT_FAILED && n->snap_out[1].phase == SNAP_OUT_SENDING);
     n->snap_out[0] = (struct snap_out){ .phase = SNAP_OUT_SENDING, .msg.to = 2, .id = old };
     want(2, &old, SNAP_DONE);
     CHECK(n->snap_out[0].phase == SNAP_OUT_FAILED);
@@ -672,6 +678,7 @@ static void snapshot_left_behind(void)
     CHECK_U64(snapshot_send_held(n), 0);
     end();
     EXPECT_MARK("node: the log has left a snapshot behind that was sent");
+    EXPECT_MARK("node: the log has left a snapshot behind on its way");
 }
 
 /* A file of entry 1, as another node's would be. */

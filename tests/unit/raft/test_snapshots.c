@@ -124,6 +124,19 @@ static void pins_are_bounded(void)
     EXPECT_MARK("raft: the log waits for a snapshot that was broken off");
 }
 
+/* What the log does not reach back to any more keeps nothing of the rest. */
+static void pins_behind_the_log(void)
+{
+    boot_sending();
+    sending(2, 7);
+    made_of(10, 0, true);
+    CHECK_U64(t.status.snap_index, 10);
+    made_of(11, 6, false); /* neither the one broken off, nor the one on its way */
+    CHECK_U64(t.status.snap_index, 11);
+    made_of(12, 11, false);
+    CHECK_U64(t.status.snap_index, 11);
+}
+
 /* An acknowledgement of what it has overtakes the choice: from there the log goes on. */
 static void has_more(void)
 {
@@ -345,6 +358,7 @@ int main(void)
     TAP_TEST("snapshots: one that could not be made is asked for again", snapshot_made_at_last);
     TAP_TEST("snapshots: an older one is sent, and the log goes on from it", older_is_sent);
     TAP_TEST("snapshots: a full disk ends what the log keeps for peers", pins_are_bounded);
+    TAP_TEST("snapshots: one that the log has left behind keeps nothing", pins_behind_the_log);
     TAP_TEST("snapshots: who has more than it is sent goes on from there", has_more);
     TAP_TEST("snapshots: many terms ask for one", terms_ask_for_a_snapshot);
     TAP_TEST("snapshots: old terms go, whoever wants them", terms_are_not_kept);
