@@ -194,6 +194,14 @@ static void tell_applied(struct node *n)
     }
 }
 
+/* The log keeps nothing for peers when the disk fills up, or the memory that is one: at half,
+ * for at three quarters writes are refused (state_room). */
+static bool space_short(const struct node *n)
+{
+    const struct mem *m = &n->store_mem;
+    return n->disk_warned || (n->state.backing == NULL && m->used > m->limit / 2);
+}
+
 /* What is on disk, as a snapshot that could be made of it. */
 static void tell_checkpoint(struct node *n)
 {
@@ -204,7 +212,7 @@ static void tell_checkpoint(struct node *n)
                              .keep = n->bounds.keep_entries,
                              .keep_bytes = NODE_SNAP_BYTES / 2,
                              .pin = snapshot_send_held(n),
-                             .unpinned = n->disk_warned };
+                             .unpinned = space_short(n) };
     struct node_step step = { 0 };
     n->state.checkpoint_news = false;
     raft_actor_step(n, &ev, &step);

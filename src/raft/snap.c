@@ -16,6 +16,8 @@ enum {
     TERMS_MANY = RAFT_TERM_RUNS_MAX / 4 * 3, /* in the log: a snapshot is wanted */
     TERMS_KEPT = RAFT_TERM_RUNS_MAX / 2      /* fewer are left of them by the next one */
 };
+#define SNAP_PIN_BYTES (4096ull * MIB) /* as SNAP_PIN_ENTRIES; the driver knows what room it has */
+
 static_assert(0 < TERMS_KEPT && TERMS_KEPT < TERMS_MANY && TERMS_MANY < RAFT_TERM_RUNS_MAX,
               "room for terms is made before it is used up, and not for each of them");
 
@@ -80,10 +82,23 @@ void raft_snap_ask(struct raft *r, const struct raft_event *ev, struct raft_out 
     build(r, out);
 }
 
+/* Bytes of the entries behind index; those whose sizes are forgotten are taken to be like others. */
+static uint64_t bytes_behind(const struct raft *r, uint64_t index)
+{
+    uint64_t known = 0;
+    uint64_t bytes = 0;
+    for (uint64_t i = r->last; i > index && raft_log_size(r, i) != UINT32_MAX; i--) {
+        bytes += raft_log_size(r, i);
+        known++;
+    }
+    return known == 0 ? 0 : bytes / known * (r->last - index);
+}
+
 /* The log goes on from a snapshot of this index, and is not too long for it to be kept. */
 static bool pins(const struct raft *r, uint64_t index)
 {
-    return index != 0 && index >= r->snap_index && r->last - index <= SNAP_PIN_ENTRIES;
+    return index != 0 && index >= r->snap_index && r->last - index <= SNAP_PIN_ENTRIES &&
+           bytes_behind(r, index) <= SNAP_PIN_BYTES;
 }
 
 /* Not what a peer will need right after the snapshot that it is sent, or will be sent further. */

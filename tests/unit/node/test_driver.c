@@ -88,19 +88,20 @@ static void actors(struct node *n)
     actor_spawn(&n->sched, &n->kv_actor, &kv);
 }
 
-/* A core of node 1, one of three voters, that has seen term 3; with or without entry 1. */
+/* A core of node 1, one of three voters, that has seen term 3; with up to three entries. */
 static void core(struct node *n, uint64_t last)
 {
     static const struct raft_run run = { 1, 1 };
-    static const uint32_t size = 10;
+    static const uint32_t sizes[] = { 10, 10, 10 };
     struct raft_config c = { .id = 1, .seed = 1 };
     struct raft_boot b = { .now_ns = os_now(n->os), .term = 3, .last = last };
     c.election_ns_min = 1000000000;
     c.election_ns_max = 2000000000;
     c.heartbeat_ns = 100000000;
     b.runs = &run;
-    b.sizes = &size;
-    b.run_count = b.size_count = (uint32_t)last;
+    b.sizes = sizes;
+    b.run_count = last > 0;
+    b.size_count = (uint32_t)last;
     b.effective = (struct raft_conf){ .index = last, .voter_count = 3, .voter = { 1, 2, 3 } };
     n->out = mem_take(&n->mem, sizeof *n->out);
     CHECK(raft_init(mem_take(&n->mem, raft_size()), &c, &b, &n->core) == ERR_OK);
@@ -724,6 +725,33 @@ static void snapshot_of_a_life(void)
     end();
 }
 
+/* The log of a node without a disk waits for no peer when memory is short: writes would be refused
+ * until that one has its snapshot. */
+static void memory_is_short(void)
+{
+    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT, .from = 2, .to = 1, .term = 3, .epoch = 1 };
+    struct node *n = &t.n;
+    begin(3);
+    many_terms_more(1, 3);
+    sim_loop_run(&t.loop, os_now(n->os));
+    m.index = m.commit = 3;
+    m.log_term = 1;
+    core_step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
+    n->kv.applied = n->apply_target = 3;
+    n->state.flushed.applied = 3;
+    n->state.flushed.conf =
+        (struct raft_conf){ .index = 3, .voter_count = 3, .voter = { 1, 2, 3 } };
+    snapshot_send_hold(n, &(struct snap_id){ .index = 2, .term = 1 });
+    for (uint64_t kept = 2; kept <= 3; kept++) {
+        n->state.checkpoint_news = true;
+        raft_actor_turn(n);
+        CHECK_U64(log_first(n->log), kept + 1);
+        n->store_mem.used += n->store_mem.limit / 2;
+    }
+    n->store_mem.used -= n->store_mem.limit / 2 * 2;
+    end();
+}
+
 /* The core refuses an init: another node's cluster has reached this one. */
 static void init_refused(void)
 {
@@ -806,5 +834,7 @@ int main(void)
              snapshot_pauses);
     TAP_TEST("driver: a snapshot that the log has left behind is no end", snapshot_left_behind);
     TAP_TEST("driver: a snapshot is of its sender's life", snapshot_of_a_life);
+    TAP_TEST("driver: where memory is the disk and short, the log waits for nobody",
+             memory_is_short);
     return tap_done();
 }

@@ -2,6 +2,9 @@
  * Method: hand-made events that scripts cannot bring about; effects are looked at one by one. */
 #include "alone.h"
 
+static const uint32_t sizes[] = { 1u << 30, 1u << 30, 1u << 30, 1u << 30, 1u << 30, 1u << 30 };
+static uint32_t sizes_known; /* of the newest entries */
+
 /* Node 1 of three, its log from 6 on, of so many terms; a snapshot wanted every so many entries, and
  * made of all of them or of none. */
 static void boot_policy(uint32_t terms, uint64_t entries, bool made)
@@ -23,6 +26,8 @@ static void boot_policy(uint32_t terms, uint64_t entries, bool made)
     b.run_count = terms;
     b.effective = conf_of(3);
     b.committed = b.effective;
+    b.sizes = sizes;
+    b.size_count = sizes_known;
     boot_on(&c, &b);
 }
 
@@ -122,6 +127,23 @@ static void pins_are_bounded(void)
     const struct raft_effect *e = find(RAFT_DO_SEND, RAFT_MSG_SNAPSHOT, 0);
     CHECK(e != NULL && e->msg.to == 2 && e->msg.index == 11);
     EXPECT_MARK("raft: the log waits for a snapshot that was broken off");
+}
+
+/* Nor are more bytes kept than a disk can spare; entries whose sizes are forgotten count like those
+ * behind them. */
+static void pinned_bytes_are_bounded(void)
+{
+    static const struct {
+        uint32_t known;
+        uint64_t pin, snap_index;
+    } cases[] = { { 6, 7, 7 }, { 6, 6, 9 }, { 1, 7, 7 }, { 1, 6, 9 }, { 0, 5, 5 } };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        sizes_known = cases[i].known;
+        boot_policy(6, UINT64_MAX, false);
+        made_of(9, cases[i].pin, false);
+        CHECK_U64(t.status.snap_index, cases[i].snap_index);
+    }
+    sizes_known = 0;
 }
 
 /* What the log does not reach back to any more keeps nothing of the rest. */
@@ -358,6 +380,8 @@ int main(void)
     TAP_TEST("snapshots: one that could not be made is asked for again", snapshot_made_at_last);
     TAP_TEST("snapshots: an older one is sent, and the log goes on from it", older_is_sent);
     TAP_TEST("snapshots: a full disk ends what the log keeps for peers", pins_are_bounded);
+    TAP_TEST("snapshots: what the log keeps for peers is bounded in bytes",
+             pinned_bytes_are_bounded);
     TAP_TEST("snapshots: one that the log has left behind keeps nothing", pins_behind_the_log);
     TAP_TEST("snapshots: who has more than it is sent goes on from there", has_more);
     TAP_TEST("snapshots: many terms ask for one", terms_ask_for_a_snapshot);
