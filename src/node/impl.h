@@ -32,6 +32,7 @@ enum {
     NODE_SNAP_ENTRIES = 65536, /* applied until the log before them may go */
     NODE_KEEP_ENTRIES = 16384, /* of the log, for peers that lag a little */
     NODE_SNAP_SENDERS = 2,     /* snapshots on their way at once */
+    NODE_SNAP_HELD = 2 * NODE_SNAP_SENDERS, /* on their way, and as many broken off */
     NODE_SNAP_REFUSED = RAFT_PEERS_MAX,
 };
 #define NODE_SNAP_BYTES (64ull * MIB) /* as NODE_SNAP_ENTRIES */
@@ -148,6 +149,12 @@ struct snap_pause {
     uint64_t pause_ns; /* the newest one, doubled each time */
 };
 
+/* One that may be sent further: the log behind it stays until then. */
+struct snap_held {
+    uint64_t index;
+    uint64_t until_ns;
+};
+
 /* What the log lines said last of voters that lost their disks. */
 struct lives_told {
     uint32_t wiped_count;
@@ -229,8 +236,7 @@ struct node {
     struct snap_out snap_out[NODE_SNAP_SENDERS];
     uint64_t snap_refused[NODE_SNAP_REFUSED]; /* peers for which there was no sender */
     uint32_t snap_refused_count;
-    uint64_t snap_held; /* index of a snapshot that may be sent further: the log behind it stays */
-    uint64_t snap_held_ns; /* until then */
+    struct snap_held snap_held[NODE_SNAP_HELD];
     struct snap_pause snap_pause[RAFT_PEERS_MAX];
     struct snap_in snap_in;
     struct snap_in_check snap_check;
@@ -391,7 +397,7 @@ void snapshot_send_want(struct node *n, const struct node_key *peer, struct byte
 void snapshot_send_second(struct node *n, uint64_t now_ns);
 
 /* snapshot_send_hold -- one may be sent further for a while, after whatever breaks it off.
- * snapshot_send_held -- index behind which the log is kept for that; 0: none. */
+ * snapshot_send_held -- index behind which the log is kept for those, the oldest; 0: none. */
 void snapshot_send_hold(struct node *n, const struct snap_id *id);
 uint64_t snapshot_send_held(const struct node *n);
 

@@ -47,15 +47,34 @@ static void failed(struct node *n, struct snap_out *o)
     actor_poke(&n->raft_actor);
 }
 
+/* The log goes on from it, as the core has it: on disk it may be longer. */
+static bool fits(const struct node *n, uint64_t index)
+{
+    struct raft_status s;
+    raft_status(n->core, &s);
+    return index >= s.snap_index;
+}
+
 void snapshot_send_hold(struct node *n, const struct snap_id *id)
 {
-    n->snap_held = id->index;
-    n->snap_held_ns = os_now(n->os) + SEND_HELD_S * NS_PER_S;
+    struct snap_held *h = &n->snap_held[0];
+    for (uint32_t i = 0; i < NODE_SNAP_HELD && h->index != id->index; i++) {
+        struct snap_held *other = &n->snap_held[i];
+        h = other->index == id->index || other->until_ns < h->until_ns ? other : h;
+    }
+    h->index = id->index;
+    h->until_ns = os_now(n->os) + SEND_HELD_S * NS_PER_S;
 }
 
 uint64_t snapshot_send_held(const struct node *n)
 {
-    return os_now(n->os) < n->snap_held_ns ? n->snap_held : 0;
+    uint64_t least = 0;
+    for (uint32_t i = 0; i < NODE_SNAP_HELD; i++) {
+        const struct snap_held *h = &n->snap_held[i];
+        bool held = os_now(n->os) < h->until_ns && fits(n, h->index);
+        least = held && (least == 0 || h->index < least) ? h->index : least;
+    }
+    return least;
 }
 
 static void offer(struct node *n, struct snap_out *o)
@@ -75,14 +94,6 @@ static void offer(struct node *n, struct snap_out *o)
             ERR_OK) {
         failed(n, o);
     }
-}
-
-/* The log goes on from it, as the core has it: on disk it may be longer. */
-static bool fits(const struct node *n, const struct snap_id *id)
-{
-    struct raft_status s;
-    raft_status(n->core, &s);
-    return id->index >= s.snap_index;
 }
 
 static void begin(struct node *n, struct snap_out *o, const struct snap_id *id)
@@ -109,7 +120,7 @@ void snapshot_send_start(struct node *n)
         if (o->phase != SNAP_OUT_WAITING) {
             continue;
         }
-        if (snap_newest(n->snaps, &id) && fits(n, &id)) {
+        if (snap_newest(n->snaps, &id) && fits(n, id.index)) {
             begin(n, o, &id);
         } else if (!snap_making(n->snaps, &bytes) && !flush_busy(&n->state.flush)) {
             enum err e = snapshot_make_file(n);
@@ -251,7 +262,7 @@ void snapshot_send_want(struct node *n, const struct node_key *peer, struct byte
     if (x.verdict == SNAP_REFUSED || x.verdict == SNAP_DAMAGED) {
         MARK("node: a peer refuses a snapshot");
         refused(n, o, x.verdict);
-    } else if (x.verdict == SNAP_DONE && !fits(n, &o->id)) {
+    } else if (x.verdict == SNAP_DONE && !fits(n, o->id.index)) {
         MARK("node: the log has left a snapshot behind that was sent");
         failed(n, o);
     } else if (x.verdict == SNAP_DONE) {
@@ -272,7 +283,7 @@ void snapshot_send_second(struct node *n, uint64_t now_ns)
         if (n->told_role != RAFT_LEADER || now_ns - o->heard_ns > SEND_SILENCE_S * NS_PER_S) {
             MARK("node: a snapshot on its way is given up");
             failed(n, o);
-        } else if (!fits(n, &o->id)) {
+        } else if (!fits(n, o->id.index)) {
             MARK("node: the log has left a snapshot behind on its way");
             failed(n, o); /* the rest of it would be sent in vain */
         } else if (o->phase == SNAP_OUT_OFFERED && now_ns - o->heard_ns > NS_PER_S) {

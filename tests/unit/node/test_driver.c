@@ -725,6 +725,32 @@ static void snapshot_of_a_life(void)
     end();
 }
 
+/* Two that were broken off are held each for its minute, the older one first; one that the log has
+ * left behind is not. */
+static void both_are_held(void)
+{
+    const struct raft_conf conf = { .index = 1, .voter_count = 3, .voter = { 1, 2, 3 } };
+    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT, .from = 2, .to = 1, .term = 3, .epoch = 1 };
+    struct node *n = &t.n;
+    begin(3);
+    snapshot_send_hold(n, &(struct snap_id){ .index = 2, .term = 1 });
+    t.loop.now_ns += 30 * NS_PER_S;
+    snapshot_send_hold(n, &(struct snap_id){ .index = 3, .term = 1 });
+    CHECK_U64(snapshot_send_held(n), 2);
+    t.loop.now_ns += 20 * NS_PER_S;
+    snapshot_send_hold(n, &(struct snap_id){ .index = 2, .term = 1 });
+    t.loop.now_ns += 39 * NS_PER_S;
+    CHECK_U64(snapshot_send_held(n), 2);
+    m.index = m.commit = 3;
+    m.log_term = 1;
+    core_step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
+    core_step((struct raft_event){ .type = RAFT_EV_APPLIED, .index = 3 });
+    core_step((struct raft_event){ .type = RAFT_EV_SNAP_MADE, .index = 3, .conf = &conf });
+    snapshot_send_hold(n, &(struct snap_id){ .index = 3, .term = 1 });
+    CHECK_U64(snapshot_send_held(n), 3);
+    end();
+}
+
 /* The log of a node without a disk waits for no peer when memory is short: writes would be refused
  * until that one has its snapshot. */
 static void memory_is_short(void)
@@ -834,6 +860,7 @@ int main(void)
              snapshot_pauses);
     TAP_TEST("driver: a snapshot that the log has left behind is no end", snapshot_left_behind);
     TAP_TEST("driver: a snapshot is of its sender's life", snapshot_of_a_life);
+    TAP_TEST("driver: two snapshots that were broken off are held both", both_are_held);
     TAP_TEST("driver: where memory is the disk and short, the log waits for nobody",
              memory_is_short);
     return tap_done();
