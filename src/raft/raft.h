@@ -150,6 +150,7 @@ struct raft_msg {
                             reminder: term of that acknowledgement; timeout now, snapshot: term
                             of that index */
     uint64_t hint;     /* rejection: first index of the conflict term, or where the log ends + 1;
+                            0: the term is older;
                             read refused: the leader it knows of, itself when it is only busy;
                             snapshot: index of its configuration; reminder: life of the receiver
                           that promised */

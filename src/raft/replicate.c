@@ -208,6 +208,16 @@ static void inflight_free(struct raft_peer *p, uint64_t match)
     }
 }
 
+/* Of another log than this office has probed, or of none: an older term is refused without a hint
+ * (message.c), perhaps an earlier office of this very leader. */
+static bool stale_rejection(const struct raft *r, const struct raft_peer *p,
+                            const struct raft_msg *m)
+{
+    return p->state == RAFT_PEER_SNAPSHOT || m->index <= p->match || m->index > r->last ||
+           (p->state == RAFT_PEER_PROBE && m->index != p->next - 1) ||
+           (m->hint == 0 && m->log_term == 0);
+}
+
 /* Where to go on after a rejection: skip the whole conflicting term (Raft 5.3, last paragraphs). */
 static uint64_t next_after_reject(const struct raft *r, const struct raft_msg *m)
 {
@@ -225,12 +235,10 @@ static uint64_t next_after_reject(const struct raft *r, const struct raft_msg *m
 static void rejected(struct raft *r, struct raft_peer *p, const struct raft_msg *m,
                      struct raft_out *out)
 {
-    bool stale = p->state == RAFT_PEER_SNAPSHOT || m->index <= p->match || m->index > r->last ||
-                 (p->state == RAFT_PEER_PROBE && m->index != p->next - 1);
     if (m->index <= p->match) {
         raft_remind(r, p->id, out); /* an old message, or it denies what it has acknowledged */
     }
-    if (stale) {
+    if (stale_rejection(r, p, m)) {
         MARK("raft: a stale rejection");
         return;
     }

@@ -172,6 +172,19 @@ static void has_more(void)
     EXPECT_MARK("raft: a peer has more than the snapshot that it is sent");
 }
 
+/* A follower tells whoever led an older term; when that one leads again, such an answer to an append
+ * of its earlier office says nothing of the follower's log: no snapshot for who lacks nothing. */
+static void answer_of_an_earlier_office(void)
+{
+    boot_compacted(1);
+    lead(3);
+    append_reply(2, 6, true, 0);
+    CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) == NULL && find(RAFT_DO_SEND, 0, 0) == NULL);
+    append_reply(2, 7, false, 0);
+    CHECK_U64(t.status.peer[0].match, 7);
+    CHECK(t.status.peer[0].state == RAFT_PEER_REPLICATE);
+}
+
 /* Room for terms is bounded, so many of them are a reason of their own. */
 static void terms_ask_for_a_snapshot(void)
 {
@@ -384,6 +397,7 @@ int main(void)
              pinned_bytes_are_bounded);
     TAP_TEST("snapshots: one that the log has left behind keeps nothing", pins_behind_the_log);
     TAP_TEST("snapshots: who has more than it is sent goes on from there", has_more);
+    TAP_TEST("snapshots: none for an answer to an earlier office", answer_of_an_earlier_office);
     TAP_TEST("snapshots: many terms ask for one", terms_ask_for_a_snapshot);
     TAP_TEST("snapshots: old terms go, whoever wants them", terms_are_not_kept);
     TAP_TEST("snapshots: a log full of terms makes room for elections", room_for_terms_is_made);
