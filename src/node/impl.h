@@ -392,8 +392,8 @@ void snapshot_send_failed(struct node *n);
 /* snapshot_send_want -- a peer says how far it is. */
 void snapshot_send_want(struct node *n, const struct node_key *peer, struct bytes frame);
 
-/* snapshot_send_second -- offers are repeated; silence ends a sending, and a log that does not go on
- * from it any more. */
+/* snapshot_send_second -- offers are repeated; silence ends a sending, and a log that does not go
+ * on from it any more. */
 void snapshot_send_second(struct node *n, uint64_t now_ns);
 
 /* snapshot_send_hold -- one may be sent further for a while, after whatever breaks it off.

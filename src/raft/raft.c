@@ -206,6 +206,17 @@ static void step_forget(struct raft *r, struct raft_out *out)
     }
 }
 
+/* A leader may read by its lease while its followers are loyal: none breaks that, asked or not. */
+static void step_campaign(struct raft *r, struct raft_out *out)
+{
+    bool loyal = r->role == RAFT_FOLLOWER && r->leader != 0 && r->now_ns < r->sticky_until_ns;
+    if (loyal && r->config.lease_reads && !r->config.no_check_quorum) {
+        MARK("raft: no candidacy while a lease may run");
+        return;
+    }
+    raft_campaign(r, out);
+}
+
 static void step(struct raft *r, const struct raft_event *ev, struct raft_out *out)
 {
     switch (ev->type) {
@@ -231,7 +242,7 @@ static void step(struct raft *r, const struct raft_event *ev, struct raft_out *o
         step_peer_up(r, ev->peer, out);
         break;
     case RAFT_EV_CAMPAIGN:
-        raft_campaign(r, out);
+        step_campaign(r, out);
         break;
     case RAFT_EV_CONF:
         raft_conf_propose(r, ev, out);

@@ -182,7 +182,7 @@ enum raft_event_type {
     RAFT_EV_APPLIED,   /* index */
     RAFT_EV_PEER_UP,   /* peer: a new connection, what was in flight may be lost */
     RAFT_EV_PEER_DOWN, /* peer */
-    RAFT_EV_CAMPAIGN,  /* stand for election now; a no-op where that makes no sense */
+    RAFT_EV_CAMPAIGN,  /* stand for election now; a no-op without sense, or against a lease */
     /* ticket, changes, count, expect, manual, tail_size: answered OK at the index of the entry that
      * ends the change, once applied; none changes: leave a joint configuration */
     RAFT_EV_CONF,

@@ -82,7 +82,7 @@ void raft_snap_ask(struct raft *r, const struct raft_event *ev, struct raft_out 
     build(r, out);
 }
 
-/* Bytes of the entries behind index; those whose sizes are forgotten are taken to be like others. */
+/* Bytes of the entries behind index; those whose sizes are forgotten count like others. */
 static uint64_t bytes_behind(const struct raft *r, uint64_t index)
 {
     uint64_t known = 0;

@@ -5,8 +5,8 @@
 static const uint32_t sizes[] = { 1u << 30, 1u << 30, 1u << 30, 1u << 30, 1u << 30, 1u << 30 };
 static uint32_t sizes_known; /* of the newest entries */
 
-/* Node 1 of three, its log from 6 on, of so many terms; a snapshot wanted every so many entries, and
- * made of all of them or of none. */
+/* Node 1 of three, its log from 6 on, of so many terms; a snapshot wanted every so many entries,
+ * and made of all of them or of none. */
 static void boot_policy(uint32_t terms, uint64_t entries, bool made)
 {
     static struct raft_run runs[RAFT_TERM_RUNS_MAX];
@@ -172,8 +172,8 @@ static void has_more(void)
     EXPECT_MARK("raft: a peer has more than the snapshot that it is sent");
 }
 
-/* A follower tells whoever led an older term; when that one leads again, such an answer to an append
- * of its earlier office says nothing of the follower's log: no snapshot for who lacks nothing. */
+/* A follower tells whoever led an older term; when that one leads again, such an answer to an
+ * append of its earlier office says nothing of the follower's log: no snapshot for who lacks nothing. */
 static void answer_of_an_earlier_office(void)
 {
     boot_compacted(1);
