@@ -173,7 +173,8 @@ static void has_more(void)
 }
 
 /* A follower tells whoever led an older term; when that one leads again, such an answer to an
- * append of its earlier office says nothing of the follower's log: no snapshot for who lacks nothing. */
+ * append of its earlier office says nothing of the follower's log: no snapshot for who lacks
+ * nothing. */
 static void answer_of_an_earlier_office(void)
 {
     boot_compacted(1);

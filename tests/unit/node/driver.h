@@ -1,0 +1,184 @@
+/* tests/unit/node/driver.h -- the parts of one node on a played machine, a link that records
+ * frames, and a core that can be put into the state that matters.
+ *
+ * Shape:  begin, then the node t.n; end gives all of it back
+ * Owns:   everything in t
+ * Thread: one
+ */
+#ifndef NODE_DRIVER_H
+#define NODE_DRIVER_H
+
+#include "tap.h"
+
+#include "node/impl.h"
+#include "node/snapshot_codec.h"
+#include "node/state_conf.h"
+#include "raft/raft_codec.h"
+#include "sim/loop.h"
+
+#include <stdlib.h>
+
+static struct {
+    struct node n;
+    struct mem mem;
+    struct sim_disk disk;
+    struct sim_loop loop;
+    struct config config;
+    struct logger logger;
+    struct link link;
+    enum err link_err;
+    uint32_t frames;
+    struct call_answer answer; /* the last one sent */
+    struct raft_msg said;      /* likewise, of Raft */
+    struct service_call call;
+    uint32_t called;
+    enum err code;       /* of the last call that ended */
+    uint64_t log_ticket; /* newest of the log */
+} t;
+
+static const struct node_key key_2 = { { 2 } };
+
+/* As the peer reads it: a head and the entries behind it. */
+static void heard(struct bytes head, struct bytes body)
+{
+    static struct raft_entry entries[RAFT_APPEND_ENTRIES_MAX];
+    static uint8_t frame[4u << 20];
+    struct writer w = writer_of(frame, sizeof frame);
+    writer_put(&w, bytes_of(head.data + 1, head.count - 1));
+    writer_put(&w, body);
+    CHECK(!w.bad &&
+          raft_msg_decode(writer_bytes(&w), &t.said, entries, RAFT_APPEND_ENTRIES_MAX) == ERR_OK);
+}
+
+static enum err link_record(struct link *l, const struct node_key *peer, enum link_class class,
+                            struct bytes head, struct bytes body)
+{
+    (void)l;
+    (void)peer;
+    (void)class;
+    t.frames += t.link_err == ERR_OK;
+    if (t.link_err == ERR_OK && head.data[0] == FRAME_RAFT) {
+        heard(head, body);
+    }
+    if (t.link_err == ERR_OK && head.data[0] == FRAME_ANSWER) {
+        CHECK(call_answer_decode(head, &t.answer) == ERR_OK);
+    }
+    return t.link_err;
+}
+
+static void called(struct service_call *call, const struct service_reply *reply)
+{
+    (void)call;
+    t.called++;
+    t.code = reply->code;
+}
+
+static void durable(void *arg, uint64_t ticket, uint64_t index, uint64_t term)
+{
+    (void)arg;
+    (void)ticket;
+    (void)index;
+    (void)term;
+}
+
+static void actors(struct node *n)
+{
+    struct actor_spec raft = { "raft", raft_actor_receive, raft_actor_turn, n, 64, 64 };
+    struct actor_spec kv = { "kv", kv_actor_receive, kv_actor_turn, n, 64, 64 };
+    struct list *lists[] = { &n->writes, &n->reads,    &n->waiting,
+                             &n->inits,  &n->controls, &n->read_waits };
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        list_init(lists[i]);
+    }
+    actor_sched_init(&n->sched, n->os, &n->mem);
+    actor_spawn(&n->sched, &n->raft_actor, &raft);
+    actor_spawn(&n->sched, &n->kv_actor, &kv);
+}
+
+/* A core of node 1, one of three voters, that has seen term 3; with up to three entries. */
+static void core(struct node *n, uint64_t last)
+{
+    static const struct raft_run run = { 1, 1 };
+    static const uint32_t sizes[] = { 10, 10, 10 };
+    struct raft_config c = { .id = 1, .seed = 1 };
+    struct raft_boot b = { .now_ns = os_now(n->os), .term = 3, .last = last };
+    c.election_ns_min = 1000000000;
+    c.election_ns_max = 2000000000;
+    c.heartbeat_ns = 100000000;
+    b.runs = &run;
+    b.sizes = sizes;
+    b.run_count = last > 0;
+    b.size_count = (uint32_t)last;
+    b.effective = (struct raft_conf){ .index = last, .voter_count = 3, .voter = { 1, 2, 3 } };
+    n->out = mem_take(&n->mem, sizeof *n->out);
+    CHECK(raft_init(mem_take(&n->mem, raft_size()), &c, &b, &n->core) == ERR_OK);
+}
+
+static void begin(uint64_t last)
+{
+    static const struct link_table table = { .send = link_record };
+    struct node *n = &t.n;
+    struct log_recovered rec;
+    struct diag d = { 0 };
+    struct log_options o = { .in_memory = true, .mem = &n->store_mem };
+    struct log_handler h = { .durable = durable };
+    struct book_entry *e = NULL;
+    memset(&t, 0, sizeof t);
+    mem_init(&t.mem, "sim", 64u << 20);
+    mem_init(&n->mem, "node", 256u << 20);
+    mem_init(&n->store_mem, "store", 64u << 20);
+    sim_disk_init(&t.disk, &t.mem, 1);
+    sim_loop_init(&t.loop, &t.mem, &t.disk, 1);
+    n->os = &t.loop.os;
+    n->config = &t.config;
+    n->logger = &t.logger; /* errors only, and there are none */
+    t.config.node_id = 1;
+    t.link.table = &table;
+    n->link = &t.link;
+    t.call.done = called;
+    metrics_init(&n->metrics);
+    os_timer_init(&n->raft_timer, raft_actor_due, n);
+    os_timer_init(&n->expire_timer, housekeeping_expire, n);
+    os_timer_init(&n->second_timer, housekeeping_second, n);
+    n->batch = mem_take(&n->mem, NODE_BATCH_MAX * sizeof *n->batch);
+    n->batch_sizes = mem_take(&n->mem, NODE_BATCH_MAX * sizeof *n->batch_sizes);
+    n->entries = mem_take(&n->mem, RAFT_APPEND_ENTRIES_MAX * sizeof *n->entries);
+    n->frame_capacity = 2 * BOOK_BYTES_MAX;
+    n->frame = mem_take(&n->mem, n->frame_capacity);
+    n->next_ticket = 1;
+    map_init(&n->by_ticket, &n->mem, CALLS_MAX);
+    n->ops = op_pool_open(&n->mem, 1u << 20, backend_answered, forward_remote, n);
+    book_init(&n->book);
+    for (uint8_t id = 1; id <= 3; id++) {
+        struct node_key key = { { id } };
+        CHECK(book_learn(&n->book, id, &key, 0, &e) == ERR_OK);
+        e->up = id != 1;
+        e->epoch = 7;
+    }
+    CHECK(log_open(n->os, NULL, &o, &h, &rec, &n->log, &d) == ERR_OK);
+    tables_open(&n->state.tables, &n->store_mem, NULL);
+    actors(n);
+    core(n, last);
+}
+
+static void end(void)
+{
+    struct node *n = &t.n;
+    os_timer_cancel(n->os, &n->raft_timer);
+    os_timer_cancel(n->os, &n->expire_timer);
+    os_timer_cancel(n->os, &n->second_timer);
+    actor_stop(&n->kv_actor);
+    actor_stop(&n->raft_actor);
+    log_close(n->log);
+    tables_close(&n->state.tables);
+    op_pool_close(n->ops);
+    map_done(&n->by_ticket);
+    void *blocks[] = { n->batch, n->batch_sizes, n->entries, n->frame, n->out, n->core };
+    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
+        mem_free(&n->mem, blocks[i]);
+    }
+    sim_loop_done(&t.loop);
+    sim_disk_done(&t.disk);
+}
+
+#endif
