@@ -157,8 +157,10 @@ void sim_judge_conf(struct sim_judge *j, const struct sim_host *h, const struct 
     }
     judge_newest(j, h, s->commit, before.index);
     judge_promoted(j, h, s, &before);
+    /* a later one was there and was truncated: by it the node knows that this one is committed */
+    bool first = before.index == 0 || before.index == in_force->index;
     if (in_force->index > s->last || !shape_good(in_force) ||
-        (before.index != 0 && !step_good(&before, in_force))) {
+        (!first && !step_good(&before, in_force))) {
         sim_world_fail(j->world,
                        "node %" PRIu64 " acts on a configuration of entry %" PRIu64
                        " that cannot be",
