@@ -146,6 +146,43 @@ static void pinned_bytes_are_bounded(void)
     sizes_known = 0;
 }
 
+/* Node 1 of three, so many entries from 6 on, all of one term and in no snapshot; one is wanted
+ * every so many bytes. */
+static void boot_long(uint64_t entries, uint64_t bytes)
+{
+    static const struct raft_run run = { 6, 1 };
+    struct raft_config c = config();
+    struct raft_boot b = { .term = 1, .snap_index = 5, .snap_term = 1, .runs = &run };
+    c.snap_entries = UINT64_MAX;
+    c.snap_bytes = bytes;
+    b.run_count = 1;
+    b.last = 5 + entries;
+    b.applied = b.last;
+    b.effective = conf_of(3);
+    b.committed = b.effective;
+    boot_on(&c, &b);
+}
+
+/* Nor are more entries kept than come while a snapshot is sent: neither for the one broken off, nor
+ * for the one on its way. */
+static void pinned_entries_are_bounded(void)
+{
+    const uint64_t most = UINT64_C(16) * RAFT_SIZE_RING;
+    for (uint64_t more = 0; more < 2; more++) {
+        boot_long(9 + most + more - 5, 0);
+        made_of(20, 9, false);
+        CHECK_U64(t.status.snap_index, more == 0 ? 9 : 20);
+        boot_long(9 + most + more - 5 - 1, 0);
+        lead(3); /* one more */
+        made_of(9, 0, false);
+        append_reply(2, 9 + most + more - 1, true, 1);
+        const struct raft_effect *e = find(RAFT_DO_SEND, RAFT_MSG_SNAPSHOT, 0);
+        CHECK(e != NULL && e->msg.to == 2 && e->msg.index == 9);
+        made_of(20, 0, false);
+        CHECK_U64(t.status.snap_index, more == 0 ? 9 : 20);
+    }
+}
+
 /* What the log does not reach back to any more keeps nothing of the rest. */
 static void pins_behind_the_log(void)
 {
@@ -269,6 +306,31 @@ static void wanted_until_made(void)
     CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) != NULL);
     snap_made(6);
     CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) == NULL);
+}
+
+/* As the leader, an entry of 60 bytes, applied. */
+static void applied_60(void)
+{
+    static const uint32_t size = 60;
+    step((struct raft_event){ .type = RAFT_EV_PROPOSE, .ticket = 7, .count = 1, .sizes = &size });
+    persisted(t.last_ticket, t.status.last, t.status.term);
+    append_reply(2, t.status.last, false, 0);
+    step((struct raft_event){ .type = RAFT_EV_APPLIED, .index = t.status.last });
+}
+
+/* So many bytes later the next one is wanted, not with the next entry. */
+static void wanted_by_bytes(void)
+{
+    boot_long(1, 100);
+    lead(3);
+    for (int i = 0; i < 2; i++) {
+        applied_60();
+        CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) == NULL);
+        applied_60();
+        CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) != NULL);
+        snap_made(t.status.last);
+        CHECK(find(RAFT_DO_SNAPSHOT, 0, 0) == NULL);
+    }
 }
 
 /* A snapshot up to index, of the leader 2. */
@@ -396,6 +458,8 @@ int main(void)
     TAP_TEST("snapshots: a full disk ends what the log keeps for peers", pins_are_bounded);
     TAP_TEST("snapshots: what the log keeps for peers is bounded in bytes",
              pinned_bytes_are_bounded);
+    TAP_TEST("snapshots: what the log keeps for peers is bounded in entries",
+             pinned_entries_are_bounded);
     TAP_TEST("snapshots: one that the log has left behind keeps nothing", pins_behind_the_log);
     TAP_TEST("snapshots: who has more than it is sent goes on from there", has_more);
     TAP_TEST("snapshots: none for an answer to an earlier office", answer_of_an_earlier_office);
@@ -404,6 +468,7 @@ int main(void)
     TAP_TEST("snapshots: a log full of terms makes room for elections", room_for_terms_is_made);
     TAP_TEST("snapshots: who asks again gets a short log", asked_again);
     TAP_TEST("snapshots: one is wanted until it is made", wanted_until_made);
+    TAP_TEST("snapshots: the bytes until the next are counted from the newest", wanted_by_bytes);
     TAP_TEST("snapshots: none is durable by the completion of an older write", older_completion);
     TAP_TEST("snapshots: one that was overtaken takes nothing back", overtaken);
     TAP_TEST("snapshots: what lies below one that is not durable is not acknowledged",
