@@ -9,6 +9,8 @@ enum {
     FORMER = 3
 };
 
+static bool leases;
+
 /* Node 1, node 3 bound to that life; of node 2 nothing is known. */
 static void boot_with(uint64_t life)
 {
@@ -17,6 +19,9 @@ static void boot_with(uint64_t life)
     struct raft_config c = config();
     struct raft_boot b = { .last = 1, .runs = &run, .run_count = 1, .sizes = &size };
     c.life = OWN;
+    c.lease_reads = leases;
+    c.election_ns_min *= leases ? 1000000 : 1; /* a lease is reckoned in milliseconds */
+    c.election_ns_max *= leases ? 1000000 : 1;
     b.size_count = 1;
     b.term = 1;
     b.effective = conf_of(3);
@@ -96,6 +101,59 @@ static void snapshot_of(uint64_t life)
                                .entries = t.entries });
 }
 
+/* Node 3, in that life, answers the newest heartbeat, over whichever connection is the newest. */
+static void answered(uint64_t life, uint64_t read_seq)
+{
+    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT_REPLY, .from = 3, .life = life };
+    m.term = t.status.term;
+    m.read_seq = read_seq;
+    m.sent_ns = t.now;
+    for (m.epoch = 1; m.epoch < 8; m.epoch++) {
+        message(m);
+    }
+    CHECK_U64(t.status.peer[1].life, life);
+}
+
+/* In another life; then comes a word of the bound one, which was long on its way. */
+static void answered_by_another(uint64_t read_seq)
+{
+    answered(FORMER, read_seq);
+    word_of(THEIRS);
+}
+
+/* A life without its disk knows of no vote that it gave before: what it confirms is none of the
+ * life that is bound, though that one is heard again. */
+static void confirmed_by_another(void)
+{
+    office();
+    acknowledged(2);
+    t.now += HEARTBEAT;
+    step((struct raft_event){ .type = RAFT_EV_READ, .ticket = 5, .count = 1 });
+    answered_by_another(1);
+    heartbeat_reply(2); /* for no round */
+    CHECK(find(RAFT_DO_READ_OK, 0, 0) == NULL);
+    CHECK_U64(t.status.peer[1].life, THEIRS);
+}
+
+/* Nor is its loyalty that of the other: there is no lease. */
+static void loyalty_of_another(void)
+{
+    struct raft_event read = { .type = RAFT_EV_READ, .ticket = 5, .count = 1, .lease = true };
+    leases = true;
+    office();
+    acknowledged(2);
+    step(read);
+    CHECK(find(RAFT_DO_READ_OK, 0, 0) == NULL); /* nobody has answered a time yet */
+    answered_by_another(0);
+    step(read);
+    CHECK(find(RAFT_DO_READ_OK, 0, 0) == NULL);
+    CHECK_U64(t.status.peer[1].life, THEIRS);
+    answered(THEIRS, 0);
+    step(read);
+    CHECK(find(RAFT_DO_READ_OK, 0, 0) != NULL);
+    leases = false;
+}
+
 /* The rows of a snapshot may take minutes: the core hears of it in a later term, and may lead. */
 static void old_terms(void)
 {
@@ -159,6 +217,8 @@ int main(void)
 {
     TAP_TEST("life: words of a former life take nothing back", late_words);
     TAP_TEST("life: words of an older term tell a leader nothing", old_terms);
+    TAP_TEST("life: a round that another life confirmed is not confirmed", confirmed_by_another);
+    TAP_TEST("life: the loyalty of another life is no lease", loyalty_of_another);
     TAP_TEST("life: who says no life has begun none", unsaid);
     TAP_TEST("life: who was bound to another life since is not lost", bound_since);
     free(t.core);
