@@ -213,6 +213,58 @@ static void bound_since(void)
     CHECK_U64(t.status.wiped_count, 1); /* heard since */
 }
 
+/* A leader of 1 and 2; 3, which lost its disk, comes back as a learner. */
+static void office_rejoining(void)
+{
+    static const struct raft_run run = { 1, 1 };
+    struct raft_config c = config();
+    struct raft_boot b = { .term = 1, .last = 1, .runs = &run, .run_count = 1 };
+    c.life = OWN;
+    c.auto_rejoin = true;
+    b.effective = conf_of(2);
+    b.effective.voter_life[0] = OWN;
+    b.effective.learner[0] = 3;
+    b.effective.learner_was[0] = FORMER;
+    b.effective.learner_count = 1;
+    boot_on(&c, &b);
+    lead(2);
+    persisted(t.last_ticket, 2, 2);
+    append_reply(2, 2, false, 0);
+}
+
+/* One more entry is committed, and a while goes by, with words of 2. */
+static void committed_for(uint64_t beats)
+{
+    static const uint32_t size = 1;
+    step((struct raft_event){ .type = RAFT_EV_PROPOSE, .ticket = 7, .count = 1, .sizes = &size });
+    persisted(t.last_ticket, t.status.last, t.status.term);
+    append_reply(2, t.status.last, false, 0);
+    CHECK_U64(t.status.commit, t.status.last);
+    while (beats-- > 0) {
+        t.now += HEARTBEAT;
+        heartbeat_reply(2);
+    }
+}
+
+/* A learner that is always an entry behind is a voter again after a round that took less than an
+ * election: after none that took longer, or commits would wait for it as long. */
+static void short_rounds(void)
+{
+    office_rejoining();
+    committed_for(0);
+    acknowledged(2);
+    CHECK_U64(t.status.commit, 3);
+    for (uint64_t round = 0; round < 3; round++) {
+        committed_for(ELECTION / HEARTBEAT + 1);
+        acknowledged(t.status.commit - 1);
+        CHECK(t.status.role == RAFT_LEADER);
+        CHECK(t.status.conf.voter_count == 2 && t.status.conf.outgoing_count == 0);
+    }
+    committed_for(ELECTION / HEARTBEAT - 1);
+    acknowledged(t.status.commit - 1);
+    CHECK(t.status.conf.voter_count == 3 && t.status.conf.outgoing_count == 2);
+}
+
 int main(void)
 {
     TAP_TEST("life: words of a former life take nothing back", late_words);
@@ -221,6 +273,7 @@ int main(void)
     TAP_TEST("life: the loyalty of another life is no lease", loyalty_of_another);
     TAP_TEST("life: who says no life has begun none", unsaid);
     TAP_TEST("life: who was bound to another life since is not lost", bound_since);
+    TAP_TEST("life: who comes back has had a short round", short_rounds);
     free(t.core);
     return tap_done();
 }
