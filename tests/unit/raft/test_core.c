@@ -239,6 +239,47 @@ static void earlier_connection(void)
     CHECK_U64(t.status.peer[0].match, 0);
 }
 
+/* Of the leader 2, an entry with so many of the voters 1, 2, 3, ..., committed. */
+static void members(uint8_t voters)
+{
+    uint8_t bytes[RAFT_CONF_BYTES_MAX];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct raft_conf c = conf_of(voters);
+    struct raft_msg m = { .type = RAFT_MSG_APPEND, .from = 2, .term = 1, .epoch = 1, .count = 1 };
+    raft_conf_encode(&c, &w);
+    t.entries[0] = (struct raft_entry){ 1, (uint32_t)w.offset, RAFT_ENTRY_CONF, bytes };
+    m.index = t.status.last;
+    m.log_term = 1;
+    m.commit = m.index + 1;
+    m.entries = t.entries;
+    message(m);
+    CHECK_U64(t.status.conf.index, m.index + 1);
+    persisted(t.last_ticket, m.index + 1, 1);
+}
+
+/* A member that was removed and taken back is reached over a connection whose number is new,
+ * whoever else has gone since: answers from before say nothing of what it has now. */
+static void taken_back(void)
+{
+    const uint64_t connections = 5;
+    boot_small(4);
+    for (uint64_t i = 1; i < connections; i++) {
+        step((struct raft_event){ .type = RAFT_EV_PEER_UP, .peer = 4 });
+    }
+    members(3);
+    members(2);
+    members(4);
+    t.now += 2 * ELECTION;
+    lead(4);
+    struct raft_msg m = { .type = RAFT_MSG_APPEND_REPLY, .from = 4, .term = t.status.term };
+    m.index = 4;
+    for (m.epoch = 0; m.epoch <= connections + 1; m.epoch++) {
+        message(m);
+        CHECK(t.status.peer_count == 3 && t.status.peer[2].id == 4);
+        CHECK_U64(t.status.peer[2].match, m.epoch <= connections ? 0 : m.index);
+    }
+}
+
 static void propose(uint64_t ticket, uint32_t count)
 {
     static const uint32_t sizes[8] = { 1, 1, 1, 1, 1, 1, 1, 1 };
@@ -671,6 +712,7 @@ int main(void)
     TAP_TEST("core: what has no room or no sense is answered", refused);
     TAP_TEST("core: who is far behind gets large appends, one at a time", far_behind);
     TAP_TEST("core: answers of an earlier connection are not believed", earlier_connection);
+    TAP_TEST("core: nor those of who was removed and taken back", taken_back);
     TAP_TEST("core: who waits hears of it when a leader loses its office", office_lost);
     TAP_TEST("core: a second office begins with nothing of the first", second_office);
     TAP_TEST("core: a rejection that was overtaken sends nothing again", overtaken_rejection);
