@@ -497,6 +497,21 @@ static void read_refused_by_a_busy_leader(void)
     EXPECT_MARK("raft: a read comes back refused");
 }
 
+/* Who is no member has no leader here: it is told so, and takes none of the room. */
+static void read_of_a_stranger(void)
+{
+    boot_small(3);
+    lead(3);
+    persisted(t.last_ticket, 2, t.status.term);
+    append_reply(2, 2, false, 0);
+    struct raft_msg question = { .type = RAFT_MSG_READ, .from = 9, .term = t.status.term, .id = 7 };
+    message(question);
+    const struct raft_effect *e = find(RAFT_DO_SEND, 0, 0);
+    CHECK(e != NULL && e->msg.type == RAFT_MSG_READ_REPLY && e->msg.to == 9);
+    CHECK(e != NULL && e->msg.reject && e->msg.id == 7);
+    CHECK(find(RAFT_DO_SEND, 0, 1) == NULL);
+}
+
 /* Bytes that wait for a majority are bounded: the next proposal is told so at once, nothing is
  * written for it. */
 static void bytes_bounded(void)
@@ -708,6 +723,7 @@ int main(void)
     TAP_TEST("core: nobody leads before the own vote is durable", votes_before_the_disk);
     TAP_TEST("core: an answer from before a restart answers no read", read_reply_of_the_past);
     TAP_TEST("core: a leader without room for reads says so", read_refused_by_a_busy_leader);
+    TAP_TEST("core: a read of who is no member is refused", read_of_a_stranger);
     TAP_TEST("core: a proposal beyond the bytes that may wait is refused at once", bytes_bounded);
     TAP_TEST("core: what has no room or no sense is answered", refused);
     TAP_TEST("core: who is far behind gets large appends, one at a time", far_behind);
