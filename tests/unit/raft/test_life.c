@@ -130,7 +130,8 @@ static void confirmed_by_another(void)
     t.now += HEARTBEAT;
     step((struct raft_event){ .type = RAFT_EV_READ, .ticket = 5, .count = 1 });
     answered_by_another(1);
-    heartbeat_reply(2); /* for no round */
+    CHECK(t.status.quorum_ack_ns < t.now); /* nor does it keep a leader in office */
+    heartbeat_reply(2);                    /* for no round */
     CHECK(find(RAFT_DO_READ_OK, 0, 0) == NULL);
     CHECK_U64(t.status.peer[1].life, THEIRS);
 }
