@@ -8,30 +8,6 @@ static enum script_result unknown(struct script *s, const char *what)
     return script_say(s, SCRIPT_UNKNOWN, "not understood: %s", what);
 }
 
-/* Ids of nodes to be, none twice: *seen has a bit for each. */
-static bool ids_list(const char *text, uint64_t *ids, uint8_t *count, uint32_t *seen)
-{
-    bool more = true;
-    while (more) {
-        char word[24];
-        uint64_t id = 0;
-        size_t n = strcspn(text, ",");
-        if (n == 0 || n >= sizeof word) {
-            return false;
-        }
-        memcpy(word, text, n);
-        word[n] = '\0';
-        if (!script_u64(word, &id) || id == 0 || id > WORLD_NODES_MAX || (*seen & 1u << id) != 0) {
-            return false;
-        }
-        *seen |= 1u << id;
-        ids[(*count)++] = id;
-        more = text[n] == ',';
-        text += n + 1;
-    }
-    return true;
-}
-
 static bool cluster_option(struct script *s, const char *word, struct raft_conf *conf,
                            uint32_t *seen)
 {
@@ -39,10 +15,10 @@ static bool cluster_option(struct script *s, const char *word, struct raft_conf 
     const char *v = script_option(word, "voters");
     uint64_t n = 0;
     if (v != NULL) {
-        return ids_list(v, conf->voter, &conf->voter_count, seen);
+        return script_members(v, conf->voter, &conf->voter_count, seen);
     }
     if ((v = script_option(word, "learners")) != NULL) {
-        return ids_list(v, conf->learner, &conf->learner_count, seen);
+        return script_members(v, conf->learner, &conf->learner_count, seen);
     }
     if ((v = script_option(word, "prevote")) != NULL) {
         c->no_pre_vote = strcmp(v, "0") == 0;
@@ -80,7 +56,7 @@ static bool lives_option(struct script *s, const char *word, uint32_t *bound)
     const char *v = script_option(word, "lives");
     if (v != NULL) {
         s->world.lives = true;
-        return strcmp(v, "0") == 0 || ids_list(v, ids, &count, bound);
+        return strcmp(v, "0") == 0 || script_members(v, ids, &count, bound);
     }
     v = script_option(word, "rejoin");
     s->world.config.auto_rejoin = v != NULL && strcmp(v, "1") == 0;
@@ -95,6 +71,9 @@ static enum script_result do_cluster(struct script *s)
     uint32_t bound = 0;
     if (s->world.started) {
         return unknown(s, "a second cluster");
+    }
+    if (script_twice(s)) {
+        return unknown(s, "an option twice");
     }
     c->heartbeat_ns = WORLD_TICK_NS;
     c->election_ns_min = 10ull * WORLD_TICK_NS;
@@ -389,7 +368,7 @@ static enum script_result do_conf(struct script *s)
     bool manual = false;
     uint64_t id = 0;
     enum script_result r = SCRIPT_OK;
-    if (s->count < 2 || !script_id(s, s->word[1], &id)) {
+    if (s->count < 2 || !script_id(s, s->word[1], &id) || script_twice(s)) {
         return unknown(s, "conf");
     }
     for (uint32_t i = 2; i < s->count; i++) {

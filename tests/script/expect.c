@@ -4,18 +4,34 @@
 #include "raft/raft_codec.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum {
     VALUE_BYTES_MAX = 4096 /* longer than any line: what does not fit is equal to nothing */
 };
 
-/* A value as the script writes it; number for ordering comparisons. */
+/* What a key's value looks like. */
+enum kind {
+    KIND_NONE, /* there is no such key */
+    KIND_NUMBER,
+    KIND_ID, /* a number, or none */
+    KIND_LAST,
+    KIND_ROLE,
+    KIND_STATE,
+    KIND_CONFIG,
+    KIND_IDS,
+    KIND_TEXT,
+};
+
+/* A value as the script writes it; number for comparisons, of `last` with the term. */
 struct value {
     char text[VALUE_BYTES_MAX];
     uint64_t number;
+    uint64_t term;
     bool is_number;
 };
+
+static const char *const roles[] = { "follower", "precandidate", "candidate", "leader", "stopped" };
+static const char *const peer_states[] = { "probe", "replicate", "snapshot", "none" };
 
 static void set_number(struct value *v, uint64_t number)
 {
@@ -72,38 +88,58 @@ static void lives_of(const struct raft_status *st, struct value *v)
     }
 }
 
-static const char *role_text(const struct raft_status *st)
+/* P of state(P), match(P), next(P); 0: the key is none of them. */
+static uint64_t peer_of(const char *key, const char *name)
 {
-    static const char *const names[] = { "follower", "precandidate", "candidate", "leader",
-                                         "stopped" };
-    return names[st->role];
+    char word[24];
+    uint64_t id = 0;
+    size_t n = strlen(name);
+    size_t all = strlen(key);
+    if (strncmp(key, name, n) != 0 || key[n] != '(' || all < n + 3 || all - n - 2 >= sizeof word ||
+        key[all - 1] != ')') {
+        return 0;
+    }
+    memcpy(word, key + n + 1, all - n - 2);
+    word[all - n - 2] = '\0';
+    return script_u64(word, &id) ? id : 0;
 }
 
-/* state(P), match(P), next(P): on the leader. */
-static bool peer_value(struct script *s, const struct raft_status *st, const char *key,
-                       struct value *v)
+/* On the leader; who is no peer of it has none. */
+static void peer_value(const struct raft_status *st, const char *key, struct value *v)
 {
-    static const char *const states[] = { "probe", "replicate", "snapshot" };
-    char word[24] = "";
-    uint64_t id = 0;
-    const char *open = strchr(key, '(');
-    if (open == NULL || sscanf(open, "(%23[0-9])", word) != 1 || !script_id(s, word, &id)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < st->peer_count; i++) {
-        if (st->peer[i].id != id) {
-            continue;
-        }
-        if (strncmp(key, "state(", 6) == 0) {
-            snprintf(v->text, sizeof v->text, "%s", states[st->peer[i].state]);
-            return true;
-        }
-        set_number(v, strncmp(key, "match(", 6) == 0 ? st->peer[i].match : st->peer[i].next);
-        return strncmp(key, "match(", 6) == 0 || strncmp(key, "next(", 5) == 0;
-    }
     snprintf(v->text, sizeof v->text, "none");
-    return strncmp(key, "state(", 6) == 0 || strncmp(key, "match(", 6) == 0 ||
-           strncmp(key, "next(", 5) == 0;
+    for (uint32_t i = 0; i < st->peer_count; i++) {
+        const struct raft_peer_status *p = &st->peer[i];
+        if (peer_of(key, "state") == p->id) {
+            snprintf(v->text, sizeof v->text, "%s", peer_states[p->state]);
+        } else if (peer_of(key, "match") == p->id) {
+            set_number(v, p->match);
+        } else if (peer_of(key, "next") == p->id) {
+            set_number(v, p->next);
+        }
+    }
+}
+
+static enum kind kind_of(const char *key)
+{
+    static const struct {
+        const char *name;
+        enum kind kind;
+    } rows[] = {
+        { "term", KIND_NUMBER },    { "vote", KIND_ID },      { "commit", KIND_NUMBER },
+        { "applied", KIND_NUMBER }, { "first", KIND_NUMBER }, { "lead", KIND_ID },
+        { "last", KIND_LAST },      { "role", KIND_ROLE },    { "config", KIND_CONFIG },
+        { "lives", KIND_IDS },      { "wiped", KIND_IDS },    { "app", KIND_TEXT },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (strcmp(key, rows[i].name) == 0) {
+            return rows[i].kind;
+        }
+    }
+    if (peer_of(key, "match") != 0 || peer_of(key, "next") != 0) {
+        return KIND_ID;
+    }
+    return peer_of(key, "state") != 0 ? KIND_STATE : KIND_NONE;
 }
 
 static bool number_of(const struct raft_status *st, const struct world_node *n, const char *key,
@@ -125,45 +161,37 @@ static bool number_of(const struct raft_status *st, const struct world_node *n, 
     return false;
 }
 
-static bool value_of(struct script *s, uint64_t id, const char *key, struct value *v)
+/* Of a node that is up; the key exists. */
+static void value_of(const struct script *s, uint64_t id, const char *key, struct value *v)
 {
     const struct world_node *n = &s->world.node[id];
     struct raft_status st;
     raft_status(n->core, &st);
     memset(v, 0, sizeof *v);
     if (number_of(&st, n, key, v)) {
-        return true;
+        return;
     }
     if (strcmp(key, "role") == 0) {
-        snprintf(v->text, sizeof v->text, "%s", role_text(&st));
-        return true;
-    }
-    if (strcmp(key, "last") == 0) {
+        snprintf(v->text, sizeof v->text, "%s", roles[st.role]);
+    } else if (strcmp(key, "last") == 0) {
         snprintf(v->text, sizeof v->text, "%llu/%llu", (unsigned long long)st.last,
                  (unsigned long long)st.last_term);
         v->number = st.last;
+        v->term = st.last_term;
         v->is_number = true;
-        return true;
-    }
-    if (strcmp(key, "config") == 0) {
+    } else if (strcmp(key, "config") == 0) {
         append_ids(v, "v", st.conf.voter, st.conf.voter_count);
         append_ids(v, "o", st.conf.outgoing, st.conf.outgoing_count);
         append_ids(v, "l", st.conf.learner, st.conf.learner_count);
-        return true;
-    }
-    if (strcmp(key, "lives") == 0) { /* of voters, by id */
+    } else if (strcmp(key, "lives") == 0) { /* of voters, by id */
         lives_of(&st, v);
-        return true;
-    }
-    if (strcmp(key, "wiped") == 0) {
+    } else if (strcmp(key, "wiped") == 0) {
         append_ids(v, "", st.wiped, (uint8_t)st.wiped_count);
-        return true;
-    }
-    if (strcmp(key, "app") == 0) {
+    } else if (strcmp(key, "app") == 0) {
         app_of(n, v);
-        return true;
+    } else {
+        peer_value(&st, key, v);
     }
-    return peer_value(s, &st, key, v);
 }
 
 /* key, operator and value of "key>=value". */
@@ -181,60 +209,163 @@ static bool split(const char *word, char *key, char *op, const char **out_value)
     return true;
 }
 
-static bool holds(const struct value *v, const char *key, char op, const char *wanted,
-                  bool *out_understood)
+static bool one_of(const char *word, const char *const *list, size_t count)
 {
-    uint64_t number = 0;
-    char *end = NULL;
-    bool same = strcmp(v->text, wanted) == 0;
-    *out_understood = true;
-    if (strcmp(key, "role") == 0 && strcmp(wanted, "pre-candidate") == 0) {
-        same = strcmp(v->text, "precandidate") == 0;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(word, list[i]) == 0) {
+            return true;
+        }
     }
-    if (strcmp(key, "vote") == 0 || strcmp(key, "lead") == 0) {
-        same = same || (strcmp(wanted, "none") == 0 && v->number == 0);
+    return false;
+}
+
+/* "1,2,3": numbers, or nothing. */
+static bool is_list(const char *text)
+{
+    static const char digits[] = "0123456789";
+    size_t n = strspn(text, digits);
+    while (n > 0 && text[n] == ',') {
+        text += n + 1;
+        n = strspn(text, digits);
+        if (n == 0) {
+            return false;
+        }
+    }
+    return text[n] == '\0';
+}
+
+/* v1,2/o1/l4, each part once, into how `config` is told; nothing is the configuration of a node
+ * that has none. */
+static bool read_config(const char *text, struct value *v)
+{
+    static const char names[] = "vol";
+    uint64_t ids[sizeof names - 1][WORLD_NODES_MAX];
+    uint8_t count[sizeof names - 1] = { 0 };
+    memset(v, 0, sizeof *v);
+    while (*text != '\0') {
+        char part[SCRIPT_LINE_BYTES_MAX];
+        uint32_t seen = 0;
+        size_t n = strcspn(text, "/");
+        const char *name = strchr(names, *text);
+        size_t which = name != NULL ? (size_t)(name - names) : 0;
+        if (name == NULL || count[which] > 0 || n >= sizeof part ||
+            (text[n] == '/' && !text[n + 1])) {
+            return false;
+        }
+        memcpy(part, text + 1, n - 1);
+        part[n - 1] = '\0';
+        if (!script_members(part, ids[which], &count[which], &seen)) {
+            return false;
+        }
+        text += text[n] == '/' ? n + 1 : n;
+    }
+    for (size_t i = 0; i < sizeof names - 1; i++) {
+        append_ids(v, (const char[]){ names[i], '\0' }, ids[i], count[i]);
+    }
+    return true;
+}
+
+/* I/T of `last`; where it is compared by more or less, I alone will do. */
+static bool read_last(const char *text, bool ordered, struct value *v)
+{
+    char index[24];
+    size_t n = strcspn(text, "/");
+    if (n >= sizeof index || (text[n] == '\0' && !ordered)) {
+        return false;
+    }
+    memcpy(index, text, n);
+    index[n] = '\0';
+    v->is_number = script_u64(index, &v->number);
+    v->term = UINT64_MAX; /* not asked for */
+    return v->is_number && (text[n] == '\0' || script_u64(text + n + 1, &v->term));
+}
+
+/* The value that a script wants; false: nothing that the key could ever be. */
+static bool read_wanted(enum kind kind, char op, const char *text, struct value *v)
+{
+    bool ordered = op == '<' || op == '>';
+    memset(v, 0, sizeof *v);
+    if (kind == KIND_LAST) {
+        return read_last(text, ordered, v);
+    }
+    if (kind == KIND_NUMBER || kind == KIND_ID) {
+        v->is_number = script_u64(text, &v->number);
+        bool none = kind == KIND_ID && !ordered && strcmp(text, "none") == 0;
+        snprintf(v->text, sizeof v->text, "%s", none ? text : "");
+        return v->is_number || none;
+    }
+    if (kind == KIND_CONFIG) {
+        return !ordered && read_config(text, v);
+    }
+    text = kind == KIND_ROLE && strcmp(text, "pre-candidate") == 0 ? "precandidate" : text;
+    snprintf(v->text, sizeof v->text, "%s", text);
+    return !ordered &&
+           (kind == KIND_TEXT || (kind == KIND_IDS && is_list(text)) ||
+            (kind == KIND_ROLE && one_of(text, roles, sizeof roles / sizeof roles[0])) ||
+            (kind == KIND_STATE &&
+             one_of(text, peer_states, sizeof peer_states / sizeof peer_states[0])));
+}
+
+static bool holds(const struct value *v, const char *key, char op, const struct value *wanted)
+{
+    bool last = strcmp(key, "last") == 0 && wanted->term != UINT64_MAX;
+    bool nobody = (strcmp(key, "vote") == 0 || strcmp(key, "lead") == 0) && v->number == 0;
+    bool same = strcmp(v->text, wanted->text) == 0;
+    if (wanted->is_number) {
+        same = v->is_number && v->number == wanted->number && (!last || v->term == wanted->term);
+    } else if (strcmp(wanted->text, "none") == 0) {
+        same = same || nobody;
     }
     if (op == '=' || op == '!') {
         return same == (op == '=');
     }
-    number = strtoull(wanted, &end, 10);
-    if (!v->is_number || end == wanted || (*end != '\0' && *end != '/')) {
-        *out_understood = false;
+    if (!v->is_number) { /* of who is no peer */
         return false;
     }
-    return op == '>' ? v->number >= number : v->number <= number;
+    return op == '>' ? v->number >= wanted->number && (!last || v->term >= wanted->term)
+                     : v->number <= wanted->number && (!last || v->term <= wanted->term);
 }
 
+static enum script_result expect_word(struct script *s, uint64_t id, const char *word)
+{
+    char key[32];
+    char op = 0;
+    const char *text = NULL;
+    struct value wanted;
+    struct value v;
+    if (!split(word, key, &op, &text) || kind_of(key) == KIND_NONE ||
+        !read_wanted(kind_of(key), op, text, &wanted)) {
+        return script_say(s, SCRIPT_UNKNOWN, "not understood: %s", word);
+    }
+    if (!s->world.node[id].up) {
+        return script_say(s, SCRIPT_FAILED, "node %llu is down", (unsigned long long)id);
+    }
+    value_of(s, id, key, &v);
+    return holds(&v, key, op, &wanted)
+               ? SCRIPT_OK
+               : script_say(s, SCRIPT_FAILED, "node %llu: expected %.200s, found %s=%.500s",
+                            (unsigned long long)id, word, key, v.text);
+}
+
+/* All words are read, also behind one that does not hold: what is not understood weighs more. */
 static enum script_result expect_node(struct script *s, uint64_t id)
 {
+    enum script_result worst = SCRIPT_OK;
     if (s->count < 3) {
         return script_say(s, SCRIPT_UNKNOWN, "not understood: expect");
     }
-    for (uint32_t i = 2; i < s->count; i++) {
-        char key[32];
-        char op = 0;
-        const char *wanted = NULL;
-        struct value v;
-        bool understood = true;
-        if (!split(s->word[i], key, &op, &wanted)) {
-            return script_say(s, SCRIPT_UNKNOWN, "not understood: %s", s->word[i]);
-        }
-        if (!s->world.node[id].up) {
-            return script_say(s, SCRIPT_FAILED, "node %llu is down", (unsigned long long)id);
-        }
-        if (!value_of(s, id, key, &v)) {
-            return script_say(s, SCRIPT_UNKNOWN, "not understood: %s", s->word[i]);
-        }
-        bool good = holds(&v, key, op, wanted, &understood);
-        if (!understood) {
-            return script_say(s, SCRIPT_UNKNOWN, "not understood: %s", s->word[i]);
-        }
-        if (!good) {
-            return script_say(s, SCRIPT_FAILED, "node %llu: expected %.200s, found %s=%.500s",
-                              (unsigned long long)id, s->word[i], key, v.text);
-        }
+    for (uint32_t i = s->count; i-- > 2 && worst != SCRIPT_UNKNOWN;) { /* the first is told of */
+        enum script_result r = expect_word(s, id, s->word[i]);
+        worst = r > worst ? r : worst;
     }
-    return SCRIPT_OK;
+    return worst;
+}
+
+void script_tell(const struct script *s, uint64_t id, const char *key)
+{
+    struct value v;
+    value_of(s, id, key, &v);
+    printf(" %s=%s", key, v.text);
 }
 
 /* Exactly one leader at the highest term that a live node has. */
@@ -320,11 +451,25 @@ static enum script_result expect_same(struct script *s, bool prefix)
     return SCRIPT_OK;
 }
 
+/* yes, no, or the name of an error. */
+static bool err_word(const char *word)
+{
+    static const char *const names[] = { "yes", "no",
+#define ERR_NAME(name, class, status, text) #name,
+                                         ERR_LIST(ERR_NAME)
+#undef ERR_NAME
+    };
+    return one_of(word, names, sizeof names / sizeof names[0]);
+}
+
 static enum script_result expect_err(struct script *s)
 {
     enum err e = s->world.asked_err;
-    if (s->count != 3) {
+    if (s->count != 3 || !err_word(s->word[2])) {
         return script_say(s, SCRIPT_UNKNOWN, "not understood: expect err");
+    }
+    if (s->world.asked_ticket == 0) {
+        return script_say(s, SCRIPT_UNKNOWN, "nothing was asked");
     }
     bool good = strcmp(s->word[2], "yes") == 0  ? e != ERR_OK
                 : strcmp(s->word[2], "no") == 0 ? e == ERR_OK
@@ -340,6 +485,7 @@ static enum script_result expect_read(struct script *s)
     uint64_t index = 0;
     const char *wanted_index = s->count == 5 ? script_option(s->word[4], "i") : NULL;
     if (s->count < 4 || s->count > 5 ||
+        !one_of(s->word[3], states, sizeof states / sizeof states[0]) ||
         (s->count == 5 && (wanted_index == NULL || !script_u64(wanted_index, &index)))) {
         return script_say(s, SCRIPT_UNKNOWN, "not understood: expect read");
     }

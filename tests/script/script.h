@@ -49,6 +49,9 @@ bool script_id(const struct script *s, const char *text, uint64_t *out);
 /* script_ids -- "1,2,3" into a mask of bits; every node must exist. */
 bool script_ids(const struct script *s, const char *text, uint32_t *out_mask);
 
+/* script_members -- ids of nodes to be, none twice: *seen has a bit for each. */
+bool script_members(const char *text, uint64_t *ids, uint8_t *count, uint32_t *seen);
+
 /* script_link -- "A>B", * for any (0). */
 bool script_link(const struct script *s, const char *text, uint64_t *out_a, uint64_t *out_b);
 
@@ -57,5 +60,14 @@ int script_type(const char *text);
 
 /* script_option -- value of "name=value", or NULL. */
 const char *script_option(const char *text, const char *name);
+
+/* script_twice -- two options of the line have one name. */
+bool script_twice(const struct script *s);
+
+/* script_is_text -- UTF-8, whole and in its shortest form. */
+bool script_is_text(const char *line);
+
+/* script_tell -- print " key=value" of a node that is up. */
+void script_tell(const struct script *s, uint64_t id, const char *key);
 
 #endif

@@ -60,6 +60,29 @@ bool script_ids(const struct script *s, const char *text, uint32_t *out_mask)
     return true;
 }
 
+bool script_members(const char *text, uint64_t *ids, uint8_t *count, uint32_t *seen)
+{
+    bool more = true;
+    while (more) {
+        char word[24];
+        uint64_t id = 0;
+        size_t n = strcspn(text, ",");
+        if (n == 0 || n >= sizeof word) {
+            return false;
+        }
+        memcpy(word, text, n);
+        word[n] = '\0';
+        if (!script_u64(word, &id) || id == 0 || id > WORLD_NODES_MAX || (*seen & 1u << id) != 0) {
+            return false;
+        }
+        *seen |= 1u << id;
+        ids[(*count)++] = id;
+        more = text[n] == ',';
+        text += n + 1;
+    }
+    return true;
+}
+
 static bool end_of_link(const struct script *s, const char *text, size_t n, uint64_t *out)
 {
     char word[24];
@@ -123,4 +146,40 @@ const char *script_option(const char *text, const char *name)
 {
     size_t n = strlen(name);
     return strncmp(text, name, n) == 0 && text[n] == '=' ? text + n + 1 : NULL;
+}
+
+bool script_twice(const struct script *s)
+{
+    for (uint32_t i = 1; i < s->count; i++) {
+        const char *equals = strchr(s->word[i], '=');
+        for (uint32_t k = 1; equals != NULL && k < i; k++) {
+            if (strncmp(s->word[i], s->word[k], (size_t)(equals - s->word[i]) + 1) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool script_is_text(const char *line)
+{
+    const unsigned char *c = (const unsigned char *)line;
+    while (*c != '\0') {
+        unsigned more = *c < 0x80 ? 0 : *c >= 0xf0 ? 3 : *c >= 0xe0 ? 2 : 1;
+        uint32_t low = more == 3 ? 0x10000 : more == 2 ? 0x800 : more == 1 ? 0x80 : 0;
+        uint32_t point = more == 0 ? *c : *c & (0x3fu >> more);
+        if (more > 0 && (*c < 0xc0 || *c >= 0xf8)) {
+            return false;
+        }
+        for (c++; more > 0; more--, c++) {
+            if ((*c & 0xc0) != 0x80) {
+                return false;
+            }
+            point = point << 6 | (*c & 0x3fu);
+        }
+        if (point < low || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) {
+            return false;
+        }
+    }
+    return true;
 }
