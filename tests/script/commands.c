@@ -149,7 +149,7 @@ static enum script_result do_run(struct script *s)
             world_tick(&s->world, k);
         }
         enum script_result r = settle(s);
-        if (r != SCRIPT_OK) {
+        if (r != SCRIPT_OK || s->world.limit[0] != '\0') {
             return r;
         }
     }
@@ -275,9 +275,6 @@ static enum script_result do_disk(struct script *s)
     } else if (strcmp(how, "go") == 0 && s->count == 3) {
         n->disk_hold = false;
         n->disk_slow_ns = 0;
-        for (uint32_t i = 0; i < n->write_count; i++) {
-            n->write[i].due_ns = 0;
-        }
         world_disk_release(&s->world, id);
     } else if (strcmp(how, "fail") == 0 && s->count == 3) {
         n->disk_fail = true;
@@ -598,6 +595,9 @@ enum script_result script_line(struct script *s, char *line)
         return SCRIPT_OK;
     }
     enum script_result r = run_words(s);
+    if (s->world.limit[0] != '\0') {
+        return script_say(s, SCRIPT_UNKNOWN, "%s", s->world.limit);
+    }
     if (r == SCRIPT_OK && s->world.checks_invariants && s->world.started &&
         !world_check(&s->world)) {
         s->checks++;

@@ -64,7 +64,7 @@ static void app_of(const struct world_node *n, struct value *v)
 {
     size_t used = 0;
     for (uint64_t i = 1; i <= n->applied && used < sizeof v->text; i++) {
-        const struct world_entry *e = &n->log[i];
+        const struct world_entry *e = &n->disk.log[i];
         if (e->kind == RAFT_ENTRY_COMMAND) {
             used += (size_t)snprintf(v->text + used, sizeof v->text - used, "%s%.*s",
                                      used > 0 ? "," : "", (int)e->size, (const char *)e->data);
@@ -436,8 +436,9 @@ static enum script_result expect_same(struct script *s, bool prefix)
         bool same =
             prefix || (n->applied == l->applied && commit_of(s, id) == commit_of(s, longest));
         for (uint64_t i = 1; same && i <= n->applied; i++) {
-            same = n->log[i].term == l->log[i].term && n->log[i].size == l->log[i].size &&
-                   memcmp(n->log[i].data, l->log[i].data, n->log[i].size) == 0;
+            same = n->disk.log[i].term == l->disk.log[i].term &&
+                   n->disk.log[i].size == l->disk.log[i].size &&
+                   memcmp(n->disk.log[i].data, l->disk.log[i].data, n->disk.log[i].size) == 0;
         }
         if (!same) {
             return script_say(

@@ -33,8 +33,8 @@ static bool broken(struct world *w, const char *what, uint64_t a, uint64_t b)
 /* The core has a snapshot that the node's disk is yet to be told of. */
 static bool install_waits(const struct world_node *n)
 {
-    for (uint32_t i = 0; i < n->pending_count; i++) {
-        if (n->pending[i].effect.type == RAFT_DO_INSTALL) {
+    for (uint32_t i = 0; i < n->pending.count; i++) {
+        if (n->pending.row[n->pending.first + i].effect.type == RAFT_DO_INSTALL) {
             return true;
         }
     }
@@ -50,7 +50,7 @@ static uint64_t term_of(const struct world *w, uint64_t id, uint64_t index)
     if (index >= st.snap_index) {
         return raft_term_at(n->core, index);
     }
-    return install_waits(n) ? 0 : n->log[index].term;
+    return install_waits(n) ? 0 : n->disk.log[index].term;
 }
 
 static bool check_node(struct world *w, struct seen *s, uint64_t id)
@@ -71,8 +71,8 @@ static bool check_node(struct world *w, struct seen *s, uint64_t id)
         }
         s->leader_of[st.term] = id;
     }
-    uint64_t term = w->node[id].durable_term; /* what is not durable yet nobody was told */
-    uint64_t vote = w->node[id].durable_vote;
+    uint64_t term = w->node[id].safe.term; /* what is not durable yet nobody was told */
+    uint64_t vote = w->node[id].safe.vote;
     if (vote != 0) {
         if (s->vote_of[id][term] != 0 && s->vote_of[id][term] != vote) {
             return broken(w, "two votes in a term", id, term);
@@ -130,9 +130,7 @@ static uint64_t holds(const void *arg, uint64_t id, uint64_t life)
     if (life != 0 && life != world_life(h->w, id)) {
         return 1; /* it had it, or not: that disk is gone */
     }
-    const struct world_entry *log = n->has_unsynced ? n->old_log : n->log;
-    uint64_t last = n->has_unsynced ? n->old_last : n->last;
-    return n->exists && last >= h->index && log[h->index].term == h->term;
+    return n->exists && n->safe.last >= h->index && n->safe.log[h->index].term == h->term;
 }
 
 /* What a leader has committed in its own term is on the disks of a quorum. */
@@ -172,8 +170,8 @@ static bool check_pair(struct world *w, uint64_t a, uint64_t b)
     uint64_t applied =
         w->node[a].applied < w->node[b].applied ? w->node[a].applied : w->node[b].applied;
     for (uint64_t i = 1; i <= applied; i++) {
-        const struct world_entry *ex = &w->node[a].log[i];
-        const struct world_entry *ey = &w->node[b].log[i];
+        const struct world_entry *ex = &w->node[a].disk.log[i];
+        const struct world_entry *ey = &w->node[b].disk.log[i];
         if (ex->term != ey->term || ex->size != ey->size || memcmp(ex->data, ey->data, ex->size)) {
             return broken(w, "different entries were applied", a, b);
         }
@@ -193,7 +191,7 @@ bool world_check(struct world *w)
     for (uint64_t a = 1; a <= WORLD_NODES_MAX; a++) {
         struct raft_status st;
         if (!w->node[a].up) { /* its office may be newer than that of who still leads */
-            highest = w->node[a].term > highest ? w->node[a].term : highest;
+            highest = w->node[a].disk.term > highest ? w->node[a].disk.term : highest;
             continue;
         }
         if (!check_node(w, &seen, a)) {

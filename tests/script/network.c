@@ -21,19 +21,13 @@ static struct world_msg *take(struct world *w, uint32_t i)
     return m;
 }
 
-static void discard(struct world_msg *m)
-{
-    free(m->entries);
-    free(m);
-}
-
 void world_lose(struct world *w, uint32_t i)
 {
     struct world_msg *m = take(w, i);
     if (m->msg.type == RAFT_MSG_SNAPSHOT) {
         world_snap_failed(w, m->msg.from, m->msg.to);
     }
-    discard(m);
+    world_msg_free(m);
 }
 
 /* Whether the step that was just made answers an append or a snapshot of `to`. */
@@ -62,7 +56,7 @@ static void arrive(struct world *w, struct world_msg *m)
     if (m->msg.type == RAFT_MSG_SNAPSHOT && !taken) {
         world_snap_failed(w, m->msg.from, to);
     }
-    discard(m);
+    world_msg_free(m);
 }
 
 uint32_t world_deliver(struct world *w, uint64_t a, uint64_t b, int type)
@@ -107,25 +101,24 @@ uint32_t world_count(const struct world *w, uint64_t a, uint64_t b, int type)
 void world_dup(struct world *w, uint64_t a, uint64_t b)
 {
     uint32_t count = w->net_count;
-    for (uint32_t i = 0; i < count && w->net_count < WORLD_NET_MAX; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         if (!matches(w->net[i], a, b, 0)) {
             continue;
         }
-        struct world_msg *m = malloc(sizeof *m);
-        if (m == NULL) {
+        if (w->net_count == WORLD_NET_MAX) {
+            world_limit(w, "the network is full", w->net[i]->msg.from);
             return;
         }
-        *m = *w->net[i];
-        if (m->entry_count > 0) {
-            m->entries = malloc(m->entry_count * sizeof *m->entries);
-            if (m->entries == NULL) {
-                free(m);
-                return;
-            }
-            memcpy(m->entries, w->net[i]->entries, m->entry_count * sizeof *m->entries);
-            for (uint32_t k = 0; k < m->msg.count; k++) {
-                m->metas[k].data = m->entries[m->entry_count - m->msg.count + k].data;
-            }
+        const struct world_msg *of = w->net[i];
+        struct world_msg *m = world_msg_new(&of->msg, of->entry_count, of->msg.count);
+        m->after = of->after;
+        m->gated = of->gated;
+        for (uint32_t k = 0; k < m->entry_count; k++) {
+            m->entries[k] = of->entries[k];
+        }
+        for (uint32_t k = 0; k < m->msg.count; k++) {
+            m->metas[k] = of->metas[k];
+            m->metas[k].data = m->entries[m->entry_count - m->msg.count + k].data;
         }
         w->net[w->net_count++] = m;
     }
@@ -156,7 +149,7 @@ bool world_settle(struct world *w)
             any = (w->node[id].exists && world_pump(w, id)) || any;
         }
         any = world_deliver(w, 0, 0, 0) > 0 || any;
-        if (!any) {
+        if (!any || w->limit[0] != '\0') {
             return true;
         }
     }

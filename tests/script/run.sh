@@ -5,17 +5,41 @@ driver=$1
 here=$(dirname "$0")
 n=0
 
-report() { # report WANTED-CODE FILE
+report() { # report WANTED-CODE FILE...: the exit code, and a verdict for each file
+    want=$1
+    shift
     n=$((n + 1))
-    out=$("$driver" "$2" 2>&1)
+    name=$(basename "$1" .rs.txt)
+    out=$("$driver" "$@" 2>&1)
     code=$?
-    if [ "$code" = "$1" ]; then
-        echo "ok $n - $(basename "$2" .rs.txt)"
+    verdicts=$(echo "$out" | grep -c '^\(PASS\|FAIL\) .* checks=')
+    if [ "$code" = "$want" ] && [ "$verdicts" = $# ]; then
+        echo "ok $n - $name"
         echo "$out" | grep '^# ' # marks
     else
-        echo "not ok $n - $(basename "$2" .rs.txt): exit $code, wanted $1"
+        echo "not ok $n - $name: exit $code, wanted $want, $verdicts verdicts"
         echo "$out" | sed 's/^/# /'
     fi
+}
+
+repeat() { # repeat N LINE: each with its number for %
+    awk -v n="$1" -v line="$2" 'BEGIN { for (i = 1; i <= n; i++) { l = line; gsub("%", i, l); print l } }'
+}
+
+# Longer than anybody would write them by hand.
+long_scripts() { # long_scripts FOLDER
+    {
+        printf 'invariants on\ncluster voters=1,2,3\ncampaign 1\nsettle\ncut 3|1,2\n'
+        repeat 700 'propose 1 a%'
+        printf 'settle\nheal\nrun 40\nexpect agree 1,2,3\nexpect 3 last=702/2\n'
+    } >"$1/long_absence.rs.txt"
+    {
+        printf 'cluster voters=1,2,3\ncampaign 1\nsettle\n'
+        repeat 5000 'propose 1 a%' | sed 's/$/\nsettle/'
+        printf 'expect agree 1,2,3\nexpect 3 last=5002/2\n'
+        repeat 300 'read 1 r%' | sed 's/$/\nsettle/'
+        printf 'expect read r1 ok\nexpect read r300 ok\n'
+    } >"$1/long_log_and_many_reads.rs.txt"
 }
 
 for f in "$here"/raft/*.rs.txt; do
@@ -26,5 +50,11 @@ for f in "$here"/wrong/*.rs.txt; do
     */unknown_*) report 2 "$f" ;;
     *) report 1 "$f" ;;
     esac
+done
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+long_scripts "$tmp"
+for f in "$tmp"/*.rs.txt; do
+    report 0 "$f"
 done
 echo "1..$n"

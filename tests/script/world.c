@@ -15,6 +15,48 @@ static void *need(void *block)
     return block;
 }
 
+void world_limit(struct world *w, const char *what, uint64_t id)
+{
+    if (w->limit[0] == '\0') {
+        snprintf(w->limit, sizeof w->limit, "%s (node %llu)", what, (unsigned long long)id);
+    }
+}
+
+/* ---- queues ---- */
+
+static bool queue_put(struct world_queue *q, const struct world_effect *x, uint32_t most)
+{
+    if (q->count == most) {
+        return false;
+    }
+    if (q->first > 0 && q->first + q->count == q->room) {
+        memmove(q->row, q->row + q->first, q->count * sizeof *q->row);
+        q->first = 0;
+    }
+    if (q->count == q->room) {
+        q->room = q->room == 0 ? 64 : 2 * q->room;
+        q->row = need(realloc(q->row, q->room * sizeof *q->row));
+    }
+    q->row[q->first + q->count++] = *x;
+    return true;
+}
+
+static struct world_effect queue_take(struct world_queue *q)
+{
+    struct world_effect x = q->row[q->first++];
+    if (--q->count == 0) {
+        q->first = 0;
+    }
+    return x;
+}
+
+static void queue_clear(struct world_queue *q)
+{
+    while (q->count > 0) {
+        free(queue_take(q).entries);
+    }
+}
+
 /* ---- boot ---- */
 
 struct boot_room {
@@ -26,7 +68,7 @@ struct raft_conf world_conf(const struct world_node *n, uint64_t index)
 {
     struct raft_conf found = { 0 };
     for (uint64_t i = index; i > 0 && found.index == 0; i--) {
-        const struct world_entry *e = &n->log[i];
+        const struct world_entry *e = &n->disk.log[i];
         if (e->kind == RAFT_ENTRY_CONF &&
             raft_conf_decode(bytes_of(e->data, e->size), &found, NULL) == ERR_OK) {
             found.index = i;
@@ -46,18 +88,19 @@ static void boot(struct world *w, uint64_t id, bool restarted, uint64_t applied)
     struct boot_room *room = need(calloc(1, sizeof *room));
     struct raft_boot b = { .now_ns = n->now_ns, .restarted = restarted, .applied = applied };
     struct raft_config config = w->config;
-    b.term = n->term;
-    b.vote = n->vote;
-    b.last = n->last;
-    b.snap_index = n->snap_index;
-    b.snap_term = n->snap_term;
-    b.made_index = n->made_index;
-    b.made_term = n->log[n->made_index].term;
-    b.made_conf = world_conf(n, n->made_index);
-    b.effective = world_conf(n, n->last);
+    const struct world_disk *d = &n->disk;
+    b.term = d->term;
+    b.vote = d->vote;
+    b.last = d->last;
+    b.snap_index = d->snap_index;
+    b.snap_term = d->snap_term;
+    b.made_index = d->made_index;
+    b.made_term = d->log[d->made_index].term;
+    b.made_conf = world_conf(n, d->made_index);
+    b.effective = world_conf(n, d->last);
     b.committed = b.effective.index > 1 ? world_conf(n, b.effective.index - 1) : b.effective;
-    for (uint64_t i = n->snap_index + 1; i <= n->last; i++) {
-        const struct world_entry *e = &n->log[i];
+    for (uint64_t i = d->snap_index + 1; i <= d->last; i++) {
+        const struct world_entry *e = &d->log[i];
         if (b.run_count == 0 || room->runs[b.run_count - 1].term != e->term) {
             room->runs[b.run_count++] = (struct raft_run){ i, e->term };
         }
@@ -71,18 +114,16 @@ static void boot(struct world *w, uint64_t id, bool restarted, uint64_t applied)
     free(n->core);
     n->core = NULL;
     void *mem = need(calloc(1, raft_size()));
-    if (raft_init(mem, &config, &b, &n->core) != ERR_OK) {
-        fprintf(stderr, "raft-script: node %llu cannot boot from its disk\n",
-                (unsigned long long)id);
-        exit(2);
-    }
+    n->up = raft_init(mem, &config, &b, &n->core) == ERR_OK;
     free(room);
-    n->up = true;
+    if (!n->up) {
+        free(mem);
+        world_limit(w, "it cannot boot from its disk", id);
+    }
     n->applied = applied;
     n->apply_target = applied;
     n->apply_after = 0;
     n->wal_done = 0;
-    n->write_count = 0;
 }
 
 void world_node_add(struct world *w, uint64_t id)
@@ -90,7 +131,8 @@ void world_node_add(struct world *w, uint64_t id)
     struct world_node *n = &w->node[id];
     n->exists = true;
     n->rate_percent = 100;
-    n->log = need(calloc(WORLD_LOG_MAX, sizeof *n->log));
+    n->disk.log = need(calloc(WORLD_LOG_MAX, sizeof *n->disk.log));
+    n->safe.log = need(calloc(WORLD_LOG_MAX, sizeof *n->safe.log));
     for (uint64_t i = 1; i <= WORLD_NODES_MAX; i++) {
         n->now_ns = w->node[i].now_ns > n->now_ns ? w->node[i].now_ns : n->now_ns;
     }
@@ -98,24 +140,23 @@ void world_node_add(struct world *w, uint64_t id)
     boot(w, id, false, 0);
 }
 
-static void first_entry(struct world_node *n, const struct raft_conf *conf)
+static void first_entry(struct world_disk *d, const struct raft_conf *conf)
 {
-    struct world_entry *e = &n->log[1];
+    struct world_entry *e = &d->log[1];
     struct writer wr = writer_of(e->data, sizeof e->data);
     raft_conf_encode(conf, &wr);
     e->term = 1;
     e->kind = RAFT_ENTRY_CONF;
     e->size = (uint32_t)wr.offset;
-    n->last = 1;
-    n->durable = 1;
-    n->term = 1;
-    n->durable_term = 1;
+    d->last = 1;
+    d->term = 1;
 }
 
 static void start_one(struct world *w, uint64_t id, const struct raft_conf *conf)
 {
     world_node_add(w, id);
-    first_entry(&w->node[id], conf);
+    first_entry(&w->node[id].disk, conf);
+    first_entry(&w->node[id].safe, conf);
     boot(w, id, false, 1);
 }
 
@@ -131,79 +172,93 @@ void world_start(struct world *w, const struct raft_conf *conf)
     }
 }
 
-static void pending_clear(struct world_node *n)
-{
-    for (uint32_t i = 0; i < n->pending_count; i++) {
-        free(n->pending[i].entries);
-    }
-    n->pending_count = 0;
-}
-
 void world_done(struct world *w)
 {
     world_drop(w, 0, 0, 0);
     for (uint64_t id = 1; id <= WORLD_NODES_MAX; id++) {
         struct world_node *n = &w->node[id];
-        pending_clear(n);
+        queue_clear(&n->pending);
+        queue_clear(&n->writes);
+        free(n->pending.row);
+        free(n->writes.row);
         free(n->core);
-        free(n->log);
-        free(n->old_log);
-        free(n->copy_log);
+        free(n->disk.log);
+        free(n->safe.log);
+        free(n->copy.log);
     }
 }
 
 /* ---- crash and restart ---- */
 
-/* Before the first write that is not durable at once: keep what is. */
-static void keep_durable(struct world_node *n)
+/* The log of `to` stays where it is. */
+static void disk_copy(struct world_disk *to, const struct world_disk *from)
 {
-    if (n->has_unsynced) {
-        return;
-    }
-    if (n->old_log == NULL) {
-        n->old_log = need(calloc(WORLD_LOG_MAX, sizeof *n->old_log));
-    }
-    memcpy(n->old_log, n->log, WORLD_LOG_MAX * sizeof *n->log);
-    n->old_last = n->last;
-    n->old_snap_index = n->snap_index;
-    n->old_snap_term = n->snap_term;
-    n->old_made_index = n->made_index;
-    n->has_unsynced = true;
+    struct world_entry *log = to->log;
+    memcpy(log, from->log, (from->last + 1) * sizeof *log);
+    *to = *from;
+    to->log = log;
 }
 
-static void all_durable(struct world_node *n)
+/* An install is a write like others: the rows are what the snapshot was made of, the log begins
+ * after them. */
+static void disk_write(struct world_disk *d, const struct world_effect *x)
 {
-    n->durable = n->last;
-    n->durable_term = n->term;
-    n->durable_vote = n->vote;
-    n->has_unsynced = false;
+    const struct raft_effect *e = &x->effect;
+    if (e->type == RAFT_DO_INSTALL) {
+        memcpy(&d->log[1], x->entries, x->entry_count * sizeof *x->entries);
+        d->last = e->index;
+        d->snap_index = e->index;
+        d->snap_term = e->term;
+        d->made_index = e->index;
+        return;
+    }
+    if (e->truncate) {
+        d->last = e->truncate_to;
+    }
+    for (uint32_t i = 0; i < x->entry_count; i++) {
+        d->log[++d->last] = x->entries[i];
+    }
+    if (e->hard) {
+        d->term = e->hard_term;
+        d->vote = e->hard_vote;
+    }
+}
+
+/* The oldest write that is not durable yet is. */
+static void disk_sync(struct world_node *n)
+{
+    struct world_effect x = queue_take(&n->writes);
+    disk_write(&n->safe, &x);
+    free(x.entries);
+}
+
+static void disk_clear(struct world_disk *d)
+{
+    struct world_entry *log = d->log;
+    memset(log, 0, (d->last + 1) * sizeof *log);
+    *d = (struct world_disk){ .log = log };
 }
 
 void world_crash(struct world *w, uint64_t id)
 {
     struct world_node *n = &w->node[id];
     n->up = false;
-    pending_clear(n);
+    queue_clear(&n->pending);
     for (uint32_t i = 0; i < w->net_count;) {
         if (w->net[i]->msg.from == id && w->net[i]->gated) { /* it never left */
-            free(w->net[i]->entries);
-            free(w->net[i]);
+            world_msg_free(w->net[i]);
             memmove(&w->net[i], &w->net[i + 1], (--w->net_count - i) * sizeof w->net[0]);
         } else {
             i++;
         }
     }
-    if (n->disk_lose && n->has_unsynced) {
-        memcpy(n->log, n->old_log, WORLD_LOG_MAX * sizeof *n->log);
-        n->last = n->old_last;
-        n->snap_index = n->old_snap_index;
-        n->snap_term = n->old_snap_term;
-        n->made_index = n->old_made_index;
-        n->term = n->durable_term;
-        n->vote = n->durable_vote;
+    if (n->disk_lose) {
+        queue_clear(&n->writes);
+        disk_copy(&n->disk, &n->safe);
     }
-    all_durable(n);
-    n->write_count = 0;
+    while (n->writes.count > 0) {
+        disk_sync(n);
+    }
     n->disk_lose = false;
     for (uint64_t k = 1; k <= WORLD_NODES_MAX; k++) {
         world_snap_failed(w, k, id); /* whatever it was being sent */
@@ -214,61 +269,44 @@ void world_restart(struct world *w, uint64_t id, bool wipe)
 {
     struct world_node *n = &w->node[id];
     if (wipe) {
-        memset(n->log, 0, WORLD_LOG_MAX * sizeof *n->log);
-        n->last = 0;
-        n->snap_index = 0;
-        n->snap_term = 0;
-        n->made_index = 0;
+        disk_clear(&n->disk);
+        disk_clear(&n->safe);
         n->corrupt = 0;
-        n->term = 0;
-        n->vote = 0;
         n->applied = 0;
         n->wipes++;
-        all_durable(n);
     }
-    if (n->corrupt > n->snap_index && n->corrupt <= n->last) {
+    if (n->corrupt > n->disk.snap_index && n->corrupt <= n->disk.last) {
         return; /* what was acknowledged cannot be read: it refuses to start */
     }
-    if (n->applied < n->snap_index) {
-        n->applied = n->snap_index; /* an install that a crash interrupted is finished first */
+    if (n->applied < n->disk.snap_index) {
+        n->applied = n->disk.snap_index; /* an install that a crash interrupted is finished first */
     }
     n->disk_hold = false;
     n->disk_fail = false;
     n->apply_hold = false;
-    boot(w, id, n->term > 0, n->applied); /* the state machine keeps what it applied */
+    boot(w, id, n->disk.term > 0, n->applied); /* the state machine keeps what it applied */
 }
 
 void world_copy(struct world *w, uint64_t id)
 {
     struct world_node *n = &w->node[id];
-    bool unsynced = n->has_unsynced;
-    if (n->copy_log == NULL) {
-        n->copy_log = need(calloc(WORLD_LOG_MAX, sizeof *n->copy_log));
+    if (n->copy.log == NULL) {
+        n->copy.log = need(calloc(WORLD_LOG_MAX, sizeof *n->copy.log));
     }
-    memcpy(n->copy_log, unsynced ? n->old_log : n->log, WORLD_LOG_MAX * sizeof *n->log);
-    n->copy_last = unsynced ? n->old_last : n->last;
-    n->copy_term = unsynced ? n->durable_term : n->term;
-    n->copy_vote = unsynced ? n->durable_vote : n->vote;
+    disk_copy(&n->copy, &n->safe);
+    n->copy.made_index = n->copy.snap_index;
     n->copy_applied = n->applied;
-    n->copy_snap_index = unsynced ? n->old_snap_index : n->snap_index;
-    n->copy_snap_term = unsynced ? n->old_snap_term : n->snap_term;
 }
 
 bool world_restore(struct world *w, uint64_t id)
 {
     struct world_node *n = &w->node[id];
-    if (n->copy_log == NULL) {
+    if (n->copy.log == NULL) {
         return false;
     }
-    memcpy(n->log, n->copy_log, WORLD_LOG_MAX * sizeof *n->log);
-    n->last = n->copy_last;
-    n->term = n->copy_term;
-    n->vote = n->copy_vote;
+    disk_copy(&n->disk, &n->copy);
+    disk_copy(&n->safe, &n->copy);
     n->applied = n->copy_applied;
-    n->snap_index = n->copy_snap_index;
-    n->snap_term = n->copy_snap_term;
-    n->made_index = n->copy_snap_index;
-    all_durable(n);
     return true;
 }
 
@@ -338,16 +376,12 @@ void world_step(struct world *w, uint64_t id, struct raft_event *ev, const struc
     ev->now_ns = n->now_ns;
     raft_step(n->core, ev, &w->out);
     for (uint32_t i = 0; i < w->out.count; i++) {
-        if (n->pending_count == WORLD_EFFECTS_MAX) {
-            fprintf(stderr, "raft-script: too many effects wait in node %llu\n",
-                    (unsigned long long)id);
-            exit(2);
+        struct world_effect x = { .effect = w->out.effect[i] };
+        entries_keep(&x, m, command);
+        if (!queue_put(&n->pending, &x, WORLD_EFFECTS_MAX)) {
+            free(x.entries);
+            world_limit(w, "too many effects wait", id);
         }
-        struct world_effect *to = &n->pending[n->pending_count++];
-        to->effect = w->out.effect[i];
-        to->entry_count = 0;
-        to->entries = NULL;
-        entries_keep(to, m, command);
         notice(w, id, &w->out.effect[i]);
     }
 }
@@ -425,8 +459,8 @@ void world_read(struct world *w, uint64_t id, const char *tag, bool lease)
     }
     if (r == NULL) {
         if (w->read_count == WORLD_READS_MAX) {
-            fprintf(stderr, "raft-script: too many reads\n");
-            exit(2);
+            world_limit(w, "too many reads", id);
+            return;
         }
         r = &w->read[w->read_count++];
     }
@@ -441,89 +475,72 @@ void world_read(struct world *w, uint64_t id, const char *tag, bool lease)
 
 /* ---- carrying effects out ---- */
 
-static void disk_complete(struct world *w, uint64_t id)
+/* What is due becomes durable, in order and by one sync: what is told as durable survives a crash. */
+static bool disk_complete(struct world *w, uint64_t id)
 {
     struct world_node *n = &w->node[id];
     struct raft_event ev = { .type = RAFT_EV_PERSISTED };
-    uint32_t take = 0;
-    while (take < n->write_count && n->write[take].due_ns <= n->now_ns) {
-        ev.ticket = n->write[take].ticket;
-        if (n->write[take].index != 0) {
-            ev.index = n->write[take].index;
-            ev.term = n->write[take].term;
+    bool any = false;
+    while (n->writes.count > 0 && !n->disk_hold && !n->disk_fail) {
+        const struct world_effect *x = &n->writes.row[n->writes.first];
+        if (x->due_ns > n->now_ns) {
+            break;
         }
-        take++;
+        ev.ticket = x->effect.ticket;
+        if (x->effect.type == RAFT_DO_WRITE && x->entry_count > 0) {
+            ev.index = x->effect.last;
+            ev.term = x->entries[x->entry_count - 1].term;
+        }
+        disk_sync(n);
+        any = true;
     }
-    if (take == 0 || take < n->write_count || n->disk_hold || n->disk_fail) {
-        return; /* one sync for all of them: what is told as durable survives a crash */
+    if (any) {
+        n->wal_done = ev.ticket;
+        world_step(w, id, &ev, NULL, NULL);
     }
-    n->write_count = 0;
-    all_durable(n);
-    n->wal_done = ev.ticket;
-    world_step(w, id, &ev, NULL, NULL);
+    return any;
 }
 
 void world_disk_release(struct world *w, uint64_t id)
 {
-    if (w->node[id].up) {
+    struct world_node *n = &w->node[id];
+    for (uint32_t i = 0; i < n->writes.count; i++) {
+        n->writes.row[n->writes.first + i].due_ns = 0;
+    }
+    if (n->up) {
         disk_complete(w, id);
     }
 }
 
-static void do_write(struct world *w, uint64_t id, const struct world_effect *x)
+/* Takes the entries of *x. */
+static void do_write(struct world *w, uint64_t id, struct world_effect *x)
 {
     struct world_node *n = &w->node[id];
-    const struct raft_effect *e = &x->effect;
+    const struct world_queue *q = &n->writes;
     if (n->disk_fail) {
         struct raft_event ev = { .type = RAFT_EV_DISK };
         world_step(w, id, &ev, NULL, NULL);
         return;
     }
-    keep_durable(n);
-    if (e->truncate) {
-        n->last = e->truncate_to;
+    if (n->disk.last + x->entry_count >= WORLD_LOG_MAX) {
+        world_limit(w, "the log is full", id);
+        return;
     }
-    for (uint32_t i = 0; i < x->entry_count; i++) {
-        if (n->last + 1 >= WORLD_LOG_MAX) {
-            fprintf(stderr, "raft-script: the log is full\n");
-            exit(2);
-        }
-        n->log[++n->last] = x->entries[i];
+    x->due_ns = n->now_ns + n->disk_slow_ns;
+    if (q->count > 0 && q->row[q->first + q->count - 1].due_ns > x->due_ns) {
+        x->due_ns = q->row[q->first + q->count - 1].due_ns; /* the clock was set back */
     }
-    if (e->hard) {
-        n->term = e->hard_term;
-        n->vote = e->hard_vote;
+    if (!queue_put(&n->writes, x, WORLD_WRITES_MAX)) {
+        world_limit(w, "too many writes wait", id);
+        return;
     }
-    if (n->write_count == sizeof n->write / sizeof n->write[0]) {
-        fprintf(stderr, "raft-script: too many writes wait\n");
-        exit(2);
+    disk_write(&n->disk, x);
+    if (x->effect.type == RAFT_DO_INSTALL) {
+        n->apply_target = x->effect.index;
+        n->apply_after = x->effect.ticket;
     }
-    struct world_write *wr = &n->write[n->write_count++];
-    wr->ticket = e->ticket;
-    wr->index = x->entry_count > 0 ? e->last : 0;
-    wr->term = x->entry_count > 0 ? x->entries[x->entry_count - 1].term : 0;
-    wr->due_ns = n->now_ns + n->disk_slow_ns;
-    if (n->write_count > 1 && wr[-1].due_ns > wr->due_ns) { /* the clock was set back */
-        wr->due_ns = wr[-1].due_ns;
-    }
+    x->entries = NULL;
     disk_complete(w, id);
-}
-
-/* A write like others: the rows are what the snapshot was made of, the log begins after them. */
-static void do_install(struct world *w, uint64_t id, const struct world_effect *x)
-{
-    struct world_node *n = &w->node[id];
-    const struct raft_effect *e = &x->effect;
-    keep_durable(n);
-    memcpy(&n->log[1], x->entries, x->entry_count * sizeof *x->entries);
-    n->last = e->index;
-    n->snap_index = e->index;
-    n->snap_term = e->term;
-    n->made_index = e->index;
-    n->apply_target = e->index;
-    n->apply_after = e->ticket;
-    struct world_effect none = { .effect = { .ticket = e->ticket } };
-    do_write(w, id, &none);
 }
 
 /* Of all that is applied, at once. */
@@ -534,36 +551,71 @@ static void do_snapshot(struct world *w, uint64_t id)
     struct raft_event ev = {
         .type = RAFT_EV_SNAP_MADE, .index = n->applied, .conf = &conf, .keep = n->snap_keep
     };
-    n->made_index = n->applied;
+    n->disk.made_index = n->applied;
+    n->safe.made_index = n->applied; /* what is applied is durable */
     n->snap_keep = 0;
     world_step(w, id, &ev, NULL, NULL);
 }
 
 static void do_compact(struct world_node *n, uint64_t to)
 {
-    n->snap_index = to;
-    n->snap_term = n->log[to].term;
-    if (n->has_unsynced) {
-        n->old_snap_index = to;
-        n->old_snap_term = n->log[to].term;
+    n->disk.snap_index = to;
+    n->disk.snap_term = n->disk.log[to].term;
+    n->safe.snap_index = to;
+    n->safe.snap_term = n->disk.log[to].term;
+}
+
+struct world_msg *world_msg_new(const struct raft_msg *msg, uint32_t entry_count,
+                                uint32_t meta_count)
+{
+    struct world_msg *x = need(calloc(1, sizeof *x));
+    x->msg = *msg;
+    x->msg.count = meta_count;
+    x->entry_count = entry_count;
+    if (entry_count > 0) {
+        x->entries = need(calloc(entry_count, sizeof *x->entries));
     }
+    if (meta_count > 0) {
+        x->metas = need(calloc(meta_count, sizeof *x->metas));
+    }
+    x->msg.entries = x->metas;
+    return x;
+}
+
+void world_msg_free(struct world_msg *m)
+{
+    free(m->entries);
+    free(m->metas);
+    free(m);
 }
 
 /* A snapshot is all that it was made of; its message has the configuration for the core. */
-static void snapshot_pack(const struct world_node *n, const struct raft_effect *e,
-                          struct world_msg *x)
+static struct world_msg *snapshot_pack(const struct world_node *n, const struct raft_effect *e)
 {
     uint32_t count = (uint32_t)e->msg.index;
-    x->entries = need(calloc(count + 1, sizeof *x->entries));
-    memcpy(x->entries, &n->log[1], count * sizeof *x->entries);
+    struct world_msg *x = world_msg_new(&e->msg, count + 1, 1);
+    memcpy(x->entries, &n->disk.log[1], count * sizeof *x->entries);
     x->entries[count].kind = RAFT_ENTRY_CONF;
     x->entries[count].size = e->payload_count;
     memcpy(x->entries[count].data, e->payload, e->payload_count);
     x->metas[0] =
         (struct raft_entry){ 0, e->payload_count, RAFT_ENTRY_CONF, x->entries[count].data };
-    x->entry_count = count + 1;
-    x->msg.count = 1;
-    x->msg.entries = x->metas;
+    return x;
+}
+
+static struct world_msg *append_pack(const struct world_node *n, const struct raft_effect *e)
+{
+    const struct raft_msg *m = &e->msg;
+    uint32_t count = m->last >= m->first ? (uint32_t)(m->last - m->first + 1) : 0;
+    struct world_msg *x = world_msg_new(m, count, count);
+    for (uint32_t i = 0; i < count; i++) {
+        x->entries[i] = n->disk.log[m->first + i];
+        x->metas[i].term = x->entries[i].term;
+        x->metas[i].kind = x->entries[i].kind;
+        x->metas[i].size = x->entries[i].size;
+        x->metas[i].data = x->entries[i].data;
+    }
+    return x;
 }
 
 static void do_send(struct world *w, uint64_t id, const struct raft_effect *e)
@@ -573,37 +625,18 @@ static void do_send(struct world *w, uint64_t id, const struct raft_effect *e)
     if (m->to == 0 || m->to > WORLD_NODES_MAX) {
         return;
     }
-    if (m->type == RAFT_MSG_APPEND && m->last > n->last) {
+    if (m->type == RAFT_MSG_APPEND && m->last > n->disk.last) {
         return; /* truncated meanwhile */
     }
     if (w->net_count == WORLD_NET_MAX) {
-        fprintf(stderr, "raft-script: the network is full\n");
-        exit(2);
+        world_limit(w, "the network is full", id);
+        return;
     }
-    struct world_msg *x = need(calloc(1, sizeof *x));
-    x->msg = *m;
+    struct world_msg *x = m->type == RAFT_MSG_SNAPSHOT ? snapshot_pack(n, e)
+                          : m->type == RAFT_MSG_APPEND ? append_pack(n, e)
+                                                       : world_msg_new(m, 0, 0);
     x->after = e->after;
     x->gated = e->after > n->wal_done;
-    if (m->type == RAFT_MSG_SNAPSHOT) {
-        snapshot_pack(n, e, x);
-    } else if (m->type == RAFT_MSG_APPEND && m->last >= m->first) {
-        uint32_t count = (uint32_t)(m->last - m->first + 1);
-        if (count > WORLD_MSG_ENTRIES_MAX) {
-            fprintf(stderr, "raft-script: an append is too long\n");
-            exit(2);
-        }
-        x->entries = need(calloc(count, sizeof *x->entries));
-        for (uint32_t i = 0; i < count; i++) {
-            x->entries[i] = n->log[m->first + i];
-            x->metas[i].term = x->entries[i].term;
-            x->metas[i].kind = x->entries[i].kind;
-            x->metas[i].size = x->entries[i].size;
-            x->metas[i].data = x->entries[i].data;
-        }
-        x->entry_count = count;
-        x->msg.count = count;
-        x->msg.entries = x->metas;
-    }
     w->sent[id][m->to]++;
     w->net[w->net_count++] = x;
 }
@@ -645,22 +678,19 @@ bool world_pump(struct world *w, uint64_t id)
 {
     struct world_node *n = &w->node[id];
     bool any = false;
-    while (n->up && (n->pending_count > 0 || may_apply(n))) {
+    while (n->up && w->limit[0] == '\0' && (n->pending.count > 0 || may_apply(n))) {
         any = true;
-        if (n->pending_count == 0) {
+        if (n->pending.count == 0) {
             do_apply(w, id);
             continue;
         }
-        struct world_effect x = n->pending[0];
-        memmove(&n->pending[0], &n->pending[1], --n->pending_count * sizeof n->pending[0]);
-        if (x.effect.type == RAFT_DO_WRITE) {
+        struct world_effect x = queue_take(&n->pending);
+        if (x.effect.type == RAFT_DO_WRITE || x.effect.type == RAFT_DO_INSTALL) {
             do_write(w, id, &x);
         } else if (x.effect.type == RAFT_DO_SEND) {
             do_send(w, id, &x.effect);
         } else if (x.effect.type == RAFT_DO_APPLY) {
             n->apply_target = x.effect.last;
-        } else if (x.effect.type == RAFT_DO_INSTALL) {
-            do_install(w, id, &x);
         } else if (x.effect.type == RAFT_DO_SNAPSHOT) {
             do_snapshot(w, id);
         } else if (x.effect.type == RAFT_DO_COMPACT) {
@@ -668,11 +698,7 @@ bool world_pump(struct world *w, uint64_t id)
         }
         free(x.entries);
     }
-    if (n->up && !n->disk_hold && n->write_count > 0 &&
-        n->write[n->write_count - 1].due_ns <= n->now_ns) {
-        disk_complete(w, id);
-        any = true;
-    }
+    any = (n->up && w->limit[0] == '\0' && disk_complete(w, id)) || any;
     release(w, id);
     return any;
 }

@@ -14,13 +14,13 @@
 
 enum {
     WORLD_NODES_MAX = 16, /* ids 1..16 */
-    WORLD_LOG_MAX = 4096,
+    WORLD_LOG_MAX = 65536,
     WORLD_DATA_BYTES_MAX = 64,
     WORLD_CONF_BYTES_MAX = 256,
-    WORLD_EFFECTS_MAX = 4096,
-    WORLD_NET_MAX = 8192,
-    WORLD_MSG_ENTRIES_MAX = 512,
-    WORLD_READS_MAX = 256,
+    WORLD_EFFECTS_MAX = 65536, /* that wait in one node */
+    WORLD_WRITES_MAX = 65536,  /* of one node, not durable yet */
+    WORLD_NET_MAX = 65536,
+    WORLD_READS_MAX = 65536,
     WORLD_TICK_NS = 10 * 1000 * 1000,
 };
 
@@ -31,19 +31,31 @@ struct world_entry {
     uint8_t data[WORLD_CONF_BYTES_MAX]; /* command text, or an encoded configuration */
 };
 
-/* A write that was carried out but is not durable yet. */
-struct world_write {
-    uint64_t ticket;
-    uint64_t index; /* last entry of it, 0: none */
-    uint64_t term;
-    uint64_t due_ns; /* slow disk: not before */
-};
-
-/* An effect that waits to be carried out, with the bytes that it speaks of. */
+/* An effect that waits to be carried out, with the bytes that it speaks of; or a write that was
+ * carried out and is not durable yet. */
 struct world_effect {
     struct raft_effect effect;
+    uint64_t due_ns; /* slow disk: a write is not durable before */
     uint32_t entry_count;
     struct world_entry *entries;
+};
+
+/* First in, first out. */
+struct world_queue {
+    struct world_effect *row;
+    uint32_t first;
+    uint32_t count;
+    uint32_t room;
+};
+
+/* What a disk holds. */
+struct world_disk {
+    struct world_entry *log; /* by index */
+    uint64_t last;
+    uint64_t snap_index, snap_term; /* the log begins after it; the rows before are what the state
+                                       machine was made of */
+    uint64_t made_index;            /* newest snapshot */
+    uint64_t term, vote;
 };
 
 struct world_read {
@@ -63,20 +75,11 @@ struct world_node {
     uint64_t now_ns;
     uint64_t rate_percent; /* of its clock */
     /* disk */
-    struct world_entry *log;        /* by index */
-    uint64_t last;                  /* written */
-    uint64_t durable;               /* survives a crash that loses unsynced writes */
-    uint64_t snap_index, snap_term; /* the log begins after it; the rows before are what the state
-                                       machine was made of */
-    uint64_t made_index;            /* newest snapshot */
-    uint64_t term, vote, durable_term, durable_vote;
-    bool has_unsynced;
-    struct world_entry *old_log; /* what is durable, while writes are held */
-    uint64_t old_last, old_snap_index, old_snap_term, old_made_index;
-    struct world_entry *copy_log; /* what was durable when it was copied */
-    uint64_t copy_last, copy_term, copy_vote, copy_applied, copy_snap_index, copy_snap_term;
-    struct world_write write[1024];
-    uint32_t write_count;
+    struct world_disk disk; /* what was written */
+    struct world_disk safe; /* what survives a crash that loses unsynced writes */
+    struct world_disk copy; /* what was so when it was copied */
+    uint64_t copy_applied;
+    struct world_queue writes; /* that tell disk and safe apart */
     uint64_t wal_done;
     bool disk_hold, disk_fail, disk_lose;
     uint64_t corrupt; /* an entry that cannot be read at the next start, 0: none */
@@ -88,13 +91,12 @@ struct world_node {
     uint64_t applied;
     uint64_t snap_keep; /* of the snapshot that was asked for */
     /* effects */
-    struct world_effect pending[WORLD_EFFECTS_MAX];
-    uint32_t pending_count;
+    struct world_queue pending;
 };
 
 struct world_msg {
     struct raft_msg msg;
-    struct raft_entry metas[WORLD_MSG_ENTRIES_MAX];
+    struct raft_entry *metas;
     uint32_t entry_count;
     struct world_entry *entries; /* of a snapshot: all that it contains, then its configuration */
     uint64_t after;              /* leaves when its sender's disk is so far */
@@ -117,6 +119,7 @@ struct world {
     struct world_read read[WORLD_READS_MAX];
     uint32_t read_count;
     char failure[512]; /* an invariant that broke */
+    char limit[128];   /* of the driver, that was reached: nothing has a meaning any more */
     struct raft_out out;
 };
 
@@ -127,6 +130,9 @@ void world_done(struct world *w);
 
 /* world_node_add -- an empty, uninitialised node. */
 void world_node_add(struct world *w, uint64_t id);
+
+/* world_limit -- the script asks for more than the driver has room for; the first one is told. */
+void world_limit(struct world *w, const char *what, uint64_t id);
 
 /* world_life -- of a node as it is now: 100 times its id and the number of its disk; 0: not told
  * apart. */
@@ -158,6 +164,11 @@ bool world_pump(struct world *w, uint64_t id);
 uint32_t world_deliver(struct world *w, uint64_t a, uint64_t b, int type);
 uint32_t world_drop(struct world *w, uint64_t a, uint64_t b, int type);
 uint32_t world_count(const struct world *w, uint64_t a, uint64_t b, int type);
+
+/* world_msg_new -- with room for its entries, and for what the core is told of them. */
+struct world_msg *world_msg_new(const struct raft_msg *msg, uint32_t entry_count,
+                                uint32_t meta_count);
+void world_msg_free(struct world_msg *m);
 
 /* world_lose -- the message at a place in the queue is gone. */
 void world_lose(struct world *w, uint32_t i);
