@@ -8,19 +8,21 @@
 #include "world.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum {
-    TERMS_MAX = 4096
+    TERMS_MAX = 1000 * 1000
 };
 
-/* What was seen so far; a script runs in a process of its own world, one after the other. */
-struct seen {
-    uint64_t leader_of[TERMS_MAX];
+/* What was seen so far in one world, line after line. */
+struct world_seen {
+    uint8_t leader_of[TERMS_MAX];
     uint64_t committed[WORLD_LOG_MAX]; /* term of each committed entry */
     uint64_t commit_max;
-    uint64_t vote_of[WORLD_NODES_MAX + 1][TERMS_MAX];
+    uint64_t vote[WORLD_NODES_MAX + 1]; /* the newest one, given in vote_term: terms never fall */
+    uint64_t vote_term[WORLD_NODES_MAX + 1];
     uint64_t term[WORLD_NODES_MAX + 1];
-    uint64_t life[WORLD_NODES_MAX + 1];
+    uint64_t wipes[WORLD_NODES_MAX + 1];
 };
 
 static bool broken(struct world *w, const char *what, uint64_t a, uint64_t b)
@@ -53,14 +55,14 @@ static uint64_t term_of(const struct world *w, uint64_t id, uint64_t index)
     return install_waits(n) ? 0 : n->disk.log[index].term;
 }
 
-static bool check_node(struct world *w, struct seen *s, uint64_t id)
+static bool check_node(struct world *w, struct world_seen *s, uint64_t id)
 {
     struct raft_status st;
     raft_status(w->node[id].core, &st);
-    if (st.life != s->life[id]) { /* what another life has promised binds this one to nothing */
-        memset(s->vote_of[id], 0, sizeof s->vote_of[id]);
+    if (w->node[id].wipes != s->wipes[id]) { /* what another disk promised binds it to nothing */
+        s->vote[id] = 0;
         s->term[id] = 0;
-        s->life[id] = st.life;
+        s->wipes[id] = w->node[id].wipes;
     }
     if (st.term >= TERMS_MAX) {
         return broken(w, "terms run away", id, st.term);
@@ -69,15 +71,16 @@ static bool check_node(struct world *w, struct seen *s, uint64_t id)
         if (s->leader_of[st.term] != 0 && s->leader_of[st.term] != id) {
             return broken(w, "two leaders in a term", id, st.term);
         }
-        s->leader_of[st.term] = id;
+        s->leader_of[st.term] = (uint8_t)id;
     }
     uint64_t term = w->node[id].safe.term; /* what is not durable yet nobody was told */
     uint64_t vote = w->node[id].safe.vote;
     if (vote != 0) {
-        if (s->vote_of[id][term] != 0 && s->vote_of[id][term] != vote) {
+        if (s->vote[id] != 0 && s->vote_term[id] == term && s->vote[id] != vote) {
             return broken(w, "two votes in a term", id, term);
         }
-        s->vote_of[id][term] = vote;
+        s->vote[id] = vote;
+        s->vote_term[id] = term;
     }
     if (st.term < s->term[id]) {
         return broken(w, "a term fell", id, st.term);
@@ -101,7 +104,7 @@ static bool check_node(struct world *w, struct seen *s, uint64_t id)
 }
 
 /* The leader of the highest term that there was has everything that is committed. */
-static bool check_leader(struct world *w, const struct seen *s, uint64_t id, uint64_t highest)
+static bool check_leader(struct world *w, const struct world_seen *s, uint64_t id, uint64_t highest)
 {
     struct raft_status st;
     raft_status(w->node[id].core, &st);
@@ -181,20 +184,22 @@ static bool check_pair(struct world *w, uint64_t a, uint64_t b)
 
 bool world_check(struct world *w)
 {
-    static struct seen seen;
-    static const struct world *of;
     uint64_t highest = 0;
-    if (of != w || w->next_ticket == 1) {
-        memset(&seen, 0, sizeof seen);
-        of = w;
+    if (w->seen == NULL) {
+        w->seen = calloc(1, sizeof *w->seen);
+        if (w->seen == NULL) {
+            world_limit(w, "no memory for what was seen", 0);
+            return true;
+        }
     }
+    struct world_seen *seen = w->seen;
     for (uint64_t a = 1; a <= WORLD_NODES_MAX; a++) {
         struct raft_status st;
         if (!w->node[a].up) { /* its office may be newer than that of who still leads */
             highest = w->node[a].disk.term > highest ? w->node[a].disk.term : highest;
             continue;
         }
-        if (!check_node(w, &seen, a)) {
+        if (!check_node(w, seen, a)) {
             return false;
         }
         raft_status(w->node[a].core, &st);
@@ -204,7 +209,7 @@ bool world_check(struct world *w)
         if (!w->node[a].up) {
             continue;
         }
-        if (!check_leader(w, &seen, a, highest) || !check_quorum(w, a)) {
+        if (!check_leader(w, seen, a, highest) || !check_quorum(w, a)) {
             return false;
         }
         for (uint64_t b = a + 1; b <= WORLD_NODES_MAX; b++) {

@@ -54,6 +54,10 @@ done
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 long_scripts "$tmp"
+for k in 1 2; do # one after the other in one run: neither knows of the other
+    printf 'cluster voters=1,2,3\ncampaign %s\nsettle\ninvariants on\npropose %s a\n' $k $k >"$tmp/of_$k"
+done
+report 0 "$tmp/of_1" "$tmp/of_2"
 for f in "$tmp"/*.rs.txt; do
     report 0 "$f"
 done

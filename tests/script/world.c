@@ -175,6 +175,7 @@ void world_start(struct world *w, const struct raft_conf *conf)
 void world_done(struct world *w)
 {
     world_drop(w, 0, 0, 0);
+    free(w->seen);
     for (uint64_t id = 1; id <= WORLD_NODES_MAX; id++) {
         struct world_node *n = &w->node[id];
         queue_clear(&n->pending);

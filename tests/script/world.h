@@ -103,6 +103,8 @@ struct world_msg {
     bool gated;
 };
 
+struct world_seen; /* by the invariants */
+
 struct world {
     struct raft_config config;
     bool lives; /* nodes know which disk they have */
@@ -118,6 +120,7 @@ struct world {
     enum err asked_err;
     struct world_read read[WORLD_READS_MAX];
     uint32_t read_count;
+    struct world_seen *seen;
     char failure[512]; /* an invariant that broke */
     char limit[128];   /* of the driver, that was reached: nothing has a meaning any more */
     struct raft_out out;
