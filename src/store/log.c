@@ -581,6 +581,14 @@ static enum err open_vote(struct log *l, struct os_dir *dir, struct vote *out, s
                           (unsigned long long)out->term);
 }
 
+/* The newest entry of a log whose kept batches may all be without any: a seal, behind a compaction
+ * of everything. */
+static uint64_t last_of(const struct opening *o)
+{
+    MARK_IF(o->last == 0 && o->l->wal.start.last != 0, "store: no batch that is kept has an entry");
+    return o->last != 0 ? o->last : o->l->wal.start.last;
+}
+
 static enum err open_durable(struct log *l, const struct log_options *options,
                              struct log_recovered *rec, struct diag *diag)
 {
@@ -606,14 +614,14 @@ static enum err open_durable(struct log *l, const struct log_options *options,
     rec->vote = v.node;
     rec->first = l->wal.base + 1;
     rec->before_term = l->wal.base_term;
-    rec->last = o.last;
+    rec->last = last_of(&o);
     l->base = l->wal.base;
     l->disk_base = l->wal.base;
     l->disk_base_term = l->wal.base_term;
-    l->disk_last = o.last;
-    l->durable = o.last;
+    l->disk_last = rec->last;
+    l->durable = rec->last;
     give_start(l);
-    log_cache_init(&l->cache, l->mem, o.last);
+    log_cache_init(&l->cache, l->mem, rec->last);
     return ERR_OK;
 }
 

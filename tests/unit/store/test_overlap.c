@@ -9,7 +9,8 @@
 
 enum {
     MANY = 15,
-    LARGE = 1024 * 1024
+    LARGE = 1024 * 1024,
+    HALF = LARGE - 96 - 13 /* of an entry that fills half a segment */
 };
 
 static struct {
@@ -151,12 +152,36 @@ static bool witnessed(void)
     return after.batches == before.batches + 1 && after.entries == before.entries;
 }
 
+/* All entries are compacted away, and the batch that is kept is a seal: the log goes on behind them. */
+static void seal_alone(void)
+{
+    struct os_stat st;
+    begin();
+    append(1, 1, 1, 1, HALF);
+    turn_until(1, 1, 1, 1);
+    append(2, 2, 1, 1, HALF);
+    turn_until(2, 1, 2, 1);
+    CHECK(witnessed());
+    CHECK(log_compact(w.log, 2) == ERR_OK);
+    while (os_dir_stat(w.dir, "0000000000000001.seg", &st) == ERR_OK) {
+        CHECK(sim_turn(&w.loop));
+    }
+    for (int i = 0; i < 2; i++) {
+        stop();
+        start();
+        CHECK_U64(w.rec.first, 3);
+        CHECK_U64(w.rec.last, 2);
+        CHECK_U64(log_last(w.log), 2);
+    }
+    append(1, 3, 1, 1, 100);
+    turn_until(1, 3, 3, 1);
+    end();
+    EXPECT_MARK("store: no batch that is kept has an entry");
+}
+
 /* The seal waits for a segment, and entries arrive meanwhile: they need a seal of their own. */
 static void seal_overtaken(void)
 {
-    enum {
-        HALF = 1024 * 1024 - 96 - 13
-    };
     begin();
     append(1, 1, 1, 1, HALF);
     turn_until(1, 1, 1, 1);
@@ -182,5 +207,6 @@ int main(void)
     TAP_TEST("overlap: so it is when it is replaced in turn, and after a restart", replaced_twice);
     TAP_TEST("overlap: entries behind a truncation are read before they are written", behind_a_cut);
     TAP_TEST("overlap: every pause is sealed, at a segment's end too", seal_overtaken);
+    TAP_TEST("overlap: a seal alone is a log that goes on behind what is gone", seal_alone);
     return tap_done();
 }
