@@ -108,6 +108,9 @@ static enum script_result do_node(struct script *s)
     if (!s->world.node[id].exists) {
         world_node_add(&s->world, id);
     } else if (wipe) {
+        if (s->world.node[id].up) {
+            world_crash(&s->world, id);
+        }
         world_restart(&s->world, id, true);
     }
     return SCRIPT_OK;
