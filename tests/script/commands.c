@@ -48,15 +48,16 @@ static bool cluster_option(struct script *s, const char *word, struct raft_conf 
 }
 
 /* Beyond the format. lives=1,2 or lives=0: nodes know their lives, and the first entry binds these
- * voters, or none; rejoin=0: who lost its disk stays out. */
+ * voters, or none; lives=off: they know nothing of lives; rejoin=0: who lost its disk stays out. */
 static bool lives_option(struct script *s, const char *word, uint32_t *bound)
 {
     uint64_t ids[WORLD_NODES_MAX];
     uint8_t count = 0;
     const char *v = script_option(word, "lives");
     if (v != NULL) {
-        s->world.lives = true;
-        return strcmp(v, "0") == 0 || script_members(v, ids, &count, bound);
+        s->world.lives = strcmp(v, "off") != 0;
+        s->world.lives_told = true;
+        return !s->world.lives || strcmp(v, "0") == 0 || script_members(v, ids, &count, bound);
     }
     v = script_option(word, "rejoin");
     s->world.config.auto_rejoin = v != NULL && strcmp(v, "1") == 0;
@@ -89,7 +90,7 @@ static enum script_result do_cluster(struct script *s)
         return unknown(s, "a cluster without voters");
     }
     for (uint8_t i = 0; i < conf.voter_count; i++) {
-        bool told = (bound & 1u << conf.voter[i]) != 0;
+        bool told = !s->world.lives_told || (bound & 1u << conf.voter[i]) != 0;
         conf.voter_life[i] = told ? world_life(&s->world, conf.voter[i]) : 0;
     }
     conf.index = 1;
@@ -335,6 +336,7 @@ static enum script_result do_read(struct script *s)
     if ((s->count != 3 && !lease) || !script_id(s, s->word[1], &id) || strlen(s->word[2]) > 31) {
         return unknown(s, "read");
     }
+    s->world.wants_leases = s->world.wants_leases || lease;
     if (live(s, id, &r)) {
         world_read(&s->world, id, s->word[2], lease);
     }

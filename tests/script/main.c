@@ -6,11 +6,35 @@
 #include "marks.h"
 #include "script.h"
 
+#include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+/* One file on its way. */
+struct run {
+    const char *path;
+    FILE *in;
+    FILE *out; /* what lines had to say: told when the run counts */
+    struct script *script;
+    struct marks marks;
+    uint32_t number; /* of the line */
+    int rc;
+    bool lives, leases; /* what the whole cluster is asked to do */
+    bool done;          /* it counts */
+    bool fell;          /* its core asserted */
+};
+
+/* Where a core that asserts is left; what it said stands on stderr. */
+static sigjmp_buf left;
+
+static NORETURN void leave(int signal)
+{
+    siglongjmp(left, signal);
+}
+
 /* `# mark: NAME`: the script vouches that it has reached that rare path of the core by here. */
-static bool vouches(const struct marks *marks, char *line)
+static bool vouches(struct run *r, char *line)
 {
     static const char sign[] = "# mark: ";
     if (strncmp(line, sign, sizeof sign - 1) != 0) {
@@ -18,29 +42,11 @@ static bool vouches(const struct marks *marks, char *line)
     }
     char *name = line + sizeof sign - 1;
     name[strcspn(name, "\r\n")] = '\0';
-    if (marks_reached(marks, name)) {
-        printf("# expected mark %s\n", name);
+    if (marks_reached(&r->marks, name)) {
+        fprintf(r->out, "# expected mark %s\n", name);
         return true;
     }
     return false;
-}
-
-/* Leases are a choice of the whole cluster: made for scripts that read by them. */
-static bool reads_by_lease(FILE *f)
-{
-    char line[SCRIPT_LINE_BYTES_MAX];
-    bool found = false;
-    while (fgets(line, sizeof line, f) != NULL) {
-        line[strcspn(line, "#\r\n")] = '\0';
-        size_t n = strlen(line);
-        while (n > 0 && line[n - 1] == ' ') {
-            line[--n] = '\0';
-        }
-        found = found ||
-                (strncmp(line, "read ", 5) == 0 && n > 6 && strcmp(line + n - 6, " lease") == 0);
-    }
-    rewind(f);
-    return found;
 }
 
 /* The next line without its end; false: there is none, or *bad: it is too long, or no text. */
@@ -85,60 +91,113 @@ static void print_outcome(const struct script *s)
     }
 }
 
-static int run_file(const char *path, bool outcome)
+static void fail(struct run *r, const char *why)
 {
-    FILE *f = fopen(path, "r");
-    struct script *s = calloc(1, sizeof *s);
+    fprintf(r->out, "FAIL line %u: %s\n", r->number, why);
+    r->script->fails++;
+    r->rc = 1;
+}
+
+/* True: what lines ask for must be a choice of the whole cluster, from its first line on. */
+static bool begins_anew(struct run *r)
+{
+    const struct world *w = &r->script->world;
+    bool anew = (w->wants_lives && !r->lives) || (w->wants_leases && !r->leases);
+    r->lives = r->lives || w->wants_lives;
+    r->leases = r->leases || w->wants_leases;
+    return anew;
+}
+
+/* False: the run is to begin anew. */
+static bool run_lines(struct run *r)
+{
     char line[SCRIPT_LINE_BYTES_MAX];
-    uint32_t number = 0;
-    int rc = 0;
+    struct script *s = r->script;
     bool bad = false;
-    struct marks marks;
-    marks_begin(&marks);
-    if (f == NULL || s == NULL) {
-        fprintf(stderr, "raft-script: %s cannot be read\n", path);
-        free(s);
-        if (f != NULL) {
-            fclose(f);
+    while (r->rc != 2 && next_line(r->in, line, sizeof line, &bad)) {
+        r->number++;
+        if (!vouches(r, line)) {
+            fail(r, "the mark was not reached");
         }
-        return 2;
-    }
-    s->world.config.lease_reads = reads_by_lease(f);
-    s->world.config.drift_ppm = SCRIPT_DRIFT_PPM;
-    while (rc != 2 && next_line(f, line, sizeof line, &bad)) {
-        number++;
-        if (!vouches(&marks, line)) {
-            printf("FAIL line %u: the mark was not reached\n", number);
-            s->fails++;
-            rc = 1;
+        enum script_result result = script_line(s, line);
+        if (begins_anew(r)) {
+            return false;
         }
-        enum script_result r = script_line(s, line);
-        if (r == SCRIPT_FAILED) {
-            printf("FAIL line %u: %s\n", number, s->message);
-            s->fails++;
-            rc = 1;
-        } else if (r == SCRIPT_UNKNOWN) {
-            fprintf(stderr, "raft-script: %s: line %u: %s\n", path, number, s->message);
-            rc = 2;
+        if (result == SCRIPT_FAILED) {
+            fail(r, s->message);
+        } else if (result == SCRIPT_UNKNOWN) {
+            fprintf(stderr, "raft-script: %s: line %u: %s\n", r->path, r->number, s->message);
+            r->rc = 2;
         }
     }
     if (bad) {
-        fprintf(stderr, "raft-script: %s: line %u is too long, or no text\n", path, number + 1);
-        rc = 2;
+        fprintf(stderr, "raft-script: %s: line %u is too long, or no text\n", r->path,
+                r->number + 1);
+        r->rc = 2;
     }
-    if (ferror(f)) {
+    if (ferror(r->in)) {
+        fprintf(stderr, "raft-script: %s cannot be read\n", r->path);
+        r->rc = 2;
+    }
+    return true;
+}
+
+/* False: once more. */
+static bool run_once(struct run *r, bool outcome)
+{
+    char *said = NULL;
+    size_t size = 0;
+    r->script = calloc(1, sizeof *r->script);
+    r->out = open_memstream(&said, &size);
+    if (r->script == NULL || r->out == NULL) {
+        fprintf(stderr, "raft-script: out of memory\n");
+        exit(2);
+    }
+    r->rc = 0;
+    r->number = 0;
+    r->done = true;
+    r->script->world.lives = r->lives;
+    r->script->world.config.lease_reads = r->leases;
+    r->script->world.config.drift_ppm = SCRIPT_DRIFT_PPM;
+    marks_begin(&r->marks);
+    rewind(r->in);
+    if (sigsetjmp(left, 1) == 0) {
+        r->done = run_lines(r);
+    } else {
+        fail(r, "the core says that it is broken");
+        r->fell = true;
+    }
+    fclose(r->out);
+    if (r->done) {
+        fputs(said, stdout);
+        if (outcome && r->script->world.started && !r->fell) {
+            print_outcome(r->script);
+        }
+        marks_print(&r->marks);
+        printf("%s %s checks=%u fails=%u\n", r->rc == 0 ? "PASS" : "FAIL", r->path,
+               r->script->checks, r->script->fails);
+        fflush(stdout);
+    }
+    free(said);
+    if (!r->fell) { /* nothing of a core that fell is safe to touch */
+        world_done(&r->script->world);
+        free(r->script);
+    }
+    return r->done;
+}
+
+static int run_file(const char *path, bool outcome)
+{
+    struct run r = { .path = path, .in = fopen(path, "r") };
+    if (r.in == NULL) {
         fprintf(stderr, "raft-script: %s cannot be read\n", path);
-        rc = 2;
+        printf("FAIL %s checks=0 fails=0\n", path);
+        return 2;
     }
-    fclose(f);
-    if (outcome && s->world.started) {
-        print_outcome(s);
+    while (!run_once(&r, outcome)) {
     }
-    marks_print(&marks);
-    printf("%s %s checks=%u fails=%u\n", rc == 0 ? "PASS" : "FAIL", path, s->checks, s->fails);
-    world_done(&s->world);
-    free(s);
-    return rc;
+    fclose(r.in);
+    return r.rc;
 }
 
 int main(int argc, char **argv)
@@ -150,6 +209,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: raft-script [--outcome] FILE...\n");
         return 2;
     }
+    signal(SIGABRT, leave);
     for (int i = first; i < argc; i++) {
         int rc = run_file(argv[i], outcome);
         worst = rc > worst ? rc : worst;

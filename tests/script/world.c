@@ -79,7 +79,7 @@ struct raft_conf world_conf(const struct world_node *n, uint64_t index)
 
 uint64_t world_life(const struct world *w, uint64_t id)
 {
-    return w->lives ? 100 * id + w->node[id].wipes + 1 : 0;
+    return w->lives ? 100 * id + w->node[id].lives + 1 : 0;
 }
 
 static void boot(struct world *w, uint64_t id, bool restarted, uint64_t applied)
@@ -266,15 +266,44 @@ void world_crash(struct world *w, uint64_t id)
     }
 }
 
+/* In the newest configuration that another node has. */
+static bool is_member(const struct world *w, uint64_t id)
+{
+    struct raft_conf newest = { 0 };
+    bool found = false;
+    for (uint64_t k = 1; k <= WORLD_NODES_MAX; k++) {
+        if (k != id && w->node[k].exists) {
+            struct raft_conf c = world_conf(&w->node[k], w->node[k].disk.last);
+            newest = c.index > newest.index ? c : newest;
+        }
+    }
+    for (uint32_t i = 0; i < RAFT_VOTERS_MAX; i++) {
+        found = found || (i < newest.voter_count && newest.voter[i] == id) ||
+                (i < newest.outgoing_count && newest.outgoing[i] == id) ||
+                (i < newest.learner_count && newest.learner[i] == id);
+    }
+    return found;
+}
+
+static void wipe_disk(struct world *w, uint64_t id)
+{
+    struct world_node *n = &w->node[id];
+    const struct world_disk *d = &n->disk;
+    bool promised = d->last > 1 || d->term > 1 || d->vote != 0;
+    w->wants_lives = w->wants_lives || (promised && !w->lives_told && is_member(w, id));
+    n->lives += promised || w->lives_told ? 1 : 0;
+    n->wipes++;
+    disk_clear(&n->disk);
+    disk_clear(&n->safe);
+    n->corrupt = 0;
+    n->applied = 0;
+}
+
 void world_restart(struct world *w, uint64_t id, bool wipe)
 {
     struct world_node *n = &w->node[id];
     if (wipe) {
-        disk_clear(&n->disk);
-        disk_clear(&n->safe);
-        n->corrupt = 0;
-        n->applied = 0;
-        n->wipes++;
+        wipe_disk(w, id);
     }
     if (n->corrupt > n->disk.snap_index && n->corrupt <= n->disk.last) {
         return; /* what was acknowledged cannot be read: it refuses to start */

@@ -72,6 +72,7 @@ struct world_node {
     struct raft *core;
     uint64_t boots; /* each has its own seed, even within a tick */
     uint64_t wipes; /* disks that it has lost */
+    uint64_t lives; /* that ended so, with something promised */
     uint64_t now_ns;
     uint64_t rate_percent; /* of its clock */
     /* disk */
@@ -107,7 +108,10 @@ struct world_seen; /* by the invariants */
 
 struct world {
     struct raft_config config;
-    bool lives; /* nodes know which disk they have */
+    bool lives;        /* nodes know which disk they have */
+    bool lives_told;   /* the script says whether they do */
+    bool wants_lives;  /* a member has lost what it had promised: the script is one for lives */
+    bool wants_leases; /* it reads by lease: all nodes must be of that mind */
     bool started;
     bool checks_invariants;
     struct world_node node[WORLD_NODES_MAX + 1];
@@ -137,7 +141,8 @@ void world_node_add(struct world *w, uint64_t id);
 /* world_limit -- the script asks for more than the driver has room for; the first one is told. */
 void world_limit(struct world *w, const char *what, uint64_t id);
 
-/* world_life -- of a node as it is now: 100 times its id and the number of its disk; 0: not told
+/* world_life -- of a node as it is now: 100 times its id and the number of its disk, not counting
+ * those with nothing but the first entry where the script says nothing of lives; 0: not told
  * apart. */
 uint64_t world_life(const struct world *w, uint64_t id);
 
