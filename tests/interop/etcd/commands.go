@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 type script struct {
@@ -32,6 +33,9 @@ func init() {
 
 // line runs one; failed and unknown are what it may come to.
 func (s *script) line(text string) error {
+	if !utf8.ValidString(text) {
+		return unknown{"bytes that are no text"}
+	}
 	if hash := strings.IndexByte(text, '#'); hash >= 0 {
 		text = text[:hash]
 	}
@@ -61,6 +65,9 @@ func doCluster(s *script, words []string) error {
 	var voters, learners []uint64
 	if s.world.started {
 		return unknown{"a second cluster"}
+	}
+	if twice(words) {
+		return unknown{"an option twice"}
 	}
 	for _, word := range words {
 		ok := false

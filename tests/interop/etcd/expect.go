@@ -113,6 +113,9 @@ func expectErr(w *world, wanted string) error {
 	case !errNames[wanted]:
 		return unknown{"err " + wanted}
 	}
+	if !w.answered {
+		return unknown{"err of nothing asked"}
+	}
 	if !good {
 		return failf("expected err %s, found %q", wanted, w.err)
 	}
@@ -184,13 +187,15 @@ func expectNode(w *world, words []string) error {
 	if err != nil || len(words) < 2 {
 		return unknown{"expect " + strings.Join(words, " ")}
 	}
-	for _, word := range words[1:] {
-		if !n.up {
-			return failf("node %d is down", n.id)
-		}
-		if err := n.compare(word); err != nil {
+	var failure error // of the first word; what is not understood weighs more
+	for i := len(words) - 1; i > 0; i-- {
+		err := n.compare(words[i])
+		if _, is := err.(unknown); is {
 			return err
 		}
+		if err != nil {
+			failure = err
+		}
 	}
-	return nil
+	return failure
 }

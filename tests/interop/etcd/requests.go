@@ -41,7 +41,7 @@ var transitions = map[string]pb.ConfChangeTransition{
 
 // doConf: conf ID [v4 l5 r1 ...] [joint=...]; without changes it leaves a joint configuration.
 func doConf(s *script, words []string) error {
-	if len(words) == 0 {
+	if len(words) == 0 || twice(words) {
 		return unknown{"conf"}
 	}
 	n, err := s.world.live(words[0])

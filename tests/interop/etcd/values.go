@@ -3,6 +3,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"sort"
 	"strings"
 
@@ -123,21 +124,53 @@ func (n *node) compare(word string) error {
 		}
 		wanted = wanted[1:]
 	}
+	if !wellFormed(key, op, wanted) {
+		return unknown{word}
+	}
+	if !n.up {
+		return failf("node %d is down", n.id)
+	}
 	v, known := n.value(key)
 	if !known {
 		return unknown{word}
 	}
-	good, known := v.holds(key, op, wanted)
-	if !known {
-		return unknown{word}
-	}
+	good := v.holds(key, op, wanted)
 	if !good {
 		return failf("node %d: expected %s, found %s=%s", n.id, word, key, v.text)
 	}
 	return nil
 }
 
-func (v value) holds(key string, op byte, wanted string) (good, known bool) {
+// forms of what a script may want of a key, as our driver reads them.
+var forms = map[string]*regexp.Regexp{
+	"term": digits, "commit": digits, "applied": digits, "first": digits, "vote": id, "lead": id,
+	"match": id, "next": id, "last": regexp.MustCompile(`^\d+/\d+$`),
+	"role":   regexp.MustCompile(`^(follower|pre-?candidate|candidate|leader|stopped)$`),
+	"state":  regexp.MustCompile(`^(probe|replicate|snapshot|none)$`),
+	"config": regexp.MustCompile(`^([vol]\d+(,\d+)*(/[vol]\d+(,\d+)*)*)?$`),
+	"app":    regexp.MustCompile(``),
+}
+
+var digits, id = regexp.MustCompile(`^\d+$`), regexp.MustCompile(`^(\d+|none)$`)
+
+func wellFormed(key string, op byte, wanted string) bool {
+	name := strings.SplitN(key, "(", 2)[0]
+	if op == '<' || op == '>' {
+		index := strings.SplitN(wanted, "/", 2)[0]
+		_, ok := number(index)
+		switch name {
+		case "role", "state", "config", "app":
+			return false
+		case "last":
+			return ok && (wanted == index || forms[name].MatchString(wanted))
+		}
+		return ok && wanted == index
+	}
+	return forms[name] != nil && forms[name].MatchString(wanted)
+}
+
+// holds: a value that is none is neither more nor less than anything.
+func (v value) holds(key string, op byte, wanted string) bool {
 	same := v.text == wanted
 	if key == "role" && wanted == "pre-candidate" {
 		same = v.text == "precandidate"
@@ -146,15 +179,11 @@ func (v value) holds(key string, op byte, wanted string) (good, known bool) {
 		same = v.number == 0
 	}
 	if op == '=' || op == '!' {
-		return same == (op == '='), true
+		return same == (op == '=')
 	}
-	index := strings.SplitN(wanted, "/", 2)[0]
-	bound, ok := number(index)
-	if !v.ordered || !ok {
-		return false, false
-	}
+	bound, _ := number(strings.SplitN(wanted, "/", 2)[0])
 	if op == '>' {
-		return v.number >= bound, true
+		return v.ordered && v.number >= bound
 	}
-	return v.number <= bound, true
+	return v.ordered && v.number <= bound
 }

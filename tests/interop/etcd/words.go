@@ -34,6 +34,19 @@ func option(word, name string) (string, bool) {
 	return "", false
 }
 
+// twice: two options have one name.
+func twice(words []string) bool {
+	seen := map[string]bool{}
+	for _, word := range words {
+		name, _, is := strings.Cut(word, "=")
+		if is && seen[name] {
+			return true
+		}
+		seen[name] = is
+	}
+	return false
+}
+
 // idList: ids that need not exist yet.
 func idList(text string) ([]uint64, bool) {
 	var ids []uint64

@@ -31,19 +31,20 @@ type read struct {
 }
 
 type world struct {
-	options options
-	started bool
-	nodes   map[uint64]*node
-	packets []*packet
-	cut     map[link]bool
-	sent    map[link]uint64
-	reads   map[string]*read
-	tags    []string // of the reads, in the order of asking
-	asked   uint64
-	shelf   shelf
-	err     string // of what was asked last: empty, or a name
-	giving  *node  // asked last to give its office away, and at it
-	seen    *seen  // while invariants are checked
+	options  options
+	started  bool
+	nodes    map[uint64]*node
+	packets  []*packet
+	cut      map[link]bool
+	sent     map[link]uint64
+	reads    map[string]*read
+	tags     []string // of the reads, in the order of asking
+	asked    uint64
+	shelf    shelf
+	err      string // of what was asked last: empty, or a name
+	answered bool   // something was asked: err has a meaning
+	giving   *node  // asked last to give its office away, and at it
+	seen     *seen  // while invariants are checked
 }
 
 func worldNew() *world {
@@ -162,7 +163,7 @@ func (w *world) settle() bool {
 }
 
 // asks: something new; what was asked before is not told of any more.
-func (w *world) asks() { w.err, w.giving = "", nil }
+func (w *world) asks() { w.err, w.giving, w.answered = "", nil, true }
 
 func (w *world) propose(n *node, data string) {
 	w.asks()
