@@ -2,8 +2,8 @@
  * by the leader.
  *
  * Shape:      an operation waits in n->controls until it can begin: here when this node leads, else
- *             with whoever does. What only needs time (a change under way, a learner that lags)
- *             waits too, until the deadline, and then says for what.
+ *             with whoever does. What only needs time (a change under way, a learner that lags, a
+ *             voter that is not heard) waits too, until the deadline, and then says for what.
  * Thread:     the loop's
  */
 #include "base/mark.h"
@@ -13,8 +13,7 @@
 #include "raft/raft_codec.h"
 
 enum {
-    CONTROL_MS_DEFAULT = 10000,
-    CONTROL_TEXT_BYTES_MAX = CALL_DETAIL_BYTES_MAX,
+    CONTROL_MS_DEFAULT = 10000
 };
 
 static void answer_text(struct node *n, struct op *op, enum err code, const char *text)
@@ -109,94 +108,30 @@ enum err control_snapshot(struct service *s, struct service_call *call)
     return begin((struct node *)s, &c, call);
 }
 
-/* Why not, and what to do about it. */
-static const char *advice(enum err e)
+static struct control control_of(const struct op *op)
 {
-    switch (e) {
-    case ERR_UNKNOWN_NODE:
-        return "no such member: add it first, as in: aspen cluster add ID=ADDR";
-    case ERR_UNKNOWN_ENDPOINT:
-        return "the endpoint of the new node is not known: name it with --peers or POST /add-peer";
-    case ERR_NOT_CAUGHT_UP:
-        return "the learner has not caught up yet: see aspen cluster status, then ask again";
-    case ERR_CONF_PENDING:
-        return "another change is under way: see aspen cluster status, then ask again";
-    case ERR_CONF_CHANGED:
-        return "the configuration is not the one that was meant: see aspen cluster status";
-    case ERR_BAD_REQUEST:
-        return "no voter would be left, too many members, a voter as learner, or a key or number "
-               "of another member";
-    case ERR_NO_LEADER:
-        return "no leader is known here; if this node is no member any more, ask one that is";
-    case ERR_TIMEOUT:
-        return "it could not be done in time; nothing was changed";
-    default:
-        return NULL;
-    }
+    struct control c;
+    enum err e = control_decode(bytes_of(op->data, op->data_bytes), &c);
+    ASSERT(e == ERR_OK); /* it was encoded here, or decoded at the door */
+    return c;
 }
 
 static void refuse(struct node *n, struct op *op, enum err why)
 {
-    answer_text(n, op, why, advice(why));
+    struct control c = control_of(op);
+    uint8_t room[CALL_DETAIL_BYTES_MAX + 1];
+    struct writer w = writer_of(room, sizeof room);
+    answer_text(n, op, why, control_why(n, &c, why, &w));
+}
+
+/* Not now; until its deadline it is tried again. */
+static void wait_for(struct node *n, struct op *op, enum err what)
+{
+    op->waits_for = what;
+    list_push_back(&n->controls, &op->wait);
 }
 
 /* ---- on the leader ---- */
-
-/* Among the ids of the request. */
-static bool named(const struct control *c, uint64_t id)
-{
-    bool found = false;
-    for (uint32_t i = 0; i < c->id_count; i++) {
-        found = found || c->id[i] == id;
-    }
-    return found;
-}
-
-/* The voters become exactly those named; learners that are not named stay, but none of them comes
- * back as a voter by itself. */
-static uint32_t voters_named(const struct control *c, const struct raft_conf *now,
-                             struct raft_change *out)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < c->id_count; i++) {
-        out[count++] = (struct raft_change){ RAFT_CHANGE_VOTER, c->id[i], 0 };
-    }
-    for (uint8_t i = 0; i < now->voter_count; i++) {
-        if (!named(c, now->voter[i])) {
-            out[count++] = (struct raft_change){ RAFT_CHANGE_REMOVE, now->voter[i], 0 };
-        }
-    }
-    for (uint8_t i = 0; i < now->learner_count; i++) {
-        if (now->learner_was[i] != 0 && !named(c, now->learner[i])) {
-            out[count++] = (struct raft_change){ RAFT_CHANGE_LEARNER, now->learner[i], 0 };
-        }
-    }
-    return count;
-}
-
-/* What is asked, as changes of the configuration in force. err ERR_UNKNOWN_NODE,
- * ERR_BAD_REQUEST. */
-static enum err changes_of(const struct control *c, const struct raft_conf *now,
-                           struct raft_change *out, uint32_t *out_count)
-{
-    bool adds = c->kind == CONTROL_ADD_LEARNER;
-    for (uint32_t i = 0; i < c->id_count; i++) {
-        bool voter = raft_conf_is_voter(now, c->id[i]);
-        if (adds && voter) {
-            return ERR_BAD_REQUEST; /* it would lose its vote */
-        }
-        if (!adds && !voter && !raft_conf_is_learner(now, c->id[i])) {
-            return ERR_UNKNOWN_NODE;
-        }
-    }
-    if (c->kind == CONTROL_CHANGE_MEMBERSHIP) {
-        *out_count = voters_named(c, now, out);
-        return ERR_OK;
-    }
-    out[0] = (struct raft_change){ adds ? RAFT_CHANGE_LEARNER : RAFT_CHANGE_REMOVE, c->id[0], 0 };
-    *out_count = 1;
-    return ERR_OK;
-}
 
 /* The learner's endpoint, if the request brings it, and the texts of its operator. */
 static enum err endpoint_learn(struct node *n, const struct control *c)
@@ -254,30 +189,29 @@ static void step(struct node *n, struct op *op, struct raft_event *ev, struct by
     raft_actor_step(n, ev, &s);
 }
 
+/* A configuration that another one was meant for is for the core to refuse. */
 static void change(struct node *n, struct op *op, const struct control *c,
-                   const struct raft_conf *now)
+                   const struct raft_status *st)
 {
-    struct raft_change changes[SERVICE_MEMBERS_MAX + RAFT_VOTERS_MAX + RAFT_LEARNERS_MAX];
+    struct raft_change changes[CONTROL_CHANGES_MAX];
     struct raft_event ev = { .type = RAFT_EV_CONF, .changes = changes, .expect = c->expect };
     struct writer tail =
         writer_of(n->frame + RAFT_CONF_BYTES_MAX, n->frame_capacity - RAFT_CONF_BYTES_MAX);
-    enum err e = changes_of(c, now, changes, &ev.count);
+    enum err e = control_changes(c, &st->conf, changes, &ev.count);
     e = e == ERR_OK && c->kind == CONTROL_ADD_LEARNER ? endpoint_learn(n, c) : e;
-    e = e == ERR_OK ? tail_of(n, now, c, &tail) : e;
+    e = e == ERR_OK ? tail_of(n, &st->conf, c, &tail) : e;
     if (e != ERR_OK) {
         refuse(n, op, e);
         return;
     }
+    bool meant = c->expect == 0 || c->expect == st->conf.index;
+    if (meant && !control_majority(n, st, changes, ev.count)) {
+        MARK("node: a change that would leave no majority waits");
+        wait_for(n, op, ERR_NO_MAJORITY);
+        return;
+    }
     ev.tail_size = (uint32_t)tail.offset;
     step(n, op, &ev, writer_bytes(&tail));
-}
-
-static enum control_kind kind_of(const struct op *op)
-{
-    struct control c;
-    enum err e = control_decode(bytes_of(op->data, op->data_bytes), &c);
-    ASSERT(e == ERR_OK); /* it was encoded here, or decoded at the door */
-    return c.kind;
 }
 
 static void snapshot_one(struct node *n, struct op *op)
@@ -288,17 +222,14 @@ static void snapshot_one(struct node *n, struct op *op)
 
 static void lead_one(struct node *n, struct op *op, const struct raft_status *st)
 {
-    struct control c;
-    enum err e = control_decode(bytes_of(op->data, op->data_bytes), &c);
-    ASSERT(e == ERR_OK);
+    struct control c = control_of(op);
     if (c.kind == CONTROL_TRANSFER) {
         struct raft_event ev = { .type = RAFT_EV_TRANSFER, .peer = c.id_count > 0 ? c.id[0] : 0 };
         step(n, op, &ev, bytes_of(NULL, 0));
     } else if (st->conf.outgoing_count > 0) {
-        op->waits_for = ERR_CONF_PENDING;
-        list_push_back(&n->controls, &op->wait);
+        wait_for(n, op, ERR_CONF_PENDING);
     } else {
-        change(n, op, &c, &st->conf);
+        change(n, op, &c, st);
     }
 }
 
@@ -320,7 +251,7 @@ void control_reply(struct node *n, struct op *op, const struct raft_effect *e)
 {
     bool later = e->code == ERR_CONF_PENDING || e->code == ERR_NOT_CAUGHT_UP ||
                  e->code == ERR_BUSY || e->code == ERR_NO_LEADER || e->code == ERR_NOT_LEADER;
-    enum control_kind kind = kind_of(op);
+    enum control_kind kind = control_of(op).kind;
     if (e->code == ERR_OK && kind == CONTROL_SNAPSHOT) {
         answer_snapshot(n, op);
     } else if (e->code == ERR_OK && kind == CONTROL_TRANSFER) {
@@ -330,8 +261,7 @@ void control_reply(struct node *n, struct op *op, const struct raft_effect *e)
         backend_answer_members(n, op);
     } else if (later) {
         op->state = OP_QUEUED;
-        op->waits_for = e->code;
-        list_push_back(&n->controls, &op->wait);
+        wait_for(n, op, e->code);
     } else {
         refuse(n, op, e->code);
     }
@@ -346,7 +276,7 @@ static void advance_one(struct node *n, struct op *op)
         backend_answer_members(n, op);
     } else if (op->settled) {
         list_push_back(&n->controls, &op->wait);
-    } else if (kind_of(op) == CONTROL_SNAPSHOT) {
+    } else if (control_of(op).kind == CONTROL_SNAPSHOT) {
         snapshot_one(n, op);
     } else if (st.role == RAFT_LEADER && st.transfer_to == 0) {
         lead_one(n, op, &st);
@@ -355,8 +285,7 @@ static void advance_one(struct node *n, struct op *op)
     } else if (op->remote && st.role != RAFT_LEADER) {
         backend_answer(n, op, ERR_NOT_LEADER, 0);
     } else if (st.role == RAFT_LEADER || st.leader == 0 || !forward_out(n, op, st.leader)) {
-        op->waits_for = st.role == RAFT_LEADER ? ERR_CONF_PENDING : ERR_NO_LEADER;
-        list_push_back(&n->controls, &op->wait);
+        wait_for(n, op, st.role == RAFT_LEADER ? ERR_CONF_PENDING : ERR_NO_LEADER);
     }
 }
 

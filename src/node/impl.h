@@ -527,6 +527,29 @@ void control_expire(struct node *n, uint64_t now_ns);
 /* control_reply -- the core has answered: done, refused, or not yet. */
 void control_reply(struct node *n, struct op *op, const struct raft_effect *e);
 
+/* ---- control_change.c ---- */
+
+enum {
+    CONTROL_CHANGES_MAX = SERVICE_MEMBERS_MAX + RAFT_VOTERS_MAX + RAFT_LEARNERS_MAX
+};
+
+struct control;
+
+/* control_changes -- what is asked, as at most CONTROL_CHANGES_MAX changes of the configuration in
+ * force. err ERR_UNKNOWN_NODE, ERR_BAD_REQUEST. */
+MUST_CHECK
+enum err control_changes(const struct control *c, const struct raft_conf *now,
+                         struct raft_change *out, uint32_t *out_count);
+
+/* control_majority -- on the leader: whether enough of the voters to be were heard within the
+ * longest election timeout; true where no voter changes. */
+bool control_majority(const struct node *n, const struct raft_status *st,
+                      const struct raft_change *changes, uint32_t count);
+
+/* control_why -- why it is refused and what to type next, a text or NULL; it may stand in room. */
+const char *control_why(const struct node *n, const struct control *c, enum err e,
+                        struct writer *room);
+
 /* ---- backend_raft.c ---- */
 
 extern const struct service_table backend_raft_table;

@@ -387,6 +387,6 @@ void raft_status(const struct raft *r, struct raft_status *out)
         s->state = p->state;
         s->match = p->match;
         s->next = p->next;
-        s->ack_ns = p->ack_ns;
+        s->ack_ns = p->lease_ns != 0 ? p->ack_ns : 0; /* else no answer, but a beginning */
     }
 }

@@ -15,6 +15,7 @@
 #ifndef TESTS_PLAY_H
 #define TESTS_PLAY_H
 
+#include "node/call_codec.h"
 #include "raft/raft.h"
 #include "sim/copy.h"
 #include "sim/world.h"
@@ -55,6 +56,7 @@ struct play_ask {
     int64_t revision;
     int64_t version; /* of the key, by a read */
     bool noted;
+    char detail[CALL_DETAIL_BYTES_MAX + 1]; /* of the last refusal */
 };
 
 struct play {
@@ -198,6 +200,11 @@ uint32_t play_write_once(struct play *p, uint64_t at, uint32_t key);
 void play_again(struct play *p, uint32_t ask, uint64_t at);
 uint32_t play_read(struct play *p, uint64_t at, uint32_t key);
 uint32_t play_read_local(struct play *p, uint64_t at, uint32_t key);
+
+/* play_voters, play_learner, play_remove -- ask a node to change the members; no key, no history. */
+uint32_t play_voters(struct play *p, uint64_t at, const uint64_t *ids, uint32_t count);
+uint32_t play_learner(struct play *p, uint64_t at, uint64_t id);
+uint32_t play_remove(struct play *p, uint64_t at, uint64_t id);
 
 void play_expect_pending(struct play *p, uint32_t ask);
 void play_expect_ok(struct play *p, uint32_t ask);

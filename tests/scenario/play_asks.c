@@ -9,6 +9,7 @@ enum {
     ASK_CLIENT = 77     /* of request ids */
 };
 #define ASK_DEADLINE_NS (2 * SIM_S)
+#define ASK_CHANGE_DEADLINE_NS (10 * SIM_S) /* as a node gives it that is told none */
 
 static const char *const outcome_names[] = { "pending", "ok", "failed", "unknown" };
 
@@ -71,6 +72,8 @@ static void done(struct service_call *call, const struct service_reply *reply)
     if (a->play == NULL || a->outcome != PLAY_PENDING) {
         return;
     }
+    const char *detail = reply->detail != NULL ? reply->detail : "";
+    snprintf(a->detail, sizeof a->detail, "%s", detail);
     if (!sim_host_boundary(play_host(a->play, a->at))) {
         settle(a, a->writes ? PLAY_UNKNOWN : PLAY_FAILED,
                ERR_PEER_GONE); /* the node died with it */
@@ -215,30 +218,63 @@ uint32_t play_read_local(struct play *p, uint64_t at, uint32_t key)
     return ask_read(p, at, key, true);
 }
 
-uint32_t play_init(struct play *p, uint64_t at)
+/* No key of the history: a request about the cluster, at a host that is entered. */
+static struct play_ask *ask_cluster(struct play *p, uint64_t at, uint64_t deadline_ns,
+                                    const char *what)
 {
-    struct service_member members[SIM_NODES_MAX];
-    struct play_ask *a = ask_new(p, PLAY_KEYS); /* no key of the history */
+    struct play_ask *a = ask_new(p, PLAY_KEYS);
     struct sim_host *h = play_host(p, at);
     a->writes = true;
     a->at = at;
     a->serializable = true;
-    for (uint32_t i = 0; i < p->world->node_count; i++) {
-        members[i] = (struct service_member){ .id = i + 1, .addr = bytes_text("stage") };
-    }
     if (!sim_host_enter(h)) {
         play_fail(p, "node %llu cannot be asked: it is down", (unsigned long long)at);
     }
-    a->call =
-        (struct service_call){ .done = done, .deadline_ns = sim_host_local(h) + ASK_DEADLINE_NS };
-    sim_world_tell(p->world, at, "asked to begin", number(a), 0);
-    struct service *s = node_service(h->node);
-    enum err e = s->table->init(s, members, p->world->node_count, &a->call);
+    a->call = (struct service_call){ .done = done, .deadline_ns = sim_host_local(h) + deadline_ns };
+    sim_world_tell(p->world, at, what, number(a), 0);
+    return a;
+}
+
+static uint32_t asked(struct play_ask *a, enum err e)
+{
     if (e != ERR_OK) {
         settle(a, PLAY_FAILED, e);
     }
-    sim_host_leave(h);
+    sim_host_leave(play_host(a->play, a->at));
     return number(a);
+}
+
+uint32_t play_init(struct play *p, uint64_t at)
+{
+    struct service_member members[SIM_NODES_MAX];
+    struct play_ask *a = ask_cluster(p, at, ASK_DEADLINE_NS, "asked to begin");
+    struct service *s = node_service(play_host(p, at)->node);
+    for (uint32_t i = 0; i < p->world->node_count; i++) {
+        members[i] = (struct service_member){ .id = i + 1, .addr = bytes_text("stage") };
+    }
+    return asked(a, s->table->init(s, members, p->world->node_count, &a->call));
+}
+
+uint32_t play_voters(struct play *p, uint64_t at, const uint64_t *ids, uint32_t count)
+{
+    struct play_ask *a = ask_cluster(p, at, ASK_CHANGE_DEADLINE_NS, "asked for voters");
+    struct service *s = node_service(play_host(p, at)->node);
+    return asked(a, s->table->change_membership(s, ids, count, &a->call));
+}
+
+uint32_t play_learner(struct play *p, uint64_t at, uint64_t id)
+{
+    struct service_member member = { .id = id, .addr = bytes_text("stage") };
+    struct play_ask *a = ask_cluster(p, at, ASK_CHANGE_DEADLINE_NS, "asked for a learner");
+    struct service *s = node_service(play_host(p, at)->node);
+    return asked(a, s->table->add_learner(s, &member, &a->call));
+}
+
+uint32_t play_remove(struct play *p, uint64_t at, uint64_t id)
+{
+    struct play_ask *a = ask_cluster(p, at, ASK_CHANGE_DEADLINE_NS, "asked to remove");
+    struct service *s = node_service(play_host(p, at)->node);
+    return asked(a, s->table->remove_member(s, id, &a->call));
 }
 
 /* ---- expecting ---- */

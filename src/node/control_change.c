@@ -1,0 +1,192 @@
+/* node/control_change.c -- a change of members against the configuration in force: what it comes
+ * to, whether it could be decided, and why not, in words.
+ *
+ * Thread: the loop's
+ * Why:    the core carries out what it is told, as Raft does; that a majority of the voters to be
+ *         must be there is what operators want, so it stands here
+ */
+#include "base/panic.h"
+#include "node/control_codec.h"
+#include "node/impl.h"
+
+enum {
+    NAMES_MAX = 4 /* more do not fit into an answer */
+};
+
+/* ---- what is asked ---- */
+
+/* Among the ids of the request. */
+static bool named(const struct control *c, uint64_t id)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < c->id_count; i++) {
+        found = found || c->id[i] == id;
+    }
+    return found;
+}
+
+/* The voters become exactly those named; learners that are not named stay, but none of them comes
+ * back as a voter by itself. */
+static uint32_t voters_named(const struct control *c, const struct raft_conf *now,
+                             struct raft_change *out)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < c->id_count; i++) {
+        out[count++] = (struct raft_change){ RAFT_CHANGE_VOTER, c->id[i], 0 };
+    }
+    for (uint8_t i = 0; i < now->voter_count; i++) {
+        if (!named(c, now->voter[i])) {
+            out[count++] = (struct raft_change){ RAFT_CHANGE_REMOVE, now->voter[i], 0 };
+        }
+    }
+    for (uint8_t i = 0; i < now->learner_count; i++) {
+        if (now->learner_was[i] != 0 && !named(c, now->learner[i])) {
+            out[count++] = (struct raft_change){ RAFT_CHANGE_LEARNER, now->learner[i], 0 };
+        }
+    }
+    return count;
+}
+
+enum err control_changes(const struct control *c, const struct raft_conf *now,
+                         struct raft_change *out, uint32_t *out_count)
+{
+    bool adds = c->kind == CONTROL_ADD_LEARNER;
+    for (uint32_t i = 0; i < c->id_count; i++) {
+        bool voter = raft_conf_is_voter(now, c->id[i]);
+        if (adds && voter) {
+            return ERR_BAD_REQUEST; /* it would lose its vote */
+        }
+        if (!adds && !voter && !raft_conf_is_learner(now, c->id[i])) {
+            return ERR_UNKNOWN_NODE;
+        }
+    }
+    if (c->kind == CONTROL_CHANGE_MEMBERSHIP) {
+        *out_count = voters_named(c, now, out);
+        return ERR_OK;
+    }
+    out[0] = (struct raft_change){ adds ? RAFT_CHANGE_LEARNER : RAFT_CHANGE_REMOVE, c->id[0], 0 };
+    *out_count = 1;
+    return ERR_OK;
+}
+
+/* ---- whether it could be decided ---- */
+
+/* What the leader knows of who is there. */
+struct roll {
+    const struct raft_status *st;
+    uint64_t now_ns;
+    uint64_t silence_ns; /* who was not heard for longer does not answer */
+};
+
+static struct roll roll_of(const struct node *n, const struct raft_status *st)
+{
+    uint64_t silence_ns = n->config->election_timeout_max_ms * NS_PER_MS;
+    return (struct roll){ st, os_now(n->os), silence_ns };
+}
+
+static uint64_t answers(const void *arg, uint64_t id, uint64_t life)
+{
+    const struct roll *roll = arg;
+    const struct raft_status *st = roll->st;
+    if (id == st->id) {
+        return life == 0 || life == st->life;
+    }
+    for (uint32_t i = 0; i < st->peer_count; i++) {
+        const struct raft_peer_status *p = &st->peer[i];
+        if (p->id == id) {
+            return (life == 0 || life == p->life) && p->ack_ns != 0 &&
+                   roll->now_ns <= p->ack_ns + roll->silence_ns;
+        }
+    }
+    return 0;
+}
+
+/* False: not a change of voters, or none that the core would take; then the core says why. */
+static bool voters_next(const struct raft_conf *now, const struct raft_change *changes,
+                        uint32_t count, struct raft_conf *out)
+{
+    return now->outgoing_count == 0 && raft_conf_change(now, changes, count, out) == ERR_OK &&
+           out->outgoing_count > 0;
+}
+
+bool control_majority(const struct node *n, const struct raft_status *st,
+                      const struct raft_change *changes, uint32_t count)
+{
+    struct roll roll = roll_of(n, st);
+    struct raft_conf next;
+    return !voters_next(&st->conf, changes, count, &next) ||
+           raft_quorum(&next, answers, &roll) != 0;
+}
+
+/* ---- why not ---- */
+
+/* The voters to be that do not answer, and how to go on without them. */
+static void why_no_majority(const struct roll *roll, const struct raft_conf *next,
+                            struct writer *out)
+{
+    uint64_t first = 0;
+    uint32_t count = 0;
+    writer_text(out, "the voters to be would have no majority: ");
+    for (uint8_t i = 0; i < next->voter_count; i++) {
+        uint64_t id = next->voter[i];
+        if (answers(roll, id, next->voter_life[i]) != 0) {
+            continue;
+        }
+        first = first == 0 ? id : first;
+        if (count++ < NAMES_MAX) {
+            writer_text(out, "%snode %llu", count > 1 ? ", " : "", (unsigned long long)id);
+        }
+    }
+    writer_text(out, "%s %s not answer; start %s, or first: aspen cluster remove %llu",
+                count > NAMES_MAX ? " and others" : "", count > 1 ? "do" : "does",
+                count > 1 ? "them" : "it", (unsigned long long)first);
+}
+
+/* What is to be done about it, where that does not depend on who is a member. */
+static const char *advice(enum err e)
+{
+    switch (e) {
+    case ERR_UNKNOWN_NODE:
+        return "no such member: add it first, as in: aspen cluster add ID=ADDR";
+    case ERR_UNKNOWN_ENDPOINT:
+        return "the endpoint of the new node is not known: name it with --peers or POST /add-peer";
+    case ERR_NOT_CAUGHT_UP:
+        return "the learner has not caught up yet: see aspen cluster status, then ask again";
+    case ERR_NO_MAJORITY:
+        return "too few of the voters to be answer: see aspen cluster status, then ask again";
+    case ERR_CONF_PENDING:
+        return "another change is under way: see aspen cluster status, then ask again";
+    case ERR_CONF_CHANGED:
+        return "the configuration is not the one that was meant: see aspen cluster status";
+    case ERR_BAD_REQUEST:
+        return "no voter would be left, too many members, a voter as learner, or a key or number "
+               "of another member";
+    case ERR_NO_LEADER:
+        return "no leader is known here; if this node is no member any more, ask one that is";
+    case ERR_TIMEOUT:
+        return "it could not be done in time; nothing was changed";
+    default:
+        return NULL;
+    }
+}
+
+const char *control_why(const struct node *n, const struct control *c, enum err e,
+                        struct writer *room)
+{
+    struct raft_change changes[CONTROL_CHANGES_MAX];
+    struct raft_status st;
+    struct raft_conf next;
+    uint32_t count = 0;
+    raft_status(n->core, &st);
+    struct roll roll = roll_of(n, &st);
+    if (e == ERR_NO_MAJORITY && st.role == RAFT_LEADER &&
+        control_changes(c, &st.conf, changes, &count) == ERR_OK &&
+        voters_next(&st.conf, changes, count, &next) && raft_quorum(&next, answers, &roll) == 0) {
+        why_no_majority(&roll, &next, room);
+    }
+    if (room->offset == 0 || room->bad) {
+        return advice(e);
+    }
+    writer_u8(room, 0);
+    return room->bad ? advice(e) : (const char *)room->data;
+}

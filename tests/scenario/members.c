@@ -1,0 +1,113 @@
+/* tests/scenario/members.c -- plays about members that change, and about those outside. */
+#include "play.h"
+
+static void expect_says(struct play *p, uint32_t ask, const char *text)
+{
+    if (strstr(p->ask[ask].detail, text) == NULL) {
+        play_fail(p, "expected in the refusal: \"%s\"; it is: \"%s\"", text, p->ask[ask].detail);
+    }
+}
+
+/* ---- changes that would leave no majority ---- */
+
+/* Two of three are left; one more away, and nothing could be decided any more. */
+static void removal_without_majority(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t alive = play_follower(p, leader, 1);
+    uint64_t dead = play_follower(p, leader, 2);
+    uint64_t index = play_status(p, leader).conf.index;
+    char name[32];
+    snprintf(name, sizeof name, "node %llu ", (unsigned long long)dead);
+    play_crash(p, dead);
+    play_elections_pass(p, 2);
+    uint32_t unsafe = play_remove(p, leader, alive);
+    play_expect_code(p, unsafe, ERR_NO_MAJORITY);
+    expect_says(p, unsafe, name);
+    expect_says(p, unsafe, "aspen cluster remove");
+    play_expect(p, play_status(p, leader).conf.index == index, "nothing was begun");
+    play_expect(p, play_leader(p) == leader, "it led all the time");
+    play_writes(p, alive, 0);
+    play_expect_ok(p, play_remove(p, alive, dead)); /* what it says */
+    play_writes(p, alive, 0);
+    EXPECT_MARK("node: a change that would leave no majority waits");
+}
+
+/* It had everything, then it died. */
+static void promotion_of_the_dead(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t other = play_follower(p, leader, 1);
+    uint64_t both[] = { leader, other };
+    play_expect_ok(p, play_voters(p, leader, both, 1));
+    play_expect_ok(p, play_learner(p, leader, other));
+    play_writes(p, leader, 0);
+    play_await_commit(p, other, play_status(p, leader).commit);
+    play_crash(p, other);
+    play_elections_pass(p, 2);
+    uint32_t unsafe = play_voters(p, leader, both, 2);
+    play_expect_code(p, unsafe, ERR_NO_MAJORITY);
+    play_writes(p, leader, 0);
+    play_start(p, other);
+    play_expect_ok(p, play_voters(p, leader, both, 2));
+}
+
+/* Heard again before the deadline: it was only waited for. */
+static void heard_in_time(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t alive = play_follower(p, leader, 1);
+    uint64_t away = play_follower(p, leader, 2);
+    play_crash(p, away);
+    play_elections_pass(p, 2);
+    uint32_t change = play_remove(p, leader, alive);
+    play_elections_pass(p, 2);
+    play_expect_pending(p, change);
+    play_start(p, away);
+    play_expect_ok(p, change);
+}
+
+/* Slower than a heartbeat, quicker than an election: it counts. */
+static void slow_is_not_dead(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t slow = play_follower(p, leader, 1);
+    uint64_t other = play_follower(p, leader, 2);
+    play_clog(p, slow, PLAY_ELECTION_MS_MIN - PLAY_HEARTBEAT_MS);
+    play_elections_pass(p, 1);
+    play_clog(p, slow, PLAY_ELECTION_MS_MIN - PLAY_HEARTBEAT_MS);
+    for (int i = 0; i < 3 * PLAY_HEARTBEAT_MS; i++) {
+        play_step(p);
+    }
+    uint64_t index = play_status(p, leader).conf.index;
+    uint32_t change = play_remove(p, leader, other);
+    play_step(p);
+    play_step(p);
+    play_expect(p, play_status(p, leader).conf.index > index, "it begins at once");
+    play_expect_ok(p, change);
+}
+
+/* What a new leader was told by the one before it does not count: it asks for itself. */
+static void dead_since_the_term_began(struct play *p)
+{
+    uint64_t old = play_begin(p);
+    play_crash(p, old);
+    uint64_t leader = play_new_leader(p, old);
+    uint64_t other = 6 - old - leader;
+    uint32_t unsafe = play_remove(p, leader, other);
+    play_expect_code(p, unsafe, ERR_NO_MAJORITY);
+    play_writes(p, other, 0);
+}
+
+int main(void)
+{
+    PLAY(3, "members: a voter is removed beside a dead one (R=3, refused)",
+         removal_without_majority);
+    PLAY(3, "members: a learner had everything and died (R=2, no vote for it)",
+         promotion_of_the_dead);
+    PLAY(3, "members: the voter that is missing comes back (R=3, the change waits)", heard_in_time);
+    PLAY(3, "members: a slow voter counts (R=3, the change is done)", slow_is_not_dead);
+    PLAY(3, "members: the leader before is dead (R=3, it counts for nothing)",
+         dead_since_the_term_began);
+    return tap_done();
+}
