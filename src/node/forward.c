@@ -6,8 +6,18 @@
 #include "node/impl.h"
 
 enum {
-    FORWARD_MS_MAX = 60000
+    FORWARD_MS_MAX = 60000,
+    FORWARD_MARGIN_MS = 1000 /* for the way back, and what a clock of a tenth of a second is late */
 };
+
+/* How long the leader may take. Of a change of the cluster it says at the end what it waited for:
+ * that is to be here before the asker's own time is over. */
+static uint64_t time_left_ms(const struct op *op, uint64_t now_ns)
+{
+    uint64_t left = op->deadline_ns > now_ns ? (op->deadline_ns - now_ns) / NS_PER_MS : 0;
+    uint64_t margin = left / 4 < FORWARD_MARGIN_MS ? left / 4 : FORWARD_MARGIN_MS;
+    return op->kind == OP_CONTROL ? left - margin : left;
+}
 
 /* Leader unknown or unreachable: false, the operation is as it was, and its connection's return
  * will be told. Nobody tells when a full queue has room again: then it ends here. */
@@ -15,7 +25,6 @@ bool forward_out(struct node *n, struct op *op, uint64_t leader)
 {
     uint8_t head[CALL_HEAD_BYTES_MAX];
     struct writer w = writer_of(head, sizeof head);
-    uint64_t now = os_now(n->os);
     const struct book_entry *peer = book_by_id(&n->book, leader);
     ASSERT(!op->remote);
     if (peer == NULL || !peer->up) {
@@ -24,8 +33,8 @@ bool forward_out(struct node *n, struct op *op, uint64_t leader)
     }
     struct call_write c = { .kind = op->kind == OP_CONTROL ? FRAME_CONTROL : FRAME_WRITE,
                             .ticket = op->ticket,
+                            .timeout_ms = time_left_ms(op, os_now(n->os)),
                             .command = { op->data, op->data_bytes } };
-    c.timeout_ms = op->deadline_ns > now ? (op->deadline_ns - now) / NS_PER_MS : 0;
     call_write_encode(&c, &w);
     ASSERT(!w.bad);
     enum err e = link_send(n->link, &peer->key, LINK_CALL, writer_bytes(&w), c.command);

@@ -99,6 +99,29 @@ static void dead_since_the_term_began(struct play *p)
     play_writes(p, other, 0);
 }
 
+/* The leader's reasons reach who asked another node, though both have the same time. */
+static void asked_elsewhere(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t asked = play_follower(p, leader, 1);
+    uint64_t late = play_follower(p, leader, 3);
+    uint64_t all[] = { 1, 2, 3, 4 };
+    play_expect_ok(p, play_remove(p, leader, late));
+    play_expect_ok(p, play_learner(p, leader, late));
+    play_crash(p, late);
+    play_elections_pass(p, 2);
+    play_writes(p, leader, 0);
+    play_expect_code(p, play_voters(p, asked, all, 4), ERR_NOT_CAUGHT_UP);
+    play_expect_ok(p, play_remove(p, asked, late));
+    uint64_t dead = play_follower(p, leader, 2);
+    play_crash(p, dead);
+    play_elections_pass(p, 2);
+    uint32_t unsafe = play_remove(p, asked, asked);
+    play_expect_code(p, unsafe, ERR_NO_MAJORITY);
+    expect_says(p, unsafe, "aspen cluster remove");
+    play_writes(p, asked, 0);
+}
+
 int main(void)
 {
     PLAY(3, "members: a voter is removed beside a dead one (R=3, refused)",
@@ -109,5 +132,7 @@ int main(void)
     PLAY(3, "members: a slow voter counts (R=3, the change is done)", slow_is_not_dead);
     PLAY(3, "members: the leader before is dead (R=3, it counts for nothing)",
          dead_since_the_term_began);
+    PLAY(4, "members: asked on a follower, refused by the leader (R=4, with its reason)",
+         asked_elsewhere);
     return tap_done();
 }
