@@ -11,19 +11,22 @@ enum {
 struct command {
     const char *name;
     int (*run)(struct cli *cli);
+    int arguments_min; /* behind the name */
+    int arguments_max;
     const char *usage;
     const char *help;
 };
 
 static const struct command commands[] = {
-    { "status", cli_status, "status", "every endpoint: role, leader, term, indexes" },
-    { "init", cli_init, "init [ID=ADDR ...]",
+    { "status", cli_status, 0, 0, "status", "every endpoint: role, leader, term, indexes" },
+    { "init", cli_init, 0, CLI_ARGS_MAX, "init [ID=ADDR ...]",
       "start a cluster: introduce the endpoints to each other, or the members named" },
-    { "cluster", cli_cluster, "cluster COMMAND ...", "members: see aspen cluster" },
-    { "put", cli_put, "put KEY VALUE", "write one key" },
-    { "get", cli_get, "get KEY [--serializable]", "read one key" },
-    { "leader", cli_leader, "leader", "who leads" },
-    { "health", cli_health, "health", "is the first reachable endpoint healthy" },
+    { "cluster", cli_cluster, 0, CLI_ARGS_MAX, "cluster COMMAND ...",
+      "members: see aspen cluster" },
+    { "put", cli_put, 2, 2, "put KEY VALUE", "write one key" },
+    { "get", cli_get, 1, 1, "get KEY [--serializable]", "read one key" },
+    { "leader", cli_leader, 0, 0, "leader", "who leads" },
+    { "health", cli_health, 0, 0, "health", "is the first reachable endpoint healthy" },
 };
 
 static void usage(FILE *to)
@@ -131,9 +134,16 @@ static int parse(struct cli *cli, int argc, char **argv)
 static int dispatch(struct cli *cli)
 {
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (strcmp(cli->argv[0], commands[i].name) == 0) {
-            return commands[i].run(cli);
+        const struct command *c = &commands[i];
+        int given = cli->argc - 1;
+        if (strcmp(cli->argv[0], c->name) != 0) {
+            continue;
         }
+        if (given < c->arguments_min || given > c->arguments_max) {
+            fprintf(stderr, "usage: aspen %s\n", c->usage);
+            return CLI_USAGE;
+        }
+        return c->run(cli);
     }
     fprintf(stderr, "aspen: no command %s; see aspen --help\n", cli->argv[0]);
     return CLI_USAGE;

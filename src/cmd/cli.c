@@ -121,10 +121,6 @@ static int print_json(const json_t *tree)
 int cli_put(struct cli *cli)
 {
     int rc = CLI_FAILED;
-    if (cli->argc != 3) {
-        fprintf(stderr, "usage: aspen put KEY VALUE\n");
-        return CLI_USAGE;
-    }
     json_t *body = json_pack("{s:{s:{s:s,s:s}}}", "command", "Set", "key", cli->argv[1], "value",
                              cli->argv[2]);
     if (body == NULL) {
@@ -146,10 +142,6 @@ int cli_put(struct cli *cli)
 int cli_get(struct cli *cli)
 {
     int rc = CLI_FAILED;
-    if (cli->argc != 2) {
-        fprintf(stderr, "usage: aspen get KEY [--serializable]\n");
-        return CLI_USAGE;
-    }
     json_t *body = json_pack("{s:s,s:s}", "key", cli->argv[1], "consistency",
                              cli->serializable ? "serializable" : "linearizable");
     if (body == NULL) {

@@ -223,17 +223,18 @@ static int cluster_transfer(struct cli *cli)
 static const struct {
     const char *name;
     int (*run)(struct cli *cli);
-    int arguments; /* at least */
+    int arguments_min; /* behind the name */
+    int arguments_max;
     const char *usage;
     const char *help;
 } commands[] = {
-    { "status", cluster_status, 0, "status", "every endpoint: role, leader, term, indexes" },
-    { "add", cluster_add, 1, "add ID=ADDR", "a node that receives everything and has no vote" },
-    { "promote", cluster_promote, 1, "promote ID", "give a learner that has caught up a vote" },
-    { "remove", cluster_remove, 1, "remove ID", "a voter or learner is no member any more" },
-    { "replace", cluster_replace, 2, "replace OLD NEW=ADDR",
+    { "status", cluster_status, 0, 0, "status", "every endpoint: role, leader, term, indexes" },
+    { "add", cluster_add, 1, 1, "add ID=ADDR", "a node that receives everything and has no vote" },
+    { "promote", cluster_promote, 1, 1, "promote ID", "give a learner that has caught up a vote" },
+    { "remove", cluster_remove, 1, 1, "remove ID", "a voter or learner is no member any more" },
+    { "replace", cluster_replace, 2, 2, "replace OLD NEW=ADDR",
       "a new node takes the place of a voter, in one change" },
-    { "transfer", cluster_transfer, 0, "transfer [ID]",
+    { "transfer", cluster_transfer, 0, 1, "transfer [ID]",
       "another voter is to lead: this one, or whoever is best" },
 };
 
@@ -243,9 +244,15 @@ int cli_cluster(struct cli *cli)
         cli->timeout_ms = MEMBERS_TIMEOUT_MS;
     }
     for (size_t i = 0; cli->argc > 1 && i < sizeof commands / sizeof commands[0]; i++) {
-        if (strcmp(cli->argv[1], commands[i].name) == 0 && cli->argc > 1 + commands[i].arguments) {
-            return commands[i].run(cli);
+        int given = cli->argc - 2;
+        if (strcmp(cli->argv[1], commands[i].name) != 0) {
+            continue;
         }
+        if (given < commands[i].arguments_min || given > commands[i].arguments_max) {
+            fprintf(stderr, "usage: aspen cluster %s\n", commands[i].usage);
+            return CLI_USAGE;
+        }
+        return commands[i].run(cli);
     }
     fprintf(stderr, "usage: aspen cluster COMMAND\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {

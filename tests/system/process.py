@@ -281,6 +281,11 @@ def cli(*args, env=None):
     return run([BUILD / "aspen", *args], env=env)
 
 
+TOO_MANY = ("put k v w", "get k l", "leader 1", "health 1", "status 1", "cluster status 1",
+            "cluster add 7=127.0.0.1:9 8=127.0.0.1:9", "cluster promote 7 8", "cluster remove 7 8",
+            "cluster replace 7 8=127.0.0.1:9 9=127.0.0.1:9", "cluster transfer 7 8")
+
+
 def client(n, nodes):
     url = "--endpoints=" + n.url
     hung = socket.create_server(("127.0.0.1", 0))
@@ -305,6 +310,7 @@ def client(n, nodes):
         ("a form that is none", (url, "-o", "xml", "get", "k"), 2, ""),
         ("a timeout that is none", (url, "--timeout", "0", "get", "k"), 2, ""),
         ("too few arguments", (url, "put", "k"), 2, ""),
+        *((f"one word too many: {words}", (url, *words.split()), 2, "") for words in TOO_MANY),
         ("a URL of another kind", ("--endpoints", "https://127.0.0.1:1", "get", "k"), 2, ""),
         ("a port that is none", ("--endpoints", "http://127.0.0.1:99999", "get", "k"), 2, ""),
         ("a key that is not there", (url, "get", "nothing"), 3, ""),
