@@ -146,8 +146,6 @@ static void why_no_majority(const struct roll *roll, const struct raft_conf *nex
 static const char *advice(enum err e)
 {
     switch (e) {
-    case ERR_UNKNOWN_NODE:
-        return "no such member: add it first, as in: aspen cluster add ID=ADDR";
     case ERR_UNKNOWN_ENDPOINT:
         return "the endpoint of the new node is not known: name it with --peers or POST /add-peer";
     case ERR_NOT_CAUGHT_UP:
@@ -158,15 +156,66 @@ static const char *advice(enum err e)
         return "another change is under way: see aspen cluster status, then ask again";
     case ERR_CONF_CHANGED:
         return "the configuration is not the one that was meant: see aspen cluster status";
-    case ERR_BAD_REQUEST:
-        return "no voter would be left, too many members, a voter as learner, or a key or number "
-               "of another member";
     case ERR_NO_LEADER:
         return "no leader is known here; if this node is no member any more, ask one that is";
     case ERR_TIMEOUT:
         return "it could not be done in time; nothing was changed";
     default:
         return NULL;
+    }
+}
+
+/* The only thing about it that the core refuses, when it is no learner with the number or the key
+ * of another one: no voter is left, or there are too many. */
+static void why_bad(const struct control *c, const struct raft_conf *now, struct writer *out)
+{
+    struct raft_change changes[CONTROL_CHANGES_MAX];
+    struct raft_conf next;
+    uint32_t count = 0;
+    unsigned long long id = c->id[0];
+    bool adds = c->kind == CONTROL_ADD_LEARNER;
+    if (adds && raft_conf_is_voter(now, id)) {
+        writer_text(out,
+                    "node %llu is a voter; to make it a learner: aspen cluster remove %llu, then "
+                    "aspen cluster add %llu=ADDR",
+                    id, id, id);
+    } else if (c->kind == CONTROL_REMOVE && now->voter_count == 1) {
+        writer_text(out,
+                    "node %llu is the only voter: first aspen cluster add ID=ADDR and aspen "
+                    "cluster promote ID",
+                    id);
+    } else if (adds && now->outgoing_count == 0 &&
+               control_changes(c, now, changes, &count) == ERR_OK &&
+               raft_conf_change(now, changes, count, &next) == ERR_OK) {
+        writer_text(out,
+                    "another member has the number or the key of node %llu: see aspen cluster "
+                    "status, and GET /node-info of the new node",
+                    id);
+    } else {
+        writer_text(out,
+                    "too many members, at most %u learners and %u in all: first aspen cluster "
+                    "remove ID",
+                    RAFT_LEARNERS_MAX, RAFT_PEERS_MAX);
+    }
+}
+
+/* One that is named is no member, or cannot lead. */
+static void why_unknown(const struct control *c, const struct raft_conf *now, struct writer *out)
+{
+    unsigned long long id = 0;
+    for (uint32_t i = 0; id == 0 && i < c->id_count; i++) {
+        bool member = raft_conf_is_voter(now, c->id[i]) || raft_conf_is_learner(now, c->id[i]);
+        id = member ? 0 : c->id[i];
+    }
+    if (id != 0 && c->kind == CONTROL_CHANGE_MEMBERSHIP) {
+        writer_text(out, "node %llu is no member: aspen cluster add %llu=ADDR first", id, id);
+    } else if (id != 0) {
+        writer_text(out, "node %llu is no member: see aspen cluster status", id);
+    } else if (c->id_count > 0) {
+        id = c->id[0];
+        writer_text(out, "node %llu is a learner: aspen cluster promote %llu first", id, id);
+    } else {
+        writer_text(out, "no other voter could lead: see aspen cluster status");
     }
 }
 
@@ -183,6 +232,10 @@ const char *control_why(const struct node *n, const struct control *c, enum err 
         control_changes(c, &st.conf, changes, &count) == ERR_OK &&
         voters_next(&st.conf, changes, count, &next) && raft_quorum(&next, answers, &roll) == 0) {
         why_no_majority(&roll, &next, room);
+    } else if (e == ERR_BAD_REQUEST) {
+        why_bad(c, &st.conf, room);
+    } else if (e == ERR_UNKNOWN_NODE) {
+        why_unknown(c, &st.conf, room);
     }
     if (room->offset == 0 || room->bad) {
         return advice(e);

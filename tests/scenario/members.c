@@ -122,6 +122,31 @@ static void asked_elsewhere(struct play *p)
     play_writes(p, asked, 0);
 }
 
+/* Each says the one thing that is so, and what to type. */
+static void reasons(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t other = play_follower(p, leader, 1);
+    uint64_t stranger[] = { leader, 9 };
+    for (uint64_t at = 1; at <= 2; at++) {
+        uint32_t voter = play_learner(p, at, other);
+        play_expect_code(p, voter, ERR_BAD_REQUEST);
+        expect_says(p, voter, other == 1 ? "node 1 is a voter" : "node 2 is a voter");
+        expect_says(p, voter, other == 1 ? "aspen cluster remove 1" : "aspen cluster remove 2");
+        uint32_t unknown = play_remove(p, at, 9);
+        play_expect_code(p, unknown, ERR_UNKNOWN_NODE);
+        expect_says(p, unknown, "node 9 is no member: see aspen cluster status");
+        unknown = play_voters(p, at, stranger, 2);
+        play_expect_code(p, unknown, ERR_UNKNOWN_NODE);
+        expect_says(p, unknown, "node 9 is no member: aspen cluster add 9=ADDR");
+    }
+    play_expect_ok(p, play_remove(p, leader, other));
+    uint32_t last = play_remove(p, leader, leader);
+    play_expect_code(p, last, ERR_BAD_REQUEST);
+    expect_says(p, last, "is the only voter: ");
+    expect_says(p, last, "aspen cluster promote");
+}
+
 int main(void)
 {
     PLAY(3, "members: a voter is removed beside a dead one (R=3, refused)",
@@ -134,5 +159,6 @@ int main(void)
          dead_since_the_term_began);
     PLAY(4, "members: asked on a follower, refused by the leader (R=4, with its reason)",
          asked_elsewhere);
+    PLAY(2, "members: what cannot be done (R=2, the one reason, and what to type)", reasons);
     return tap_done();
 }

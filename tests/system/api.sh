@@ -227,6 +227,9 @@ not_built() { refuses 501 NOT_BUILT && says 501 "'not available in this version'
 ask 1 /add-learner '{"learner":{"id":6,"addr":"a:1","raft_addr":null}}'
 check "a learner whose endpoint nobody knows is refused with advice" \
     says 400 "r['code'] == 'UNKNOWN_ENDPOINT' and '/add-peer' in r['error']"
+ask 1 /add-learner '{"learner":{"id":1,"addr":"a:1","raft_addr":null}}'
+check "a voter is no learner, and that is what it says" \
+    says 400 "r['code'] == 'BAD_REQUEST' and 'node 1 is a voter' in r['error'] and 'too many' not in r['error']"
 ask 1 /change-membership '{"members":[1,2,9]}'
 check "a voter that is no member is refused with advice" \
     says 400 "r['code'] == 'UNKNOWN_NODE' and 'aspen cluster add' in r['error']"
@@ -236,6 +239,7 @@ ask 1 /change-membership '{"members":[1,2,3],"expect":999}'
 check "a change of another configuration than was meant is 409" refuses 409 CONF_CHANGED
 ask 1 /remove-member '{"id":9}'
 check "/remove-member of nobody is refused" refuses 400 UNKNOWN_NODE
+check "... and is told no more than that" says 400 "'node 9 is no member' in r['error'] and ' add' not in r['error']"
 ask 1 /transfer-leadership '{"to":9}'
 check "/transfer-leadership to nobody is refused" refuses 400 UNKNOWN_NODE
 ask 1 /trigger-snapshot '{}'
