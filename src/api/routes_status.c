@@ -21,6 +21,25 @@ static json_t *check(bool good, const char *detail)
     return json_pack("{s:s,s:s}", "status", good ? "healthy" : "unhealthy", "detail", detail);
 }
 
+static const char *leader_text(const struct service_status *st)
+{
+    bool member = st->conf_joint; /* one of those that leave, perhaps */
+    for (uint32_t i = 0; i < st->voter_count; i++) {
+        member = member || st->voter[i] == st->node_id;
+    }
+    for (uint32_t i = 0; i < st->learner_count; i++) {
+        member = member || st->learner[i] == st->node_id;
+    }
+    if (st->leader != 0) {
+        return "a leader is known";
+    }
+    if (!st->initialized) {
+        return "the cluster is not initialised";
+    }
+    return member ? "no leader is known"
+                  : "no leader is known: this node is no member of the cluster";
+}
+
 void route_health(struct http_conn *c)
 {
     const struct service_status *st = status_of(c);
@@ -29,16 +48,14 @@ void route_health(struct http_conn *c)
     bool space = !st->disk_full;
     bool raft = st->role != SERVICE_SHUTDOWN;
     bool all = leader && storage && space && raft;
-    const char *leader_text = leader            ? "a leader is known"
-                              : st->initialized ? "no leader is known"
-                                                : "the cluster is not initialised";
-    json_t *tree = json_pack(
-        "{s:s,s:I,s:I,s:I,s:{s:o,s:o,s:o,s:o}}", "status", all ? "healthy" : "unhealthy", "node_id",
-        (json_int_t)st->node_id, "raft_node_id", (json_int_t)st->node_id, "ractor_port",
-        (json_int_t)st->node_port, "checks", "raft",
-        check(raft, raft ? "consensus answers" : "stopped"), "leader", check(leader, leader_text),
-        "storage", check(storage, storage ? "writable" : "a write or sync failed"), "disk",
-        check(space, space ? "enough space" : "less than 5 % is free"));
+    json_t *tree =
+        json_pack("{s:s,s:I,s:I,s:I,s:{s:o,s:o,s:o,s:o}}", "status", all ? "healthy" : "unhealthy",
+                  "node_id", (json_int_t)st->node_id, "raft_node_id", (json_int_t)st->node_id,
+                  "ractor_port", (json_int_t)st->node_port, "checks", "raft",
+                  check(raft, raft ? "consensus answers" : "stopped"), "leader",
+                  check(leader, leader_text(st)), "storage",
+                  check(storage, storage ? "writable" : "a write or sync failed"), "disk",
+                  check(space, space ? "enough space" : "less than 5 % is free"));
     char *text = tree != NULL ? json_dumps(tree, JSON_COMPACT) : NULL;
     json_decref(tree);
     if (text == NULL) {

@@ -194,7 +194,7 @@ void op_expire(struct op_pool *p, uint64_t now_ns)
             MARK_IF(op->state == OP_FORWARDED, "node: a forwarded write expires");
             MARK_IF(op->state == OP_PROPOSED, "node: a proposed write expires");
             MARK_IF(op->state == OP_READING, "node: a read expires");
-            op_fail(p, op, outcome_of(op, ERR_TIMEOUT));
+            op_fail(p, op, outcome_of(op, op->waits_for != ERR_OK ? op->waits_for : ERR_TIMEOUT));
         }
     }
 }

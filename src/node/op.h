@@ -45,7 +45,7 @@ struct op {
     struct node_key forwarded_to; /* forwarded: to whom */
     enum service_consistency how; /* read */
     uint64_t read_index;          /* read: applied must reach this */
-    enum err waits_for;           /* control: why it could not begin yet */
+    enum err waits_for;           /* why it could not begin yet; what it ends with, when late */
     bool settled;                 /* control: done, but for a leader to name */
     uint8_t *data;                /* write: command; read: key; counted in the pool's account */
     size_t data_bytes;

@@ -67,6 +67,7 @@ void raft_actor_message(struct node *n, const struct raft_msg *msg)
 static void take_op(struct node *n, struct op *op)
 {
     list_remove(&op->wait);
+    op->waits_for = ERR_OK;
     list_push_back(op->kind == OP_WRITE     ? &n->writes
                    : op->kind == OP_CONTROL ? &n->controls
                                             : &n->reads,
@@ -140,6 +141,12 @@ static void refuse_all(struct node *n, struct list *from)
     }
 }
 
+static void wait_for_leader(struct node *n, struct op *op)
+{
+    op->waits_for = ERR_NO_LEADER;
+    list_push_back(&n->waiting, &op->wait);
+}
+
 /* Follower: writes go to the leader; nobody known to lead: they wait for one. A peer's go back, its
  * client waits there: what was forwarded once is not forwarded again. */
 static void route_away(struct node *n, uint64_t leader)
@@ -151,13 +158,13 @@ static void route_away(struct node *n, uint64_t leader)
             MARK("node: a peer's write goes back");
             backend_answer(n, op, ERR_NOT_LEADER, 0);
         } else if (leader == 0 || !forward_out(n, op, leader)) {
-            list_push_back(&n->waiting, &op->wait);
+            wait_for_leader(n, op);
         }
     }
     while (leader == 0 && !list_empty(&n->reads)) {
         struct op *op = CONTAINER_OF(n->reads.next, struct op, wait);
         list_remove(&op->wait);
-        list_push_back(&n->waiting, &op->wait);
+        wait_for_leader(n, op);
     }
 }
 

@@ -120,6 +120,7 @@ static void reply_one(struct node *n, struct op *op, const struct raft_effect *e
         MARK("node: a refused operation waits for a leader");
         list_push_back(&n->waiting, &op->wait); /* certainly not done: wait for a leader */
         op->state = OP_QUEUED;
+        op->waits_for = ERR_NO_LEADER;
         return;
     }
     backend_answer(n, op, e->code, 0);

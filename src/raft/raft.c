@@ -128,6 +128,13 @@ bool raft_may_stand(const struct raft *r) /* what is not on disk yet can promise
            r->run_count < RAFT_TERM_RUNS_MAX && !hung(r);
 }
 
+/* Whoever may not stand has nobody to vote for, but knows after an election timeout, as all others
+ * do, that the leader it has heard of leads it no more. */
+static bool follows_blindly(const struct raft *r)
+{
+    return r->role == RAFT_FOLLOWER && r->leader != 0 && r->last > 0 && !raft_may_stand(r);
+}
+
 static void step_time(struct raft *r, struct raft_out *out)
 {
     raft_reads_expire(r, out);
@@ -147,7 +154,13 @@ static void step_time(struct raft *r, struct raft_out *out)
         }
         return;
     }
-    if (raft_may_stand(r) && r->now_ns >= r->election_deadline_ns) {
+    if (r->now_ns < r->election_deadline_ns) {
+        return;
+    }
+    if (follows_blindly(r)) {
+        MARK("raft: a leader that fell silent is forgotten");
+        raft_follow(r, out, r->term, 0);
+    } else if (raft_may_stand(r)) {
         raft_campaign(r, out);
     }
 }
@@ -331,7 +344,7 @@ uint64_t raft_deadline(const struct raft *r)
         at = transfer ? r->transfer_deadline_ns : at;
         return alone < at ? alone : at;
     }
-    if (raft_may_stand(r) && r->election_deadline_ns < at) {
+    if ((raft_may_stand(r) || follows_blindly(r)) && r->election_deadline_ns < at) {
         at = r->election_deadline_ns;
     }
     return at;

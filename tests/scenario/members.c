@@ -147,6 +147,74 @@ static void reasons(struct play *p)
     expect_says(p, last, "aspen cluster promote");
 }
 
+/* ---- those outside ---- */
+
+static bool names_nobody(const struct play *p, uint64_t node, uint64_t unused)
+{
+    struct service_status st;
+    struct sim_host *h = play_host(p, node);
+    (void)unused;
+    if (!sim_host_enter(h)) {
+        return false;
+    }
+    node_service(h->node)->table->status(node_service(h->node), &st);
+    sim_host_leave(h);
+    return st.leader == 0;
+}
+
+/* Everything of it waits for a leader, and is told that there is none. */
+static void expect_leaderless(struct play *p, uint64_t node)
+{
+    uint64_t begun = p->world->now_ns;
+    play_expect(p, names_nobody(p, node, 0), "it names no leader");
+    uint32_t write = play_write(p, node, 0);
+    uint32_t read = play_read(p, node, 0);
+    play_expect_code(p, write, ERR_NO_LEADER);
+    play_expect_code(p, read, ERR_NO_LEADER);
+    play_expect(p, p->world->now_ns < begun + 3 * SIM_S, "in time");
+}
+
+/* Its voters are gone: a learner stands in no election, but notices all the same. */
+static void learner_left_alone(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t learner = play_follower(p, leader, 2);
+    uint64_t other = play_follower(p, leader, 1);
+    play_expect_ok(p, play_remove(p, leader, learner));
+    play_expect_ok(p, play_learner(p, leader, learner));
+    uint32_t kept = play_writes(p, learner, 0);
+    play_await_agree(p);
+    play_crash(p, leader);
+    play_crash(p, other);
+    uint32_t read = play_read(p, learner, 0); /* on its way to a leader that is gone */
+    play_elections_pass(p, 2);
+    play_expect_code(p, read, ERR_NO_LEADER);
+    expect_leaderless(p, learner);
+    uint32_t change = play_remove(p, learner, other);
+    play_expect_code(p, change, ERR_NO_LEADER);
+    play_start(p, leader);
+    play_start(p, other);
+    leader = play_leader(p);
+    play_expect(p, play_status(p, learner).leader == leader, "it knows who leads again");
+    play_reads(p, learner, 0, kept);
+    EXPECT_MARK("raft: a leader that fell silent is forgotten");
+}
+
+/* Not a member any more, and nobody tells it anything. */
+static void removed_and_forgotten(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t left = play_follower(p, leader, 1);
+    uint64_t gone = play_follower(p, leader, 2);
+    play_expect_ok(p, play_voters(p, gone, &left, 1));
+    play_await(p, names_nobody, gone, 0, "it to forget the leader");
+    play_elections_pass(p, 2);
+    expect_leaderless(p, gone);
+    expect_leaderless(p, leader);
+    play_writes(p, left, 0);
+    p->no_end = true; /* those outside agree with nobody */
+}
+
 int main(void)
 {
     PLAY(3, "members: a voter is removed beside a dead one (R=3, refused)",
@@ -160,5 +228,7 @@ int main(void)
     PLAY(4, "members: asked on a follower, refused by the leader (R=4, with its reason)",
          asked_elsewhere);
     PLAY(2, "members: what cannot be done (R=2, the one reason, and what to type)", reasons);
+    PLAY(3, "members: a learner whose voters died (R=3, it names no leader)", learner_left_alone);
+    PLAY(3, "members: three become one (R=3, the others name no leader)", removed_and_forgotten);
     return tap_done();
 }

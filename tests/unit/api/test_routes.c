@@ -432,6 +432,11 @@ static void test_health(void)
     get("/health");
     CHECK_U64(door_status(c, 0), 503);
     CHECK(is("status", "\"unhealthy\"") && is("checks/leader/status", "\"unhealthy\""));
+    CHECK(is("checks/leader/detail",
+             "\"no leader is known: this node is no member of the cluster\""));
+    f.status.learner[f.status.learner_count++] = 1;
+    get("/health");
+    CHECK(is("checks/leader/detail", "\"no leader is known\""));
     f.status.leader = 1;
     f.status.storage_failed = true;
     get("/health");
