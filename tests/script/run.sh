@@ -58,6 +58,8 @@ for k in 1 2; do # one after the other in one run: neither knows of the other
     printf 'cluster voters=1,2,3\ncampaign %s\nsettle\ninvariants on\npropose %s a\n' $k $k >"$tmp/of_$k"
 done
 report 0 "$tmp/of_1" "$tmp/of_2"
+printf 'cluster voters=1\ncampaign 1\nsettle\npropose 1 \300\200\n' >"$tmp/no_text" # no file of the tree is like that
+report 2 "$tmp/no_text"
 for f in "$tmp"/*.rs.txt; do
     report 0 "$f"
 done
