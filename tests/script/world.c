@@ -505,7 +505,7 @@ void world_read(struct world *w, uint64_t id, const char *tag, bool lease)
 
 /* ---- carrying effects out ---- */
 
-/* What is due becomes durable, in order and by one sync: what is told so survives a crash. */
+/* What is due becomes durable, in order and by one sync: what is told so stays after a crash. */
 static bool disk_complete(struct world *w, uint64_t id)
 {
     struct world_node *n = &w->node[id];

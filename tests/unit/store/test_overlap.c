@@ -152,7 +152,7 @@ static bool witnessed(void)
     return after.batches == before.batches + 1 && after.entries == before.entries;
 }
 
-/* All entries are compacted away, and the batch that is kept is a seal: the log goes on behind them. */
+/* All entries are compacted away, the batch that is kept is a seal: the log goes on behind them. */
 static void seal_alone(void)
 {
     struct os_stat st;
