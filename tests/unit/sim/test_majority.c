@@ -87,7 +87,7 @@ static void counted(void)
             uint32_t there = 0;
             for (uint8_t i = 0; i < voters; i++) {
                 nodes |= (set >> i & 1) != 0 ? sim_node_bit(c.voter[i]) : 0;
-                there += set >> i & 1;
+                there += (uint32_t)(set >> i & 1);
             }
             CHECK(sim_majority(&c, nodes) == (there >= voters / 2u + 1));
             CHECK(sim_majority(&c, nodes | bits_of("aceg")) == (there >= voters / 2u + 1));
