@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum {
+    WORD_BYTES = 24 /* of a number in a list */
+};
+
 enum script_result script_say(struct script *s, enum script_result result, const char *format, ...)
 {
     va_list args;
@@ -37,25 +41,31 @@ bool script_id(const struct script *s, const char *text, uint64_t *out)
            s->world.node[*out].exists;
 }
 
+/* The next word of a list, without its comma; false: there is none, or no number is that long. */
+static bool list_word(const char **text, char word[static WORD_BYTES], bool *out_more)
+{
+    size_t n = strcspn(*text, ",");
+    if (n == 0 || n >= WORD_BYTES) {
+        return false;
+    }
+    memcpy(word, *text, n);
+    word[n] = '\0';
+    *out_more = (*text)[n] == ',';
+    *text += n + 1;
+    return true;
+}
+
 bool script_ids(const struct script *s, const char *text, uint32_t *out_mask)
 {
     bool more = true;
     *out_mask = 0;
     while (more) {
-        char word[24];
+        char word[WORD_BYTES];
         uint64_t id = 0;
-        size_t n = strcspn(text, ",");
-        if (n == 0 || n >= sizeof word) {
-            return false;
-        }
-        memcpy(word, text, n);
-        word[n] = '\0';
-        if (!script_id(s, word, &id)) {
+        if (!list_word(&text, word, &more) || !script_id(s, word, &id)) {
             return false;
         }
         *out_mask |= 1u << id;
-        more = text[n] == ',';
-        text += n + 1;
     }
     return true;
 }
@@ -64,21 +74,14 @@ bool script_members(const char *text, uint64_t *ids, uint8_t *count, uint32_t *s
 {
     bool more = true;
     while (more) {
-        char word[24];
+        char word[WORD_BYTES];
         uint64_t id = 0;
-        size_t n = strcspn(text, ",");
-        if (n == 0 || n >= sizeof word) {
-            return false;
-        }
-        memcpy(word, text, n);
-        word[n] = '\0';
-        if (!script_u64(word, &id) || id == 0 || id > WORLD_NODES_MAX || (*seen & 1u << id) != 0) {
+        if (!list_word(&text, word, &more) || !script_u64(word, &id) || id == 0 ||
+            id > WORLD_NODES_MAX || (*seen & 1u << id) != 0) {
             return false;
         }
         *seen |= 1u << id;
         ids[(*count)++] = id;
-        more = text[n] == ',';
-        text += n + 1;
     }
     return true;
 }
