@@ -111,12 +111,10 @@ static void one_by_one(struct play *p)
 
 /* ---- older copies of a disk ---- */
 
-/* The acknowledgement that it forgets has committed a write. */
-static void old_copy(struct play *p)
+/* The acknowledgement that an old copy forgets has committed a write, and it is told; how many are
+ * to be kept. */
+static uint32_t old_copy_is_told(struct play *p, uint64_t leader, uint64_t old, uint64_t other)
 {
-    uint64_t leader = play_begin(p);
-    uint64_t old = play_follower(p, leader, 1);
-    uint64_t other = play_follower(p, leader, 2);
     play_writes(p, leader, 0);
     play_await_agree(p);
     play_disk_copy(p, old);
@@ -126,6 +124,14 @@ static void old_copy(struct play *p)
     play_disk_restore(p, old);
     play_start(p, old);
     play_await_stopped(p, old, ERR_OUTDATED);
+    return kept;
+}
+
+static void old_copy(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t old = play_follower(p, leader, 1);
+    uint32_t kept = old_copy_is_told(p, leader, old, play_follower(p, leader, 2));
     play_heal(p);
     play_reads(p, play_leader(p), 0, kept);
     play_start(p, old); /* and again */
@@ -175,15 +181,7 @@ static void old_copy_that_nobody_remembers(struct play *p)
     uint64_t leader = play_begin(p);
     uint64_t old = play_follower(p, leader, 1);
     uint64_t other = play_follower(p, leader, 2);
-    play_writes(p, leader, 0);
-    play_await_agree(p);
-    play_disk_copy(p, old);
-    play_isolate(p, other);
-    uint32_t kept = play_writes(p, leader, 0);
-    play_crash(p, old);
-    play_disk_restore(p, old);
-    play_start(p, old);
-    play_await_stopped(p, old, ERR_OUTDATED);
+    uint32_t kept = old_copy_is_told(p, leader, old, other);
     play_crash(p, leader);
     play_crash(p, other);
     play_heal(p);

@@ -230,7 +230,7 @@ static void receiver_killed(struct play *p)
 }
 
 /* Nobody else can lead, so it is the same one that goes on. */
-static void sender_stops(struct play *p)
+static void sender_ends(struct play *p, void (*end)(struct play *p, uint64_t node))
 {
     uint64_t leader = begin(p);
     uint64_t slow = play_follower(p, leader, 1);
@@ -239,27 +239,21 @@ static void sender_stops(struct play *p)
     await_half(p);
     write_on(p, leader, 20);
     play_stop(p, other);
-    play_stop(p, leader);
+    end(p, leader);
     play_start(p, leader);
     play_expect(p, play_leader(p) == leader, "it leads again");
     play_start(p, other);
     expect_resumed(p);
 }
 
+static void sender_stops(struct play *p)
+{
+    sender_ends(p, play_stop);
+}
+
 static void sender_crashes(struct play *p)
 {
-    uint64_t leader = begin(p);
-    uint64_t slow = play_follower(p, leader, 1);
-    uint64_t other = play_follower(p, leader, 2);
-    fall_behind(p, leader, slow);
-    await_half(p);
-    write_on(p, leader, 20);
-    play_stop(p, other);
-    play_crash(p, leader);
-    play_start(p, leader);
-    play_expect(p, play_leader(p) == leader, "it leads again");
-    play_start(p, other);
-    expect_resumed(p);
+    sender_ends(p, play_crash);
 }
 
 /* ---- refused, and asked again ---- */
