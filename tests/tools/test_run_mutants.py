@@ -4,10 +4,14 @@
 Subject: tools/run-mutants.
 Method:  a tree that only pretends: its programs end as the test says.
 """
+import collections
+import contextlib
 import importlib.machinery
 import importlib.util
+import io
 import pathlib
 import sys
+import time
 
 sys.dont_write_bytecode = True
 from little import ROOT  # noqa: E402
@@ -57,6 +61,23 @@ def baseline(*args, **more):
     return RUN_MUTANTS.baseline(Pretended(*args, **more), SEEDS)
 
 
+def shared_out(copies, patches):
+    """What is said of each patch, in their order, and whether two were in one copy at once."""
+    inside, crowded = collections.Counter(), []
+
+    def try_patch(tree, patch, seeds):
+        inside[tree] += 1
+        crowded.extend([tree] if inside[tree] > 1 else [])
+        time.sleep(0.001)  # the others' turn
+        inside[tree] -= 1
+        return "", seeds, patch.stem != "b"
+
+    RUN_MUTANTS.try_patch = try_patch
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        judged = RUN_MUTANTS.try_patches(copies, [pathlib.Path(f"{name}.patch") for name in patches], SEEDS)
+    return [caught for _, caught in judged], said.getvalue().count("MISSED"), crowded
+
+
 def main():
     tap = Tap()
 
@@ -75,6 +96,8 @@ def main():
     case("a tree with a finding may not", baseline([FINDING]), lambda s: s == "seed 7: two leaders")
     case("a tree whose test fails may not", baseline([GOOD], [BAD]), lambda s: s == "raft/t: a")
     case("a tree whose tests do not build may not", baseline([GOOD], builds=False), lambda s: "do not build" in s)
+    case("patches are shared out, each copy has one at a time", shared_out("12", "abcdef"),
+         lambda s: s == ([True, False, True, True, True, True], 1, []))
     return tap.done()
 
 
