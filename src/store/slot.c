@@ -64,12 +64,12 @@ static bool slot_good(const struct slot_file *s, const uint8_t *both, uint64_t p
            *out_counter % 2 == place;
 }
 
-/* A sync that failed may have left one of them in the kernel's memory only, where it is read as if
- * it were safe; the next record would go over the other. The same bytes in the same place harm
- * nothing. */
-static enum err slots_settle(struct slot_file *s, const uint8_t *both, size_t count)
+/* A sync that failed may have left the newest in the kernel's memory only, where it is read as if it
+ * were safe: the same bytes go to its place once more, before anything goes over the other, which a
+ * sync has saved. */
+static enum err slot_settle(struct slot_file *s, const uint8_t *newest)
 {
-    TRY(os_file_write(s->file, 0, both, count));
+    TRY(os_file_write(s->file, (s->counter % 2) * SLOT_BYTES, newest, SLOT_BYTES));
     return os_file_sync(s->file);
 }
 
@@ -85,16 +85,20 @@ static enum err slot_load(struct slot_file *s, uint8_t *out_payload, size_t *out
         good[i] = slot_good(s, both, i, &counter[i], &payload[i]);
     }
     if (!good[0] && !good[1]) {
-        MARK_IF(!all_zero(both, sizeof both), "store: both slots are damaged");
-        return all_zero(both, sizeof both) ? ERR_OK : ERR_CORRUPT;
+        bool begun = all_zero(both, SLOT_BYTES); /* record 1 goes to place 1, and may be torn */
+        MARK_IF(!begun, "store: both slots are damaged");
+        return begun ? ERR_OK : ERR_CORRUPT;
     }
     int newest = good[0] && (!good[1] || counter[0] > counter[1]) ? 0 : 1;
     s->counter = counter[newest];
     memcpy(out_payload, payload[newest].data, payload[newest].count);
     *out_count = payload[newest].count;
+    if (good[0] && good[1]) {
+        TRY(slot_settle(s, both + newest * SLOT_BYTES));
+    }
     bool agree = have == sizeof both && good[0] && good[1] && bytes_equal(payload[0], payload[1]);
     MARK_IF(!agree, "store: a slot is healed");
-    return agree ? slots_settle(s, both, sizeof both) : slot_put(s, payload[newest]);
+    return agree ? ERR_OK : slot_put(s, payload[newest]);
 }
 
 enum err slot_open(struct os_dir *dir, const char *name, uint32_t magic, bool create,

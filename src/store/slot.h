@@ -27,8 +27,8 @@ struct slot_file {
 
 /* slot_open -- open name, or create it if asked to; out_payload[SLOT_PAYLOAD_MAX] gets the newest
  * record, and a slot that does not agree with it is written anew.
- *   out  out_count  its bytes; 0: the file is empty or all zeroes, the caller says if that may be
- *   err  ERR_CORRUPT  the file has content, but neither slot is valid
+ *   out  out_count  its bytes; 0: no record was ever written whole, the caller says if that may be
+ *   err  ERR_CORRUPT  records were written, but neither slot is valid
  *        ERR_NO_FILE, ERR_IO, ERR_NO_SPACE, ERR_SYNC_FAILED */
 MUST_CHECK
 enum err slot_open(struct os_dir *dir, const char *name, uint32_t magic, bool create,

@@ -31,7 +31,7 @@ enum err vote_open(struct os_dir *dir, bool fresh, struct slot_file *out, struct
     const char *what = e == ERR_NO_FILE ? "the file is missing" : err_text(e);
     if (e == ERR_NO_FILE || (e == ERR_OK && count == 0 && !fresh)) {
         MARK("store: a vote is forgotten");
-        what = e == ERR_OK ? "the file is empty" : what;
+        what = e == ERR_OK ? "no record is in the file" : what;
         e = ERR_CORRUPT;
     } else if (e == ERR_OK && count == 0) {
         e = vote_write(&s, &v); /* from now on an empty file is a damaged one */

@@ -295,9 +295,9 @@ static void vote_gone(void)
     rig_cut(&r, "vote", 4095);
     rig_refused(&r, ERR_CORRUPT, "vote: ");
     rig_cut(&r, "vote", 0);
-    rig_refused(&r, ERR_CORRUPT, "vote: the file is empty");
+    rig_refused(&r, ERR_CORRUPT, "vote: no record is in the file");
     rig_cut(&r, "vote", 8192);
-    rig_refused(&r, ERR_CORRUPT, "vote: the file is empty");
+    rig_refused(&r, ERR_CORRUPT, "vote: no record is in the file");
     char path[128];
     snprintf(path, sizeof path, "%s/vote", r.loop.path);
     CHECK(unlink(path) == 0);
