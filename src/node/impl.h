@@ -386,6 +386,9 @@ void snapshot_send_begin(struct node *n, const struct raft_msg *m);
 /* snapshot_send_start -- offer what waits, when there is a snapshot that the log goes on from. */
 void snapshot_send_start(struct node *n);
 
+/* snapshot_send_away -- the connection to a peer is gone: another one may have its place. */
+void snapshot_send_away(struct node *n, uint64_t peer);
+
 /* snapshot_send_failed -- no snapshot can be made for those that wait. */
 void snapshot_send_failed(struct node *n);
 

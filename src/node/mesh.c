@@ -72,6 +72,7 @@ static void peer_down(void *arg, const struct node_key *peer, uint64_t epoch)
     logger_log(n->logger, LOGGER_INFO, "peer down", logger_hex("peer", peer->b, NODE_KEY_BYTES),
                logger_u64("id", e->id));
     op_fail_forwarded(n->ops, peer);
+    snapshot_send_away(n, e->id);
     tell_raft(n, e);
 }
 

@@ -15,6 +15,7 @@
 
 enum {
     SEND_SILENCE_S = 10,  /* a peer that says nothing for so long gets no more of it */
+    SEND_YIELD_S = 2,     /* likewise, when another one waits for its place */
     SEND_HELD_S = 60,     /* that a peer may be away, or this node, and go on where it was */
     SEND_PAUSE_S_MAX = 16 /* between offers to a peer that refuses them */
 };
@@ -170,6 +171,24 @@ static bool pausing(struct node *n, uint64_t peer)
     return p->peer == peer && os_now(n->os) < p->until_ns;
 }
 
+/* One that has said nothing for a while goes on later with what it has; another one may be well. */
+static void yield(struct node *n)
+{
+    uint64_t limit_ns = os_now(n->os) - SEND_YIELD_S * NS_PER_S;
+    struct snap_out *silent = NULL;
+    for (uint32_t i = 0; i < NODE_SNAP_SENDERS; i++) {
+        struct snap_out *o = &n->snap_out[i];
+        bool asked = o->phase == SNAP_OUT_OFFERED || o->phase == SNAP_OUT_SENDING;
+        if (asked && o->heard_ns < limit_ns && (silent == NULL || o->heard_ns < silent->heard_ns)) {
+            silent = o;
+        }
+    }
+    if (silent != NULL) {
+        MARK("node: a silent peer makes room for another one's snapshot");
+        failed(n, silent);
+    }
+}
+
 static void not_now(struct node *n, uint64_t peer)
 {
     if (n->snap_refused_count < NODE_SNAP_REFUSED) {
@@ -191,7 +210,8 @@ void snapshot_send_begin(struct node *n, const struct raft_msg *m)
     }
     if (o == NULL) {
         MARK("node: too many peers need a snapshot");
-        not_now(n, m->to);
+        yield(n);
+        not_now(n, m->to); /* it comes again when the peer shows that it lives */
         return;
     }
     end(o);
@@ -199,6 +219,15 @@ void snapshot_send_begin(struct node *n, const struct raft_msg *m)
     o->msg = *m;
     o->heard_ns = os_now(n->os);
     actor_poke(&n->kv_actor); /* from there it starts */
+}
+
+void snapshot_send_away(struct node *n, uint64_t peer)
+{
+    struct snap_out *o = out_of(n, peer);
+    if (o != NULL) {
+        MARK("node: a peer goes away in the middle of its snapshot");
+        failed(n, o);
+    }
 }
 
 void snapshot_send_failed(struct node *n)

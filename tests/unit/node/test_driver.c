@@ -431,6 +431,35 @@ static void snapshots_end(void)
     EXPECT_MARK("node: a snapshot on its way is given up");
 }
 
+/* A place is taken from who says nothing when another one waits for it, and from who goes away: it
+ * would keep others from theirs until it is given up. */
+static void snapshots_yield(void)
+{
+    struct raft_msg m = { .type = RAFT_MSG_SNAPSHOT, .from = 1, .term = 3, .index = 1 };
+    struct node *n = &t.n;
+    begin(1);
+    t.loop.now_ns = 10 * NS_PER_S;
+    for (m.to = 2; m.to < 2 + NODE_SNAP_SENDERS; m.to++) {
+        snapshot_send_begin(n, &m);
+        n->snap_out[m.to - 2].phase = SNAP_OUT_SENDING;
+    }
+    n->snap_out[0].heard_ns += 1;
+    t.loop.now_ns += 2 * NS_PER_S;
+    snapshot_send_begin(n, &m); /* all have said something not long ago */
+    CHECK(n->snap_refused_count == 1 && n->snap_out[1].phase == SNAP_OUT_SENDING);
+    t.loop.now_ns += 2;
+    snapshot_send_begin(n, &m);
+    CHECK(n->snap_out[1].phase == SNAP_OUT_FAILED && n->snap_out[0].phase == SNAP_OUT_SENDING);
+    snapshot_send_tell(n);
+    snapshot_send_begin(n, &m);
+    CHECK(n->snap_out[1].phase == SNAP_OUT_WAITING && n->snap_out[1].msg.to == m.to);
+    mesh_handler.peer_down(n, &key_2, book_by_key(&n->book, &key_2)->epoch);
+    CHECK(n->snap_out[0].phase == SNAP_OUT_FAILED && n->snap_out[1].phase == SNAP_OUT_WAITING);
+    end();
+    EXPECT_MARK("node: a silent peer makes room for another one's snapshot");
+    EXPECT_MARK("node: a peer goes away in the middle of its snapshot");
+}
+
 /* Who has refused is left alone for 1 s, 2 s, and so on to 16 s; until it has taken one. */
 static void snapshot_pauses(void)
 {
@@ -685,6 +714,7 @@ int main(void)
     TAP_TEST("driver: an init that consensus refuses is answered", init_refused);
     TAP_TEST("driver: a change of the cluster that nobody does in time says why", change_expires);
     TAP_TEST("driver: however a snapshot on its way ends, its place is free", snapshots_end);
+    TAP_TEST("driver: a silent peer keeps nobody from a snapshot", snapshots_yield);
     TAP_TEST("driver: a peer that refuses snapshots is left alone, longer and longer",
              snapshot_pauses);
     TAP_TEST("driver: a snapshot that the log has left behind is no end", snapshot_left_behind);
