@@ -172,6 +172,9 @@ static void note(const struct space *w)
     struct space_result *r = &x.result;
     r->msgs = w->msgs > r->msgs ? w->msgs : r->msgs;
     r->commit = w->commit > r->commit ? w->commit : r->commit;
+    const struct space_budget *left = &w->left;
+    r->spent |= (left->commands | left->changes | left->crashes | left->doubles | left->ups |
+                 left->wipes) == 0;
     for (uint8_t t = r->led; t < SPACE_TERMS_MAX; t++) {
         r->led = w->leader_of[t] != 0 ? t : r->led;
     }
@@ -226,6 +229,26 @@ static void clear(void)
     memset(&x, 0, sizeof x);
 }
 
+/* Node 1 is elected, and what is under way arrives, in the order in which it was sent. */
+static void elect(struct space *w)
+{
+    bool good = world_step(w, x.plan, (struct space_step){ SPACE_CAMPAIGN, 0, 0 });
+    while (good) {
+        good = w->msgs > 0 && world_step(w, x.plan, (struct space_step){ SPACE_DELIVER, 0, 0 });
+        for (uint8_t i = 0; i < SPACE_NODES; i++) {
+            while (w->node[i].queued > 0) {
+                good |= world_step(w, x.plan, (struct space_step){ SPACE_WRITE, i, 0 });
+            }
+        }
+    }
+}
+
+static bool more(uint64_t states_max)
+{
+    return x.next.count > 0 && (states_max == 0 || x.result.states < states_max) &&
+           (x.plan->depth == 0 || x.result.depth < x.plan->depth);
+}
+
 struct space_result space_explore(const struct space_plan *plan, uint64_t states_max)
 {
     bool good = true;
@@ -234,9 +257,12 @@ struct space_result space_explore(const struct space_plan *plan, uint64_t states
     x.plan = plan;
     panic_hook_set(on_panic, NULL);
     world_begin(&x.to, plan);
+    if (plan->led) {
+        elect(&x.to);
+    }
     seen_add(canon_hash(&x.to, plan));
     pack(&x.next, &x.to, 0);
-    while (good && x.next.count > 0 && (states_max == 0 || x.result.states < states_max)) {
+    while (good && more(states_max)) {
         struct strip done = x.now;
         x.now = x.next;
         x.next = done;
@@ -250,7 +276,7 @@ struct space_result space_explore(const struct space_plan *plan, uint64_t states
     panic_hook_set(NULL, NULL);
     struct space_result result = x.result;
     result.broken = judge_broken();
-    result.all = good && x.next.count == 0;
+    result.all = good && (x.next.count == 0 || (plan->depth > 0 && result.depth == plan->depth));
     clear();
     return result;
 }

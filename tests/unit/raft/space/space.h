@@ -53,6 +53,8 @@ struct space_plan {
     uint8_t frail; /* nodes have lives, voters are bound to their first one, and this one may lose
                       its disk and begin another; 0: none */
     bool rejoin;   /* the leader brings it back */
+    bool led;      /* begin where node 1 leads and everybody has what it sent */
+    uint8_t depth; /* steps from there on; 0: until nothing is left to go on from */
 };
 
 struct space_entry {
@@ -135,7 +137,8 @@ struct space_step {
 /* What was found. */
 struct space_result {
     const char *broken; /* NULL: nothing */
-    bool all;           /* nothing was left to go on from */
+    bool all;           /* nothing was left to go on from, within the depth of the plan */
+    bool spent;         /* all that a plan may do but once was done in one of them */
     uint64_t states;
     uint64_t steps;
     uint32_t depth;
