@@ -64,9 +64,9 @@ static bool slot_good(const struct slot_file *s, const uint8_t *both, uint64_t p
            *out_counter % 2 == place;
 }
 
-/* A sync that failed may have left the newest in the kernel's memory only, where it is read as if it
- * were safe: the same bytes go to its place once more, before anything goes over the other, which a
- * sync has saved. */
+/* A sync that failed may have left the newest in the kernel's memory only, where it is read as if
+ * it were safe: the same bytes go to its place once more, before anything goes over the other,
+ * which a sync has saved. */
 static enum err slot_settle(struct slot_file *s, const uint8_t *newest)
 {
     TRY(os_file_write(s->file, (s->counter % 2) * SLOT_BYTES, newest, SLOT_BYTES));
