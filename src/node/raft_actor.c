@@ -92,17 +92,20 @@ void raft_actor_receive(void *self, const struct actor_msg *msg)
     raft_actor_step(n, &ev, &step);
 }
 
-/* Number the operations of a list for the core; returns how many. */
+/* Number the operations of a list for the core; returns how many. Numbers stay taken until the core
+ * answers, whatever became of their operations meanwhile; for whom none is left is told at once. */
 static uint32_t number_batch(struct node *n, struct list *from, uint64_t *out_ticket)
 {
     uint32_t count = 0;
     *out_ticket = n->next_ticket;
     while (!list_empty(from) && count < n->bounds.batch_operations) {
         struct op *op = CONTAINER_OF(from->next, struct op, wait);
-        if (map_put(&n->by_ticket, n->next_ticket, op->ticket) != ERR_OK) {
-            break;
-        }
         list_remove(&op->wait);
+        if (map_put(&n->by_ticket, n->next_ticket, op->ticket) != ERR_OK) {
+            MARK("node: too many operations wait for the core");
+            backend_answer(n, op, ERR_BUSY, 0);
+            continue;
+        }
         n->next_ticket++;
         n->batch[count] = op;
         n->batch_sizes[count] = (uint32_t)op->data_bytes;

@@ -342,6 +342,23 @@ static void answer_of_another(void)
     end();
 }
 
+/* The core has not answered for as many operations as there are numbers, though their clients are
+ * told since: the next one is refused, and nothing turns in vain. */
+static void numbers_used_up(void)
+{
+    struct node *n = &t.n;
+    begin(0);
+    for (uint64_t ticket = 1; ticket <= CALLS_MAX; ticket++) {
+        CHECK(map_put(&n->by_ticket, n->next_ticket + ticket, ticket) == ERR_OK);
+    }
+    struct op *op = take(false);
+    raft_actor_turn(n);
+    CHECK(t.called == 1 && t.code == ERR_BUSY && op->state == OP_FREE);
+    CHECK(list_empty(&n->writes) && !n->raft_actor.poked);
+    end();
+    EXPECT_MARK("node: too many operations wait for the core");
+}
+
 /* Messages wait for a disk that hangs, as many as there is room for; what has none is as good as
  * lost on the way. */
 static void gate_full(void)
@@ -714,6 +731,7 @@ int main(void)
     TAP_TEST("driver: an init that consensus refuses is answered", init_refused);
     TAP_TEST("driver: a change of the cluster that nobody does in time says why", change_expires);
     TAP_TEST("driver: however a snapshot on its way ends, its place is free", snapshots_end);
+    TAP_TEST("driver: without a number for an operation it is refused", numbers_used_up);
     TAP_TEST("driver: a silent peer keeps nobody from a snapshot", snapshots_yield);
     TAP_TEST("driver: a peer that refuses snapshots is left alone, longer and longer",
              snapshot_pauses);
