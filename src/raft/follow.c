@@ -29,6 +29,7 @@ struct raft_msg *raft_answer(struct raft *r, const struct raft_msg *m, struct ra
     reply->epoch = m->epoch;
     reply->read_seq = m->read_seq;
     reply->sent_ns = m->sent_ns;
+    reply->hint = r->config.election_ns_min; /* see raft_heard; rejections say something else */
     return reply;
 }
 

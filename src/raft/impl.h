@@ -36,6 +36,7 @@ struct raft_peer {
     uint64_t read_seq; /* newest round it answered */
     uint64_t ack_ns;
     uint64_t lease_ns;     /* newest time of our clock that it has answered */
+    bool loyal;            /* from then on for as long as this node is, or longer */
     uint64_t snap;         /* SNAPSHOT: index of the one on its way; 0: it is being made */
     uint64_t judged_ns;    /* when it was last probed, or looked at for lost messages */
     uint64_t judged_match; /* match then: no progress since means loss */

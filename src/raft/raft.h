@@ -149,7 +149,9 @@ struct raft_msg {
                             log begins behind it); rejection: conflict term;
                             reminder: term of that acknowledgement; timeout now, snapshot: term
                             of that index */
-    uint64_t hint;     /* rejection: first index of the conflict term, or where the log ends + 1;
+    uint64_t hint;     /* append reply, heartbeat reply: how long the sender refuses its vote to
+                            others, in ns;
+                            rejection: first index of the conflict term, or where the log ends + 1;
                             0: the term is older;
                             read refused: the leader it knows of, itself when it is only busy;
                             snapshot: index of its configuration; reminder: life of the receiver

@@ -59,7 +59,7 @@ static uint64_t lease_of(const void *arg, uint64_t id, uint64_t life)
         return raft_life_own(r, life) ? r->now_ns : 0;
     }
     const struct raft_peer *p = raft_life_peer(r, id, life);
-    return p != NULL ? p->lease_ns : 0;
+    return p != NULL && p->loyal ? p->lease_ns : 0;
 }
 
 /* Until when nobody else can lead; 0: no lease. */

@@ -254,8 +254,10 @@ static void heard_of(const struct raft *r, struct raft_peer *p, const struct raf
     if (m->read_seq <= r->read_seq && m->read_seq > p->read_seq) {
         p->read_seq = m->read_seq;
     }
-    if (m->sent_ns <= r->now_ns && m->sent_ns > p->lease_ns) {
+    if (!m->reject && m->sent_ns <= r->now_ns && m->sent_ns > p->lease_ns) {
         p->lease_ns = m->sent_ns;
+        p->loyal = m->hint >= r->config.election_ns_min;
+        MARK_IF(!p->loyal, "raft: a peer is loyal for too short a time for a lease");
     }
 }
 

@@ -102,16 +102,22 @@ static void snapshot_of(uint64_t life)
 }
 
 /* Node 3, in that life, answers the newest heartbeat, over whichever connection is the newest. */
-static void answered(uint64_t life, uint64_t read_seq)
+static void answered_loyal(uint64_t life, uint64_t read_seq, uint64_t loyal_ns)
 {
     struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT_REPLY, .from = 3, .life = life };
     m.term = t.status.term;
+    m.hint = loyal_ns;
     m.read_seq = read_seq;
     m.sent_ns = t.now;
     for (m.epoch = 1; m.epoch < 8; m.epoch++) {
         message(m);
     }
     CHECK_U64(t.status.peer[1].life, life);
+}
+
+static void answered(uint64_t life, uint64_t read_seq)
+{
+    answered_loyal(life, read_seq, ELECTION * 1000000ull);
 }
 
 /* In another life; then comes a word of the bound one, which was long on its way. */
@@ -153,6 +159,25 @@ static void loyalty_of_another(void)
     step(read);
     CHECK(find(RAFT_DO_READ_OK, 0, 0) != NULL);
     leases = false;
+}
+
+/* One whose shortest election timeout is shorter than the leader's may vote for another before a
+ * lease that is reckoned with the leader's own is over. */
+static void loyalty_too_short(void)
+{
+    struct raft_event read = { .type = RAFT_EV_READ, .ticket = 5, .count = 1, .lease = true };
+    leases = true;
+    office();
+    acknowledged(2);
+    answered_loyal(THEIRS, 0, ELECTION * 1000000ull - 1);
+    step(read);
+    CHECK(find(RAFT_DO_READ_OK, 0, 0) == NULL);
+    t.now += 1; /* it has started again since, with another timeout */
+    answered_loyal(THEIRS, 0, ELECTION * 1000000ull);
+    step(read);
+    CHECK(find(RAFT_DO_READ_OK, 0, 0) != NULL);
+    leases = false;
+    EXPECT_MARK("raft: a peer is loyal for too short a time for a lease");
 }
 
 /* The rows of a snapshot may take minutes: the core hears of it in a later term, and may lead. */
@@ -272,6 +297,7 @@ int main(void)
     TAP_TEST("life: words of an older term tell a leader nothing", old_terms);
     TAP_TEST("life: a round that another life confirmed is not confirmed", confirmed_by_another);
     TAP_TEST("life: the loyalty of another life is no lease", loyalty_of_another);
+    TAP_TEST("life: a loyalty shorter than the leader's is no lease", loyalty_too_short);
     TAP_TEST("life: who says no life has begun none", unsaid);
     TAP_TEST("life: who was bound to another life since is not lost", bound_since);
     TAP_TEST("life: who comes back has had a short round", short_rounds);
