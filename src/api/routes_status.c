@@ -73,7 +73,9 @@ static json_t *log_id(uint64_t term, uint64_t index)
                : json_pack("{s:I,s:I}", "term", (json_int_t)term, "index", (json_int_t)index);
 }
 
-static json_t *replication(const struct service_status *st)
+/* Of the leader: what holds of each other member, under its number. */
+static json_t *of_peers(const struct service_status *st,
+                        json_t *(*what)(const struct service_status *st, uint32_t i))
 {
     if (st->role != SERVICE_LEADER) {
         return json_null();
@@ -82,9 +84,21 @@ static json_t *replication(const struct service_status *st)
     for (uint32_t i = 0; i < st->peer_count; i++) {
         char id[24];
         snprintf(id, sizeof id, "%llu", (unsigned long long)st->peer[i].id);
-        json_object_set_new(tree, id, log_id(st->peer[i].match_term, st->peer[i].match_index));
+        json_object_set_new(tree, id, what(st, i));
     }
     return tree;
+}
+
+static json_t *match(const struct service_status *st, uint32_t i)
+{
+    return log_id(st->peer[i].match_term, st->peer[i].match_index);
+}
+
+/* Entries of the leader's log that it is not known to have. */
+static json_t *lag(const struct service_status *st, uint32_t i)
+{
+    uint64_t has = st->peer[i].match_index;
+    return json_integer((json_int_t)(st->last_index > has ? st->last_index - has : 0));
 }
 
 static json_t *ids(const uint64_t *list, uint32_t count)
@@ -127,7 +141,8 @@ void route_raft_metrics(struct http_conn *c)
     json_object_set_new(tree, "committed", log_id(st->committed_term, st->committed_index));
     json_object_set_new(tree, "snapshot", log_id(st->snapshot_term, st->snapshot_index));
     json_object_set_new(tree, "purged", log_id(st->purged_term, st->purged_index));
-    json_object_set_new(tree, "replication", replication(st));
+    json_object_set_new(tree, "replication", of_peers(st, match));
+    json_object_set_new(tree, "lag", of_peers(st, lag));
     json_object_set_new(tree, "config_index", json_integer((json_int_t)st->conf_index));
     json_object_set_new(tree, "joint", json_boolean(st->conf_joint));
     json_object_set_new(tree, "transfer_to", id_or_null(st->transfer_to));
