@@ -348,6 +348,7 @@ static void numbers_used_up(void)
 {
     struct node *n = &t.n;
     begin(0);
+    n->bounds.batch_operations = 1;
     for (uint64_t ticket = 1; ticket <= CALLS_MAX; ticket++) {
         CHECK(map_put(&n->by_ticket, n->next_ticket + ticket, ticket) == ERR_OK);
     }
