@@ -242,6 +242,31 @@ static void made_keeping(uint64_t index, uint64_t keep, uint64_t pin)
         .type = RAFT_EV_SNAP_MADE, .index = index, .conf = &conf, .keep = keep, .pin = pin });
 }
 
+/* What the log keeps is bounded in entries and in bytes, whichever is less; entries whose sizes are
+ * forgotten weigh nothing, and no bound is 0. */
+static void kept_bytes_are_bounded(void)
+{
+    static const struct {
+        uint32_t known;
+        uint64_t keep, gib, snap_index;
+    } cases[] = {
+        { 6, UINT64_MAX, 2, 9 }, { 6, UINT64_MAX, 0, 5 }, { 6, UINT64_MAX, 6, 5 },
+        { 6, UINT64_MAX, 5, 6 }, { 6, 1, 2, 10 },         { 2, UINT64_MAX, 1, 10 },
+        { 2, UINT64_MAX, 2, 5 },
+    };
+    struct raft_conf conf = conf_of(3);
+    struct raft_event made = { .type = RAFT_EV_SNAP_MADE, .index = 11, .conf = &conf };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        sizes_known = cases[i].known;
+        boot_policy(6, UINT64_MAX, false);
+        made.keep = cases[i].keep;
+        made.keep_bytes = cases[i].gib << 30;
+        step(made);
+        CHECK_U64(t.status.snap_index, cases[i].snap_index);
+    }
+    sizes_known = 0;
+}
+
 /* What the log keeps for peers gives way to elections, but for half of the terms. */
 static void terms_are_not_kept(void)
 {
@@ -460,6 +485,7 @@ int main(void)
              pinned_bytes_are_bounded);
     TAP_TEST("snapshots: what the log keeps for peers is bounded in entries",
              pinned_entries_are_bounded);
+    TAP_TEST("snapshots: what the log keeps is bounded in bytes", kept_bytes_are_bounded);
     TAP_TEST("snapshots: one that the log has left behind keeps nothing", pins_behind_the_log);
     TAP_TEST("snapshots: who has more than it is sent goes on from there", has_more);
     TAP_TEST("snapshots: none for an answer to an earlier office", answer_of_an_earlier_office);
