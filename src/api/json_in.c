@@ -204,6 +204,13 @@ bool json_in_u64(const json_t *object, const char *name, uint64_t *out)
     return true;
 }
 
+json_t *json_in_node(const struct service_members *m, uint32_t i)
+{
+    const char *raft_addr = m->member[i].raft_addr;
+    return json_pack("{s:I,s:s,s:o}", "id", (json_int_t)m->member[i].id, "addr", m->member[i].addr,
+                     "raft_addr", raft_addr[0] != '\0' ? json_string(raft_addr) : json_null());
+}
+
 void json_in_answer(struct http_conn *c, json_t *tree)
 {
     char *text = tree != NULL ? json_dumps(tree, JSON_COMPACT) : NULL;

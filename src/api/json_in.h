@@ -4,6 +4,7 @@
 #define API_JSON_IN_H
 
 #include "api/http_conn.h"
+#include "node/service.h"
 
 #include <jansson.h>
 
@@ -17,6 +18,9 @@ bool json_in_text(const json_t *object, const char *name, struct bytes *out);
 
 /* json_in_u64 -- a member that is an integer >= 0. */
 bool json_in_u64(const json_t *object, const char *name, uint64_t *out);
+
+/* json_in_node -- the i-th member as answers name it: id, addr, raft_addr. */
+json_t *json_in_node(const struct service_members *m, uint32_t i);
 
 /* json_in_answer -- 200 with a tree, which is given away; NULL (no memory) answers 500. */
 void json_in_answer(struct http_conn *c, json_t *tree);

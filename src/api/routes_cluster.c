@@ -3,11 +3,6 @@
 #include "api/router.h"
 #include "api/server.h"
 
-static json_t *text_or_null(const char *text)
-{
-    return text[0] != '\0' ? json_string(text) : json_null();
-}
-
 /* ClusterState of the interface. */
 static json_t *members_json(const struct service_members *m)
 {
@@ -16,8 +11,7 @@ static json_t *members_json(const struct service_members *m)
     json_t *learners = json_array();
     for (uint32_t i = 0; i < m->count; i++) {
         json_int_t id = (json_int_t)m->member[i].id;
-        json_t *node = json_pack("{s:I,s:s,s:o}", "id", id, "addr", m->member[i].addr, "raft_addr",
-                                 text_or_null(m->member[i].raft_addr));
+        json_t *node = json_in_node(m, i);
         json_array_append_new(nodes, node);
         if (m->member[i].voter) {
             json_array_append_new(voters, json_integer(id));

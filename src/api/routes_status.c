@@ -101,11 +101,31 @@ static json_t *lag(const struct service_status *st, uint32_t i)
     return json_integer((json_int_t)(st->last_index > has ? st->last_index - has : 0));
 }
 
+/* Since it last answered; null for one that never did in this term. */
+static json_t *contact(const struct service_status *st, uint32_t i)
+{
+    int64_t ms = st->peer[i].contact_ms;
+    return ms >= 0 ? json_integer(ms) : json_null();
+}
+
 static json_t *ids(const uint64_t *list, uint32_t count)
 {
     json_t *tree = json_array();
     for (uint32_t i = 0; i < count; i++) {
         json_array_append_new(tree, json_integer((json_int_t)list[i]));
+    }
+    return tree;
+}
+
+/* As in the state of the cluster. */
+static json_t *nodes(struct http_conn *c)
+{
+    struct service *s = c->api->service;
+    const struct service_members *m = &c->api->members;
+    json_t *tree = json_array();
+    s->table->members(s, &c->api->members);
+    for (uint32_t i = 0; i < m->count; i++) {
+        json_array_append_new(tree, json_in_node(m, i));
     }
     return tree;
 }
@@ -143,6 +163,7 @@ void route_raft_metrics(struct http_conn *c)
     json_object_set_new(tree, "purged", log_id(st->purged_term, st->purged_index));
     json_object_set_new(tree, "replication", of_peers(st, match));
     json_object_set_new(tree, "lag", of_peers(st, lag));
+    json_object_set_new(tree, "millis_since_contact", of_peers(st, contact));
     json_object_set_new(tree, "config_index", json_integer((json_int_t)st->conf_index));
     json_object_set_new(tree, "joint", json_boolean(st->conf_joint));
     json_object_set_new(tree, "transfer_to", id_or_null(st->transfer_to));
@@ -150,6 +171,8 @@ void route_raft_metrics(struct http_conn *c)
                         st->quorum_ack_ms >= 0 ? json_integer(st->quorum_ack_ms) : json_null());
     json_object_set_new(tree, "members", ids(st->voter, st->voter_count));
     json_object_set_new(tree, "learners", ids(st->learner, st->learner_count));
+    json_object_set_new(tree, "outgoing", ids(st->outgoing, st->outgoing_count));
+    json_object_set_new(tree, "nodes", nodes(c));
     json_object_set_new(tree, "wiped", ids(st->wiped, st->wiped_count));
     json_object_set_new(tree, "rejoining", ids(st->rejoining, st->rejoining_count));
     json_object_set_new(tree, "majority_lost", json_boolean(st->wiped_majority));

@@ -445,7 +445,7 @@ static void local_status(struct service *s, struct service_status *out)
             out->learner[out->learner_count++] = id;
         }
         if (leads && id != out->node_id) {
-            struct service_peer_status peer = { id, out->term, b->index };
+            struct service_peer_status peer = { id, out->term, b->index, 0 };
             out->peer[out->peer_count++] = peer;
         }
     }

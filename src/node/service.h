@@ -102,6 +102,7 @@ struct service_peer_status {
     uint64_t id;
     uint64_t match_term;
     uint64_t match_index;
+    int64_t contact_ms; /* since it last answered; -1: never in this term */
 };
 
 /* A picture of the node now; cheap, no round trip. */
@@ -128,10 +129,12 @@ struct service_status {
     bool wiped_majority;      /* without them nothing can be decided */
     uint32_t rejoining_count; /* learners that are to be the voters again that they were */
     uint64_t rejoining[SERVICE_MEMBERS_MAX];
-    bool auto_rejoin;     /* while this node leads */
-    uint64_t incarnation; /* of this node's data; 0: not told apart */
-    uint64_t conf_index;  /* of the configuration in force */
-    bool conf_joint;      /* a change of voters is under way */
+    bool auto_rejoin;        /* while this node leads */
+    uint64_t incarnation;    /* of this node's data; 0: not told apart */
+    uint64_t conf_index;     /* of the configuration in force */
+    bool conf_joint;         /* a change of voters is under way */
+    uint32_t outgoing_count; /* voters of the half that is left, while joint */
+    uint64_t outgoing[RAFT_VOTERS_MAX];
     uint64_t transfer_to; /* leader: to whom it gives its office; 0: nobody */
     int64_t revision;
     uint64_t state_hash; /* of the data, equal on all nodes at equal applied index */

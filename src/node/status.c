@@ -23,6 +23,12 @@ static enum service_role role_of(const struct raft_status *r)
     }
 }
 
+/* ack_ns is of this node's clock and never ahead of it; 0: never. */
+static int64_t since_ms(uint64_t now_ns, uint64_t ack_ns)
+{
+    return ack_ns != 0 ? (int64_t)((now_ns - ack_ns) / NS_PER_MS) : -1;
+}
+
 static void peers_of(struct node *n, const struct raft_status *r, struct service_status *out)
 {
     out->peer_count = 0;
@@ -31,12 +37,16 @@ static void peers_of(struct node *n, const struct raft_status *r, struct service
         p->id = r->peer[i].id;
         p->match_index = r->peer[i].match;
         p->match_term = raft_term_at(n->core, r->peer[i].match);
+        p->contact_ms = since_ms(os_now(n->os), r->peer[i].ack_ns);
     }
     for (uint8_t i = 0; i < r->conf.voter_count; i++) {
         out->voter[out->voter_count++] = r->conf.voter[i];
     }
     for (uint8_t i = 0; i < r->conf.learner_count; i++) {
         out->learner[out->learner_count++] = r->conf.learner[i];
+    }
+    for (uint8_t i = 0; i < r->conf.outgoing_count; i++) {
+        out->outgoing[out->outgoing_count++] = r->conf.outgoing[i];
     }
     for (uint32_t i = 0; i < r->wiped_count; i++) {
         out->wiped[out->wiped_count++] = r->wiped[i];

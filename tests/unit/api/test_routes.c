@@ -512,6 +512,32 @@ static void test_raft_metrics(void)
     door_close(&d);
 }
 
+/* What an operator must see of each member: place, address, when it was last heard. */
+static void test_raft_metrics_members(void)
+{
+    start();
+    f.status.peer_count = 2;
+    f.status.peer[0].id = 2;
+    f.status.peer[0].contact_ms = 45;
+    f.status.peer[1].id = 3;
+    f.status.peer[1].contact_ms = -1;
+    f.status.outgoing_count = 2;
+    f.status.outgoing[0] = 1;
+    f.status.outgoing[1] = 4;
+    f.members.count = 1;
+    f.members.member[0].id = 2;
+    f.members.member[0].voter = true;
+    snprintf(f.members.member[0].addr, sizeof f.members.member[0].addr, "127.0.0.1:21002");
+    get("/raft-metrics");
+    CHECK(is("millis_since_contact", "{\"2\":45,\"3\":null}"));
+    CHECK(is("outgoing", "[1,4]"));
+    CHECK(is("nodes", "[{\"id\":2,\"addr\":\"127.0.0.1:21002\",\"raft_addr\":null}]"));
+    f.status.role = SERVICE_FOLLOWER;
+    get("/raft-metrics");
+    CHECK(is("millis_since_contact", "null"));
+    door_close(&d);
+}
+
 static void test_raft_metrics_follower(void)
 {
     static const char *const names[] = { "\"Learner\"", "\"Follower\"", "\"Candidate\"", NULL,
@@ -577,6 +603,7 @@ int main(void)
     TAP_TEST("routes: /leader is a number or null", test_leader);
     TAP_TEST("routes: /node-info lists the addresses", test_node_info);
     TAP_TEST("routes: /raft-metrics of a leader", test_raft_metrics);
+    TAP_TEST("routes: /raft-metrics about each member", test_raft_metrics_members);
     TAP_TEST("routes: /raft-metrics of everybody else", test_raft_metrics_follower);
     TAP_TEST("routes: /metrics counts what the door took and refused", test_metrics);
     TAP_TEST("routes: /cluster-ticket is not built yet", test_ticket);
