@@ -3,6 +3,8 @@
 #include "api/router.h"
 #include "api/server.h"
 
+static const char voters_bound[] = "a cluster has 1 to 16 voters, each named once";
+
 /* ClusterState of the interface. */
 static json_t *members_json(const struct service_members *m)
 {
@@ -135,13 +137,16 @@ void route_change_membership(struct http_conn *c)
         ids[i] = good ? (uint64_t)json_integer_value(id) : 0;
     }
     begin_call(c);
+    if (json_is_array(list) && (count == 0 || count > SERVICE_MEMBERS_MAX)) {
+        call_result(c, ERR_BAD_REQUEST, voters_bound);
+        return;
+    }
     if (!good || !expect_of(body, &c->call)) {
         call_result(c, ERR_BAD_REQUEST, "expected {\"members\":[1,2,3]}");
         return;
     }
     struct service *s = c->api->service;
-    call_result(c, s->table->change_membership(s, ids, (uint32_t)count, &c->call),
-                "a cluster has 1 to 16 voters, each named once");
+    call_result(c, s->table->change_membership(s, ids, (uint32_t)count, &c->call), voters_bound);
 }
 
 void route_remove_member(struct http_conn *c)

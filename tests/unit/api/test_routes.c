@@ -355,6 +355,7 @@ static void test_change(void)
     start();
     BAD("/change-membership", "{}");
     BAD("/change-membership", "{\"members\":[]}");
+    CHECK(door_body_has(c, 0, "1 to 16 voters")); /* the form is right; this is what is wrong */
     BAD("/change-membership", "{\"members\":1}");
     BAD("/change-membership", "{\"members\":[0]}");
     BAD("/change-membership", "{\"members\":[-1]}");
