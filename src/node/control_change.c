@@ -142,14 +142,49 @@ static void why_no_majority(const struct roll *roll, const struct raft_conf *nex
                 count > 1 ? "them" : "it", (unsigned long long)first);
 }
 
+/* Whom it waited for in vain: one that does not answer, else one that lags. */
+static void why_behind(const struct control *c, const struct roll *roll, struct writer *out)
+{
+    const struct raft_peer_status *lags = NULL;
+    const struct raft_status *st = roll->st;
+    for (uint32_t i = 0; i < st->peer_count; i++) {
+        const struct raft_peer_status *p = &st->peer[i];
+        bool waited = named(c, p->id) && raft_conf_is_learner(&st->conf, p->id);
+        unsigned long long id = p->id;
+        if (waited && answers(roll, id, 0) == 0) {
+            writer_text(out,
+                        "node %llu does not answer: start it, then ask again; or take it away: "
+                        "aspen cluster remove %llu",
+                        id, id);
+            return;
+        }
+        lags = waited && p->match < st->commit ? p : lags;
+    }
+    if (lags != NULL) {
+        writer_text(out,
+                    "node %llu has not caught up yet, it has entry %llu of %llu: see aspen cluster "
+                    "status, then ask again",
+                    (unsigned long long)lags->id, (unsigned long long)lags->match,
+                    (unsigned long long)st->commit);
+    }
+}
+
+/* The new node, and what lets the others find it. */
+static void why_unknown_endpoint(const struct control *c, struct writer *out)
+{
+    unsigned long long id = c->id[0];
+    writer_text(out,
+                "the endpoint of node %llu is not known: start it, then aspen cluster add "
+                "%llu=HOST:PORT with its HTTP address; or name it with --peers or POST /add-peer",
+                id, id);
+}
+
 /* What is to be done about it, where that does not depend on who is a member. */
 static const char *advice(enum err e)
 {
     switch (e) {
-    case ERR_UNKNOWN_ENDPOINT:
-        return "the endpoint of the new node is not known: name it with --peers or POST /add-peer";
     case ERR_NOT_CAUGHT_UP:
-        return "the learner has not caught up yet: see aspen cluster status, then ask again";
+        return "the node has not caught up yet: see aspen cluster status, then ask again";
     case ERR_NO_MAJORITY:
         return "too few of the voters to be answer: see aspen cluster status, then ask again";
     case ERR_CONF_PENDING:
@@ -236,6 +271,10 @@ const char *control_why(const struct node *n, const struct control *c, enum err 
         why_bad(c, &st.conf, room);
     } else if (e == ERR_UNKNOWN_NODE) {
         why_unknown(c, &st.conf, room);
+    } else if (e == ERR_UNKNOWN_ENDPOINT) {
+        why_unknown_endpoint(c, room);
+    } else if (e == ERR_NOT_CAUGHT_UP && st.role == RAFT_LEADER) {
+        why_behind(c, &roll, room);
     }
     if (room->offset == 0 || room->bad) {
         return advice(e);

@@ -111,7 +111,12 @@ static void asked_elsewhere(struct play *p)
     play_crash(p, late);
     play_elections_pass(p, 2);
     play_writes(p, leader, 0);
-    play_expect_code(p, play_voters(p, asked, all, 4), ERR_NOT_CAUGHT_UP);
+    uint32_t behind = play_voters(p, asked, all, 4);
+    play_expect_code(p, behind, ERR_NOT_CAUGHT_UP);
+    char name[64];
+    snprintf(name, sizeof name, "node %llu does not answer", (unsigned long long)late);
+    expect_says(p, behind, name);
+    expect_says(p, behind, "aspen cluster remove");
     play_expect_ok(p, play_remove(p, asked, late));
     uint64_t dead = play_follower(p, leader, 2);
     play_crash(p, dead);
@@ -120,6 +125,25 @@ static void asked_elsewhere(struct play *p)
     play_expect_code(p, unsafe, ERR_NO_MAJORITY);
     expect_says(p, unsafe, "aspen cluster remove");
     play_writes(p, asked, 0);
+}
+
+/* It answers and lacks something: that is said, not that it is gone. */
+static void behind_is_not_dead(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t slow = play_follower(p, leader, 1);
+    uint64_t all[] = { 1, 2, 3 };
+    char name[64];
+    snprintf(name, sizeof name, "node %llu has not caught up yet", (unsigned long long)slow);
+    play_expect_ok(p, play_remove(p, leader, slow));
+    play_expect_ok(p, play_learner(p, leader, slow));
+    play_disk_slow(p, slow, 20000);
+    play_writes(p, leader, 0);
+    uint32_t behind = play_voters(p, leader, all, 3);
+    play_expect_code(p, behind, ERR_NOT_CAUGHT_UP);
+    expect_says(p, behind, name);
+    play_disk_slow(p, slow, 1);
+    play_expect_ok(p, play_voters(p, leader, all, 3));
 }
 
 /* Each says the one thing that is so, and what to type. */
@@ -227,6 +251,8 @@ int main(void)
          dead_since_the_term_began);
     PLAY(4, "members: asked on a follower, refused by the leader (R=4, with its reason)",
          asked_elsewhere);
+    PLAY(3, "members: a learner answers and has not everything (R=3, refused, named)",
+         behind_is_not_dead);
     PLAY(2, "members: what cannot be done (R=2, the one reason, and what to type)", reasons);
     PLAY(3, "members: a learner whose voters died (R=3, it names no leader)", learner_left_alone);
     PLAY(3, "members: three become one (R=3, the others name no leader)", removed_and_forgotten);
