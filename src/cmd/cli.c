@@ -29,6 +29,24 @@ bool cli_endpoints(struct cli *cli, const char *list)
     return cli->endpoint_count > 0;
 }
 
+bool cli_has(const json_t *list, json_int_t id)
+{
+    size_t i = 0;
+    json_t *v = NULL;
+    json_array_foreach(list, i, v)
+    {
+        if (json_integer_value(v) == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *cli_host(const char *url)
+{
+    return strncmp(url, "http://", 7) == 0 ? url + 7 : url;
+}
+
 static int exit_of(int status)
 {
     switch (status) {

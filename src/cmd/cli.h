@@ -51,8 +51,19 @@ json_t *cli_ask(struct cli *cli, uint32_t endpoint, const char *path, const json
  * not sent to the next one. Prints what went wrong. */
 json_t *cli_ask_any(struct cli *cli, const char *path, const json_t *body, int *out_exit);
 
+/* cli_has -- id stands in a list of numbers. */
+bool cli_has(const json_t *list, json_int_t id);
+
+/* cli_host -- an endpoint without http://. */
+const char *cli_host(const char *url);
+
+/* cli_view -- the members as a table, from what endpoints answered to /raft-metrics; the leader is
+ * asked as well, where it was not. */
+void cli_view(const struct cli *cli, const json_t *all);
+
 /* The commands; each returns the exit code of the process. */
 int cli_status(struct cli *cli);
+int cli_status_members(struct cli *cli);
 int cli_init(struct cli *cli);
 int cli_cluster(struct cli *cli);
 int cli_put(struct cli *cli);

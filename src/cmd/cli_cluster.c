@@ -23,19 +23,6 @@ static void status_row(const char *url, const json_t *m)
            number(m, "last_log_index"), number(m, "committed"), number(m, "last_applied"));
 }
 
-static bool has(const json_t *list, json_int_t id)
-{
-    size_t i = 0;
-    json_t *v = NULL;
-    json_array_foreach(list, i, v)
-    {
-        if (json_integer_value(v) == id) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* What is to be done about one voter that lost its disk. */
 static void wiped_line(long long id, bool lost, bool by_itself)
 {
@@ -69,7 +56,7 @@ static void wiped_lines(const json_t *all)
             json_t *id = NULL;
             json_array_foreach(json_object_get(m, "wiped"), k, id)
             {
-                if (leads == (pass == 0) && !has(said, json_integer_value(id))) {
+                if (leads == (pass == 0) && !cli_has(said, json_integer_value(id))) {
                     wiped_line((long long)json_integer_value(id),
                                json_is_true(json_object_get(m, "majority_lost")),
                                json_is_true(json_object_get(m, "auto_rejoin")));
@@ -78,7 +65,7 @@ static void wiped_lines(const json_t *all)
             }
             json_array_foreach(json_object_get(m, "rejoining"), k, id)
             {
-                if (leads && !has(said, json_integer_value(id))) {
+                if (leads && !cli_has(said, json_integer_value(id))) {
                     printf("node %lld is rejoining: a voter again when it has caught up\n",
                            (long long)json_integer_value(id));
                     json_array_append(said, id);
@@ -89,7 +76,7 @@ static void wiped_lines(const json_t *all)
     json_decref(said);
 }
 
-int cli_status(struct cli *cli)
+static int status(struct cli *cli, bool members)
 {
     char text[512];
     int worst = CLI_OK;
@@ -116,10 +103,23 @@ int cli_status(struct cli *cli)
         json_dumpf(all, stdout, JSON_COMPACT);
         putchar('\n');
     } else {
+        if (members) {
+            cli_view(cli, all);
+        }
         wiped_lines(all);
     }
     json_decref(all);
     return worst;
+}
+
+int cli_status(struct cli *cli)
+{
+    return status(cli, false);
+}
+
+int cli_status_members(struct cli *cli)
+{
+    return status(cli, true);
 }
 
 /* ID=ADDR of the command line as a member. */
@@ -145,11 +145,6 @@ static json_t *members_named(struct cli *cli)
         json_array_append_new(members, m);
     }
     return members;
-}
-
-static const char *host_of(const char *url)
-{
-    return strncmp(url, "http://", 7) == 0 ? url + 7 : url;
 }
 
 /* Tell every endpoint about every other one. */
@@ -189,7 +184,7 @@ static json_t *members_asked(struct cli *cli, int *out_exit)
         }
         json_t *id = json_object_get(info, "node_id");
         json_array_append_new(members,
-                              json_pack("{s:O,s:s}", "id", id, "addr", host_of(cli->endpoint[i])));
+                              json_pack("{s:O,s:s}", "id", id, "addr", cli_host(cli->endpoint[i])));
         json_array_append_new(infos, info);
     }
     if (*out_exit == CLI_OK) {

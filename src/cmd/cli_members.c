@@ -20,19 +20,6 @@ static unsigned long long number_of(const char *text)
     return id;
 }
 
-static const char *place_of(const json_t *state, json_int_t id)
-{
-    size_t i = 0;
-    json_t *v = NULL;
-    json_array_foreach(json_object_get(state, "members"), i, v)
-    {
-        if (json_integer_value(v) == id) {
-            return "voter";
-        }
-    }
-    return "learner";
-}
-
 static int print_state(struct cli *cli, json_t *state, int rc)
 {
     size_t i = 0;
@@ -51,7 +38,8 @@ static int print_state(struct cli *cli, json_t *state, int rc)
     json_array_foreach(json_object_get(state, "nodes"), i, node)
     {
         json_int_t id = json_integer_value(json_object_get(node, "id"));
-        printf("%-6lld %-8s %-7s %s\n", (long long)id, place_of(state, id),
+        printf("%-6lld %-8s %-7s %s\n", (long long)id,
+               cli_has(json_object_get(state, "members"), id) ? "voter" : "learner",
                id == leader ? "yes" : "", json_string_value(json_object_get(node, "addr")));
     }
     json_decref(state);
@@ -150,11 +138,6 @@ static json_int_t add_one(struct cli *cli, const char *what, json_t **out_state,
     return *out_state != NULL ? (json_int_t)id : 0;
 }
 
-static int cluster_status(struct cli *cli)
-{
-    return cli_status(cli);
-}
-
 static int cluster_add(struct cli *cli)
 {
     int rc = CLI_OK;
@@ -228,7 +211,8 @@ static const struct {
     const char *usage;
     const char *help;
 } commands[] = {
-    { "status", cluster_status, 0, 0, "status", "every endpoint: role, leader, term, indexes" },
+    { "status", cli_status_members, 0, 0, "status",
+      "every endpoint, every member: place, lag, last contact" },
     { "add", cluster_add, 1, 1, "add ID=ADDR", "a node that receives everything and has no vote" },
     { "promote", cluster_promote, 1, 1, "promote ID", "give a learner that has caught up a vote" },
     { "remove", cluster_remove, 1, 1, "remove ID", "a voter or learner is no member any more" },
