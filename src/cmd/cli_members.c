@@ -56,28 +56,37 @@ static int ask(struct cli *cli, const char *path, json_t *body)
 
 /* ---- members as the cluster says ---- */
 
-/* Voters of the newest configuration that any endpoint knows, as a list; NULL with a message when
- * nobody tells. */
-static json_t *voters_now(struct cli *cli, json_int_t *out_index, int *out_exit)
+/* What the endpoint with the newest configuration says; NULL with a message: nobody tells. */
+static json_t *newest(struct cli *cli, int *out_exit)
 {
     char text[512] = "the cluster is not initialised; start it with: aspen init";
-    json_t *voters = NULL;
-    *out_index = 0;
+    json_t *best = NULL;
+    json_int_t index = 0;
     *out_exit = CLI_FAILED;
     for (uint32_t i = 0; i < cli->endpoint_count; i++) {
         json_t *m = cli_ask(cli, i, "/raft-metrics", NULL, out_exit, text, sizeof text);
-        json_int_t index = json_integer_value(json_object_get(m, "config_index"));
-        if (index > *out_index) {
-            json_decref(voters);
-            voters = json_deep_copy(json_object_get(m, "members"));
-            *out_index = index;
+        json_int_t at = json_integer_value(json_object_get(m, "config_index"));
+        if (at > index) {
+            json_decref(best);
+            best = json_incref(m);
+            index = at;
         }
         json_decref(m);
     }
-    if (voters == NULL) {
+    if (best == NULL) {
         fprintf(stderr, "aspen: %s\n", text);
         *out_exit = *out_exit == CLI_OK ? CLI_FAILED : *out_exit;
     }
+    return best;
+}
+
+/* Voters of the newest configuration that any endpoint knows; NULL with a message. */
+static json_t *voters_now(struct cli *cli, json_int_t *out_index, int *out_exit)
+{
+    json_t *m = newest(cli, out_exit);
+    json_t *voters = m != NULL ? json_deep_copy(json_object_get(m, "members")) : NULL;
+    *out_index = json_integer_value(json_object_get(m, "config_index"));
+    json_decref(m);
     return voters;
 }
 
@@ -99,50 +108,65 @@ static json_t *change_body(json_t *voters, json_int_t index)
 
 /* ---- the commands ---- */
 
-/* ID=ADDR, or ID=URL of a node that answers HTTP: then the cluster is told its endpoint as well. */
-static int introduce(struct cli *cli, const char *addr)
+/* ID=ADDR, or ID=URL of a node that answers HTTP: then the cluster is told its endpoint as well.
+ * Else text says why not; that is no failure yet, for its endpoint may be known already. */
+static void introduce(struct cli *cli, const char *addr, char *text, size_t size)
 {
-    char text[512];
+    char ignored[512];
     int rc = CLI_OK;
     static struct cli other;
     other = (struct cli){ .timeout_ms = cli->timeout_ms };
+    text[0] = '\0';
     if (!cli_endpoints(&other, addr)) {
-        return CLI_OK;
+        return;
     }
-    json_t *info = cli_ask(&other, 0, "/node-info", NULL, &rc, text, sizeof text);
+    json_t *info = cli_ask(&other, 0, "/node-info", NULL, &rc, text, size);
     if (info == NULL) {
-        return CLI_OK; /* its endpoint may be known already; if not, the answer will say so */
+        return;
     }
     for (uint32_t i = 0; i < cli->endpoint_count; i++) {
-        json_t *done = cli_ask(cli, i, "/add-peer", info, &rc, text, sizeof text);
-        json_decref(done);
+        json_decref(cli_ask(cli, i, "/add-peer", info, &rc, ignored, sizeof ignored));
     }
     json_decref(info);
-    return CLI_OK;
 }
 
-/* The id of ID=ADDR, added as a learner; 0 with *out_exit when that failed. */
-static json_int_t add_one(struct cli *cli, const char *what, json_t **out_state, int *out_exit)
+/* The id of ID=ADDR, and where ADDR begins; 0 with a message when it is none. */
+static json_int_t named_of(const char *what, const char **out_addr)
 {
     char *end = NULL;
     unsigned long long id = strtoull(what, &end, 10);
-    *out_exit = CLI_USAGE;
     if (end == what || *end != '=' || id == 0 || end[1] == '\0') {
         fprintf(stderr, "aspen: %s is not ID=ADDR, as in 4=127.0.0.1:8084\n", what);
         return 0;
     }
-    introduce(cli, end + 1);
-    json_t *body = json_pack("{s:{s:I,s:s}}", "learner", "id", (json_int_t)id, "addr", end + 1);
-    *out_state = cli_ask_any(cli, "/add-learner", body, out_exit);
+    *out_addr = end + 1;
+    return (json_int_t)id;
+}
+
+/* Added as a learner: the cluster then; NULL with *out_exit when that failed. */
+static json_t *add_one(struct cli *cli, json_int_t id, const char *addr, int *out_exit)
+{
+    char silent[512];
+    introduce(cli, addr, silent, sizeof silent);
+    json_t *body = json_pack("{s:{s:I,s:s}}", "learner", "id", id, "addr", addr);
+    json_t *state = cli_ask_any(cli, "/add-learner", body, out_exit);
     json_decref(body);
-    return *out_state != NULL ? (json_int_t)id : 0;
+    if (state == NULL && *out_exit == CLI_FAILED && silent[0] != '\0') {
+        fprintf(stderr, "aspen: at %s nobody answers as node %lld would (%s): start node %lld\n",
+                addr, (long long)id, silent, (long long)id);
+    }
+    return state;
 }
 
 static int cluster_add(struct cli *cli)
 {
     int rc = CLI_OK;
-    json_t *state = NULL;
-    add_one(cli, cli->argv[2], &state, &rc);
+    const char *addr = NULL;
+    json_int_t id = named_of(cli->argv[2], &addr);
+    if (id == 0) {
+        return CLI_USAGE;
+    }
+    json_t *state = add_one(cli, id, addr, &rc);
     rc = print_state(cli, state, rc);
     if (rc == CLI_OK && cli->output == CLI_TABLE) {
         printf("a learner receives everything and has no vote; to give it one: aspen cluster "
@@ -172,26 +196,73 @@ static int cluster_remove(struct cli *cli)
     return id == 0 ? CLI_USAGE : ask(cli, "/remove-member", json_pack("{s:I}", "id", id));
 }
 
-/* OLD NEW=ADDR: one change of the voters, after the new one has been added as a learner. */
+/* Whether one may take the other's place in this configuration; else why not, in a message. */
+static bool replaceable(const json_t *now, json_int_t old, json_int_t fresh)
+{
+    long long o = (long long)old;
+    long long f = (long long)fresh;
+    if (cli_has(json_object_get(now, "learners"), old)) {
+        fprintf(
+            stderr,
+            "aspen: node %lld is a learner, no voter; take it away: aspen cluster remove %lld\n", o,
+            o);
+    } else if (!cli_has(json_object_get(now, "members"), old)) {
+        fprintf(stderr, "aspen: node %lld is no member: see aspen cluster status\n", o);
+    } else if (cli_has(json_object_get(now, "members"), fresh)) {
+        fprintf(
+            stderr,
+            "aspen: node %lld is a voter already; take node %lld away: aspen cluster remove %lld\n",
+            f, o, o);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+/* The second half: one change of the voters. What the first half has left is said. */
+static int exchange(struct cli *cli, json_int_t old, json_int_t fresh, const json_t *state)
+{
+    int rc = CLI_FAILED;
+    json_int_t index = json_integer_value(json_object_get(state, "config_index"));
+    if (replaceable(state, old, fresh)) { /* somebody else may have changed it meanwhile */
+        json_t *voters = json_deep_copy(json_object_get(state, "members"));
+        list_drop(voters, old);
+        json_array_append_new(voters, json_integer(fresh));
+        rc = ask(cli, "/change-membership", change_body(voters, index));
+    }
+    if (rc == CLI_UNKNOWN) {
+        fprintf(stderr, "aspen: whether node %lld has its place: aspen cluster status\n",
+                (long long)fresh);
+    } else if (rc != CLI_OK) {
+        fprintf(stderr,
+                "aspen: node %lld stays a learner: try again, or take it away: aspen cluster "
+                "remove %lld\n",
+                (long long)fresh, (long long)fresh);
+    }
+    return rc;
+}
+
+/* OLD NEW=ADDR: NEW is added as a learner, then takes the place. All that can be refused is refused
+ * before anything is changed. */
 static int cluster_replace(struct cli *cli)
 {
     int rc = CLI_USAGE;
-    json_t *state = NULL;
+    const char *addr = NULL;
     json_int_t old = (json_int_t)number_of(cli->argv[2]);
-    json_int_t fresh = old != 0 ? add_one(cli, cli->argv[3], &state, &rc) : 0;
-    if (fresh == 0) {
+    json_int_t fresh = old != 0 ? named_of(cli->argv[3], &addr) : 0;
+    json_t *now = fresh != 0 ? newest(cli, &rc) : NULL;
+    if (now == NULL) {
         return rc;
     }
-    json_int_t index = json_integer_value(json_object_get(state, "config_index"));
-    json_t *voters = json_deep_copy(json_object_get(state, "members"));
-    json_decref(state);
-    if (!list_drop(voters, old)) {
-        fprintf(stderr, "aspen: node %lld is no voter: see aspen cluster status\n", (long long)old);
-        json_decref(voters);
-        return CLI_FAILED;
+    bool good = replaceable(now, old, fresh);
+    json_decref(now);
+    json_t *state = good ? add_one(cli, fresh, addr, &rc) : NULL;
+    if (state == NULL) {
+        return good ? rc : CLI_FAILED;
     }
-    json_array_append_new(voters, json_integer(fresh));
-    return ask(cli, "/change-membership", change_body(voters, index));
+    rc = exchange(cli, old, fresh, state);
+    json_decref(state);
+    return rc;
 }
 
 static int cluster_transfer(struct cli *cli)

@@ -338,6 +338,71 @@ def client(n, nodes):
     cut_answers(socket.create_server(("127.0.0.1", 0)))
 
 
+def members(nodes):
+    """The members as an operator sees them, and refusals that change nothing and say what to type."""
+    leader = leader_of(nodes)
+    asked = next(n for n in nodes if n is not leader)
+    learner, spare = Node(6), Node(7)
+
+    def cluster(*args, at=asked):
+        return cli("--endpoints=" + at.url, "cluster", *args)
+
+    def seen():
+        m = asked.ask("/raft-metrics")[1]
+        return m["config_index"], m["members"], m["learners"]
+
+    def row(out, node):
+        return next((line for line in out.splitlines() if re.match(rf"{node.id} ", line)), "")
+
+    def refused(name, args, says):
+        before = seen()
+        rc, out, err = cluster(*args)
+        good = rc == 1 and out == "" and re.search(says, err)
+        check("members", name, good, (rc, out, err))
+        check("members", "... and nothing has changed", seen() == before, (before, seen()))
+
+    rc, out, _ = cluster("status")
+    check("members", "a node that follows knows where each one is", rc == 0 and all(row(out, n) for n in nodes), out)
+    check("members", "... who leads", re.fullmatch(rf"{leader.id} +voter +yes +\d+ +0 +- +{leader.addr}",
+                                                   row(out, leader)), out)
+    check("members", "... how far the others are and when they were heard", re.fullmatch(
+        rf"{asked.id} +voter +\d+ +\d+ +\d+ ms +{asked.addr}", row(out, asked)), out)
+    out = cli("--endpoints=" + asked.url, "-o", "json", "cluster", "status")[1]
+    ids = [m["node_id"] for m in json.loads(out)]
+    check("members", "as JSON it is a list of what was asked", ids == [asked.id], out)
+    refused("a learner that nobody knows is refused with a command", ("add", "8=127.0.0.1:1"),
+            r"aspen cluster add 8=(?s:.*)127\.0\.0\.1:1.*start node 8")
+    refused("nobody is replaced", ("replace", "9", "6=" + learner.url), "node 9 is no member")
+    rc, out, _ = cluster("add", "6=" + learner.url)
+    wait_for(5, lambda: seen()[2] == [6])
+    out = cluster("status")[1]
+    check("members", "a learner stands among them", re.match(r"6 +learner +\d", row(out, learner)), out)
+    refused("a learner is not replaced", ("replace", "6", "7=" + spare.url), "node 6 is a learner.*cluster remove 6")
+    refused("a voter is not new", ("replace", str(asked.id), f"{leader.id}={leader.url}"),
+            f"node {leader.id} is a voter already")
+    where = learner.url
+    learner.kill()
+    asked.write("k", "v")
+    refused("one that is down takes nobody's place", ("replace", str(asked.id), "6=" + where),
+            r"node 6 does not answer(?s:.*)stays a learner.*aspen cluster remove 6")
+    out = cluster("status")[1]
+    silent = re.match(r"6 +learner +\d+ +[1-9]\d* +([5-9]\d{3} ms|\d+ s)", row(out, learner))
+    check("members", "... and is seen to lag and to be silent", silent, out)
+    learner.start()
+    rc, out, err = cluster("remove", "6")
+    wait_for(5, lambda: seen()[2] == [])
+    rc, out, _ = cli(f"--endpoints={asked.url},{learner.url}", "cluster", "status")
+    check("members", "one that was removed is no member", re.match("6 +no member ", row(out, learner)), out)
+    rc, out, _ = cluster("status", at=spare)
+    check("members", "nor is one that nobody added", rc == 0 and "not initialised" in out, out)
+    leader.pause()
+    wait_for(10, lambda: asked.ask("/leader")[1]["leader"] != leader.id)
+    rc, out, _ = cli(f"--endpoints={asked.url}", "--timeout=1", "cluster", "status")
+    check("members", "without a leader that answers the members are named", rc == 0 and row(out, leader), out)
+    leader.go_on()
+    wait_for(15, lambda: leader_of(nodes))
+
+
 def cut_answers(server):
     """A node that dies in the midst of its answer."""
     url = "http://127.0.0.1:%d" % server.getsockname()[1]
@@ -369,6 +434,7 @@ def main():
     init(nodes)
     wait_for(15, lambda: leader_of(nodes))
     client(n, nodes)
+    members(nodes)
     stop_under_load(nodes)
     began = time.monotonic()
     codes = [x.stop() for x in nodes]
