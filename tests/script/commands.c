@@ -253,13 +253,12 @@ static enum script_result do_cut(struct script *s)
     for (uint32_t i = 1; i < s->count; i++) {
         uint64_t a = 0;
         uint64_t b = 0;
-        bool good = strchr(s->word[i], '|') != NULL ? cut_sets(s, s->word[i], cut)
-                                                    : script_link(s, s->word[i], &a, &b);
-        if (!good) {
+        bool sets = strchr(s->word[i], '|') != NULL;
+        if (!(sets ? cut_sets(s, s->word[i], cut) : script_link(s, s->word[i], &a, &b))) {
             return unknown(s, s->word[0]);
         }
-        if (a != 0 || b != 0) {
-            cut_link(s, a, b, cut);
+        if (!sets) {
+            cut_link(s, a, b, cut); /* of `*>*` both are 0: every link */
         }
     }
     return s->count > 1 ? SCRIPT_OK : unknown(s, "cut");
