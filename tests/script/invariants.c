@@ -2,8 +2,8 @@
  * of Raft.
  *
  * Shape: one leader a term; log matching; leader completeness; state machine safety; what is
- *        committed stays; one vote a term; terms and commit never fall; a committed entry is
- *        durable on a quorum. The core checks its own in every step.
+ *        committed stays; one vote a term; no node's term falls, nor its commit index while it
+ *        lives; a committed entry is durable on a quorum. The core checks its own in every step.
  */
 #include "world.h"
 
@@ -23,6 +23,8 @@ struct world_seen {
     uint64_t vote_term[WORLD_NODES_MAX + 1];
     uint64_t term[WORLD_NODES_MAX + 1];
     uint64_t wipes[WORLD_NODES_MAX + 1];
+    uint64_t commit[WORLD_NODES_MAX + 1]; /* in the life that boots counts */
+    uint64_t boots[WORLD_NODES_MAX + 1];
 };
 
 static bool broken(struct world *w, const char *what, uint64_t a, uint64_t b)
@@ -53,6 +55,22 @@ static uint64_t term_of(const struct world *w, uint64_t id, uint64_t index)
         return raft_term_at(n->core, index);
     }
     return install_waits(n) ? 0 : n->disk.log[index].term;
+}
+
+/* A commit index is not synced: a new life begins with what its state machine has, of an old copy
+ * of a disk with less. */
+static bool check_commit(struct world *w, struct world_seen *s, uint64_t id, uint64_t commit)
+{
+    const struct world_node *n = &w->node[id];
+    if (n->boots != s->boots[id]) {
+        s->boots[id] = n->boots;
+        s->commit[id] = 0;
+    }
+    if (commit < s->commit[id]) {
+        return broken(w, "a commit index fell", id, commit);
+    }
+    s->commit[id] = commit;
+    return true;
 }
 
 static bool check_node(struct world *w, struct world_seen *s, uint64_t id)
@@ -86,6 +104,9 @@ static bool check_node(struct world *w, struct world_seen *s, uint64_t id)
         return broken(w, "a term fell", id, st.term);
     }
     s->term[id] = term;
+    if (!check_commit(w, s, id, st.commit)) {
+        return false;
+    }
     for (uint64_t i = 1; i <= st.commit; i++) {
         uint64_t at = term_of(w, id, i);
         if (at == 0 && i < st.snap_index) {
