@@ -101,7 +101,7 @@ static uint64_t peer_of(const char *key, const char *name)
     }
     memcpy(word, key + n + 1, all - n - 2);
     word[all - n - 2] = '\0';
-    return script_u64(word, &id) ? id : 0;
+    return script_u64(word, &id) && id <= WORLD_NODES_MAX ? id : 0;
 }
 
 /* On the leader; who is no peer of it has none. */

@@ -78,8 +78,7 @@ uint32_t world_drop(struct world *w, uint64_t a, uint64_t b, int type)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < w->net_count;) {
-        bool all = a == 0 && b == 0 && type == 0; /* drop *>*: whatever is on its way */
-        if (all || matches(w->net[i], a, b, type)) {
+        if (matches(w->net[i], a, b, type)) {
             world_lose(w, i);
             count++;
         } else {

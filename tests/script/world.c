@@ -174,7 +174,9 @@ void world_start(struct world *w, const struct raft_conf *conf)
 
 void world_done(struct world *w)
 {
-    world_drop(w, 0, 0, 0);
+    while (w->net_count > 0) {
+        world_msg_free(w->net[--w->net_count]);
+    }
     free(w->seen);
     for (uint64_t id = 1; id <= WORLD_NODES_MAX; id++) {
         struct world_node *n = &w->node[id];
@@ -240,6 +242,14 @@ static void disk_clear(struct world_disk *d)
     *d = (struct world_disk){ .log = log };
 }
 
+/* The next life of a node knows nothing of what this one was asked to read. */
+static void reads_forget(struct world *w, uint64_t id)
+{
+    for (uint32_t i = 0; i < w->read_count; i++) {
+        w->read[i].confirmed = w->read[i].confirmed && w->read[i].id != id;
+    }
+}
+
 void world_crash(struct world *w, uint64_t id)
 {
     struct world_node *n = &w->node[id];
@@ -257,10 +267,16 @@ void world_crash(struct world *w, uint64_t id)
         queue_clear(&n->writes);
         disk_copy(&n->disk, &n->safe);
     }
-    while (n->writes.count > 0) {
+    while (n->writes.count > (n->disk_torn ? 1 : 0)) {
         disk_sync(n);
     }
+    if (n->writes.count > 0) { /* half of it is there: found torn and cut off */
+        queue_clear(&n->writes);
+        disk_copy(&n->disk, &n->safe);
+    }
     n->disk_lose = false;
+    n->disk_torn = false;
+    reads_forget(w, id);
     for (uint64_t k = 1; k <= WORLD_NODES_MAX; k++) {
         world_snap_failed(w, k, id); /* whatever it was being sent */
     }
@@ -375,24 +391,38 @@ static void entries_keep(struct world_effect *to, const struct world_msg *m, con
     }
 }
 
-static void read_result(struct world *w, uint64_t id, const struct raft_effect *e, int state)
+/* What is confirmed and applied is read. */
+static void reads_serve(struct world *w, uint64_t id)
+{
+    for (uint32_t i = 0; i < w->read_count; i++) {
+        struct world_read *r = &w->read[i];
+        if (r->id == id && r->confirmed && r->index <= w->node[id].applied) {
+            r->confirmed = false;
+            r->state = 1;
+        }
+    }
+}
+
+static void read_result(struct world *w, uint64_t id, const struct raft_effect *e, bool confirmed)
 {
     for (uint32_t i = 0; i < w->read_count; i++) {
         struct world_read *r = &w->read[i];
         if (r->id == id && r->state == 0 && r->ticket >= e->ticket &&
             r->ticket < e->ticket + e->count) {
-            r->state = state;
+            r->state = confirmed ? 0 : 2;
+            r->confirmed = confirmed;
             r->index = e->index;
         }
     }
+    reads_serve(w, id);
 }
 
 static void notice(struct world *w, uint64_t id, const struct raft_effect *e)
 {
     if (e->type == RAFT_DO_READ_OK) {
-        read_result(w, id, e, 1);
+        read_result(w, id, e, true);
     } else if (e->type == RAFT_DO_REPLY && e->code != ERR_OK) {
-        read_result(w, id, e, 2);
+        read_result(w, id, e, false);
         if (w->asked_ticket >= e->ticket && w->asked_ticket < e->ticket + e->count) {
             w->asked_err = e->code;
         }
@@ -433,6 +463,12 @@ void world_tick(struct world *w, uint64_t id)
     n->now_ns += (uint64_t)WORLD_TICK_NS * n->rate_percent / 100;
     struct raft_event ev = { .type = RAFT_EV_TIME };
     world_step(w, id, &ev, NULL, NULL);
+}
+
+void world_refuse(struct world *w)
+{
+    w->asked_ticket = w->next_ticket++;
+    w->asked_err = ERR_PEER_GONE;
 }
 
 void world_propose(struct world *w, uint64_t id, const char *data)
@@ -500,6 +536,11 @@ void world_read(struct world *w, uint64_t id, const char *tag, bool lease)
     r->ticket = ev.ticket;
     w->asked_ticket = ev.ticket;
     w->asked_err = ERR_OK;
+    if (!w->node[id].up) {
+        r->state = 2;
+        world_refuse(w);
+        return;
+    }
     world_step(w, id, &ev, NULL, NULL);
 }
 
@@ -683,6 +724,7 @@ static bool do_apply(struct world *w, uint64_t id)
         return false;
     }
     n->applied = n->apply_target;
+    reads_serve(w, id);
     struct raft_event ev = { .type = RAFT_EV_APPLIED, .index = n->applied };
     world_step(w, id, &ev, NULL, NULL);
     return true;

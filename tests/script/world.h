@@ -64,6 +64,7 @@ struct world_read {
     uint64_t ticket;
     int state; /* 0 pending, 1 ok, 2 failed */
     uint64_t index;
+    bool confirmed; /* of a pending one: it waits for its node to have applied so far */
 };
 
 struct world_node {
@@ -82,7 +83,7 @@ struct world_node {
     uint64_t copy_applied;
     struct world_queue writes; /* that tell disk and safe apart */
     uint64_t wal_done;
-    bool disk_hold, disk_fail, disk_lose;
+    bool disk_hold, disk_fail, disk_lose, disk_torn;
     uint64_t corrupt; /* an entry that cannot be read at the next start, 0: none */
     uint64_t disk_slow_ns;
     /* state machine */
@@ -186,10 +187,15 @@ void world_reorder(struct world *w, uint64_t a, uint64_t b);
 /* world_settle -- pump and deliver until nothing moves; false when it does not end. */
 bool world_settle(struct world *w);
 
+/* world_refuse -- what was asked last has found nobody. */
+void world_refuse(struct world *w);
+
 void world_propose(struct world *w, uint64_t id, const char *data);
 void world_ask(struct world *w, uint64_t id, enum raft_event_type type, uint64_t peer);
 void world_change(struct world *w, uint64_t id, const struct raft_change *changes, uint32_t count,
                   bool manual);
+
+/* world_read -- also of a node that is down: it has failed. */
 void world_read(struct world *w, uint64_t id, const char *tag, bool lease);
 
 /* world_snapshot -- of all that is applied; the log keeps so many entries before it. */

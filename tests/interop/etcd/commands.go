@@ -130,10 +130,12 @@ func doNode(s *script, words []string) error {
 	}
 	if s.world.nodes[ids[0]] == nil {
 		s.world.add(ids[0])
-	} else if len(words) == 2 {
-		return doRestart(s, words)
+		return nil
 	}
-	return nil
+	if len(words) == 1 {
+		return unknown{"a node that is there"}
+	}
+	return doRestart(s, words)
 }
 
 const ticksMax = 100000 // of one line, as in our driver
@@ -197,7 +199,7 @@ func doCampaign(s *script, words []string) error {
 		return unknown{"campaign"}
 	}
 	n, err := s.world.node(words[0])
-	if err != nil || !n.running() {
+	if err != nil || !s.world.answers(n) {
 		return err
 	}
 	s.world.asks()

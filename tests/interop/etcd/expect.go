@@ -100,7 +100,7 @@ func expectSame(w *world, list string, prefix bool) error {
 // errNames: names of errors that the library lets one tell apart; the others have no meaning here.
 var errNames = map[string]bool{
 	"NOT_LEADER": true, "NO_LEADER": true, "TIMEOUT": true, "UNKNOWN_NODE": true,
-	"BAD_REQUEST": true, "CONF_PENDING": true,
+	"BAD_REQUEST": true, "CONF_PENDING": true, "PEER_GONE": true,
 }
 
 func expectErr(w *world, wanted string) error {

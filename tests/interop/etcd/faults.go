@@ -78,15 +78,17 @@ func doDisk(s *script, words []string) error {
 	case how == "hold":
 		n.hold = true
 	case how == "go":
-		n.hold, n.slow = false, 0
+		n.hold, n.fail, n.slow = false, false, 0 // whom it has failed already stays stopped
 		for i := range n.writes {
 			n.writes[i].due = 0
 		}
 		n.complete()
 	case how == "fail":
 		n.fail = true
-	case how == "lose" || how == "torn": // a torn write is found torn and cut off: lost as well
+	case how == "lose":
 		n.lose = true
+	case how == "torn":
+		n.torn = true
 	case words[1] == "slow" && len(words) == 3:
 		ticks, ok := number(words[2])
 		if !ok {

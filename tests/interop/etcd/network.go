@@ -121,12 +121,10 @@ func (w *world) deliver(f filter) int {
 	return len(taken)
 }
 
-// drop; without any restriction also what is still held back by a disk.
 func (w *world) drop(f filter) {
-	all := f == filter{0, 0, anyType}
 	var kept, lost []*packet
 	for _, p := range w.packets {
-		if all || f.takes(p) {
+		if f.takes(p) {
 			lost = append(lost, p)
 		} else {
 			kept = append(kept, p)

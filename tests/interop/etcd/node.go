@@ -31,6 +31,7 @@ type node struct {
 	hold      bool
 	fail      bool
 	lose      bool
+	torn      bool
 	slow      int64
 	applyHold bool
 	writes    []write
@@ -91,11 +92,14 @@ func (n *node) boot(o options) {
 }
 
 func (n *node) crash() {
-	if n.lose {
+	if last := len(n.writes) - 1; n.torn && last > 0 { // half of the newest is found torn and cut off
+		n.disk.durable = n.writes[last-1].image
+	}
+	if n.lose || (n.torn && len(n.writes) > 0) {
 		n.disk.written = n.disk.durable
 	}
 	n.disk.durable = n.disk.written
-	n.up, n.lose, n.writes = false, false, nil
+	n.up, n.stopped, n.lose, n.torn, n.writes = false, false, false, false, nil
 }
 
 func (n *node) running() bool { return n.up && !n.stopped }

@@ -14,8 +14,8 @@ func doPropose(s *script, words []string) error {
 	if len(words) != 2 {
 		return unknown{"propose"}
 	}
-	n, err := s.world.live(words[0])
-	if err == nil && n.running() {
+	n, err := s.world.node(words[0])
+	if err == nil && s.world.answers(n) {
 		s.world.propose(n, words[1])
 	}
 	return err
@@ -26,8 +26,8 @@ func doRead(s *script, words []string) error {
 	if len(words) != 2 {
 		return unknown{"read " + strings.Join(words, " ")}
 	}
-	n, err := s.world.live(words[0])
-	if err == nil && n.running() {
+	n, err := s.world.node(words[0])
+	if err == nil && !n.stopped {
 		s.world.read(n, words[1])
 	}
 	return err
@@ -44,8 +44,8 @@ func doConf(s *script, words []string) error {
 	if len(words) == 0 || twice(words) {
 		return unknown{"conf"}
 	}
-	n, err := s.world.live(words[0])
-	if err != nil || !n.running() {
+	n, err := s.world.node(words[0])
+	if err != nil || n.stopped {
 		return err
 	}
 	var change pb.ConfChangeV2
@@ -64,8 +64,10 @@ func doConf(s *script, words []string) error {
 		}
 		change.Changes = append(change.Changes, one...)
 	}
-	s.world.asks()
-	s.world.err = n.proposeConf(change)
+	if s.world.answers(n) {
+		s.world.asks()
+		s.world.err = n.proposeConf(change)
+	}
 	return nil
 }
 
@@ -119,12 +121,12 @@ func doTransfer(s *script, words []string) error {
 	if len(words) != 2 {
 		return unknown{"transfer"}
 	}
-	n, err := s.world.live(words[0])
+	n, err := s.world.node(words[0])
 	if err != nil {
 		return err
 	}
 	to, err := s.world.node(words[1])
-	if err != nil || !n.running() {
+	if err != nil || !s.world.answers(n) {
 		return err
 	}
 	s.world.asks()

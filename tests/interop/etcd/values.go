@@ -72,7 +72,7 @@ func (n *node) peerValue(key string) (value, bool) {
 	}
 	id, ok := number(key[open+1 : len(key)-1])
 	what := key[:open]
-	if !ok || (what != "state" && what != "match" && what != "next") {
+	if !ok || id == 0 || id > nodesMax || (what != "state" && what != "match" && what != "next") {
 		return value{}, false
 	}
 	peer, known := n.raw.Status().Progress[id]

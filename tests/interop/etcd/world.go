@@ -28,6 +28,7 @@ type read struct {
 	ctx   string
 	state readState
 	index uint64
+	sure  bool // of a pending one: it waits for its node to have applied so far
 }
 
 type world struct {
@@ -101,7 +102,7 @@ func (w *world) crash(n *node) {
 	w.packets = kept
 	for _, r := range w.reads {
 		if r.id == n.id && r.state == readPending {
-			r.ctx = "" // the next life knows nothing of it
+			r.ctx, r.sure = "", false // the next life knows nothing of it
 		}
 	}
 }
@@ -146,6 +147,7 @@ func (w *world) turn(n *node) bool {
 	}
 	moved = n.complete() || moved
 	moved = n.apply(rd) || moved
+	w.serve(n)
 	n.advance(rd)
 	return moved
 }
@@ -160,6 +162,15 @@ func (w *world) settle() bool {
 		}
 	}
 	return false
+}
+
+// answers: a node that is down takes nothing, and the line has been obeyed.
+func (w *world) answers(n *node) bool {
+	if !n.up {
+		w.asks()
+		w.err = "PEER_GONE"
+	}
+	return n.running()
 }
 
 // asks: something new; what was asked before is not told of any more.
@@ -182,12 +193,17 @@ func refusal(n *node) string {
 
 func (w *world) read(n *node, tag string) {
 	w.asked++
-	r := &read{id: n.id, lead: n.raw.BasicStatus().Lead, ctx: fmt.Sprint(tag, "#", w.asked)}
+	r := &read{id: n.id, ctx: fmt.Sprint(tag, "#", w.asked)}
 	if w.reads[tag] == nil {
 		w.tags = append(w.tags, tag)
 	}
 	w.reads[tag] = r
 	w.asks()
+	if !n.up {
+		w.err, r.state, r.ctx = "PEER_GONE", readFailed, ""
+		return
+	}
+	r.lead = n.raw.BasicStatus().Lead
 	if r.lead == raft.None { // dropped by the library without a word
 		w.err = "NO_LEADER"
 		r.state = readFailed
@@ -199,14 +215,23 @@ func (w *world) read(n *node, tag string) {
 func (w *world) answer(n *node, s raft.ReadState) {
 	for _, r := range w.reads {
 		if r.id == n.id && r.state == readPending && r.ctx == string(s.RequestCtx) {
-			r.state, r.index = readOK, s.Index
+			r.sure, r.index = true, s.Index
+		}
+	}
+}
+
+// serve: what is confirmed and applied is read.
+func (w *world) serve(n *node) {
+	for _, r := range w.reads {
+		if r.id == n.id && r.sure && r.index <= n.machine.applied() {
+			r.state, r.sure = readOK, false
 		}
 	}
 }
 
 func (w *world) failReads(n *node, lead uint64) {
 	for _, r := range w.reads {
-		if r.id == n.id && r.state == readPending && r.ctx != "" && r.lead != lead {
+		if r.id == n.id && r.state == readPending && !r.sure && r.ctx != "" && r.lead != lead {
 			r.state = readFailed
 		}
 	}
