@@ -277,6 +277,13 @@ uint32_t play_remove(struct play *p, uint64_t at, uint64_t id)
     return asked(a, s->table->remove_member(s, id, &a->call));
 }
 
+uint32_t play_transfer(struct play *p, uint64_t at, uint64_t to)
+{
+    struct play_ask *a = ask_cluster(p, at, ASK_CHANGE_DEADLINE_NS, "asked to hand over");
+    struct service *s = node_service(play_host(p, at)->node);
+    return asked(a, s->table->transfer(s, to, &a->call));
+}
+
 /* ---- expecting ---- */
 
 static bool answered(const struct play *p, uint64_t ask, uint64_t unused)

@@ -67,6 +67,24 @@ static void waits_for_a_leader(struct play *p)
     EXPECT_MARK("node: the leader that has a write is deposed");
 }
 
+/* Nothing is taken while the office is given away; once that took too long, what waits is done. */
+static void transfer_to_the_silent(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t silent = play_follower(p, leader, 1);
+    play_pause(p, silent);
+    uint32_t transfer = play_transfer(p, leader, silent);
+    play_step(p);
+    uint32_t write = play_write(p, leader, 0);
+    play_step(p);
+    play_expect_pending(p, write);
+    play_expect_code(p, transfer, ERR_TIMEOUT);
+    play_expect_ok(p, write);
+    play_expect(p, play_leader(p) == leader, "it led all the time");
+    play_resume(p, silent);
+    EXPECT_MARK("raft: a transfer takes too long");
+}
+
 /* The leader dies inside its n-th effect after a write was forwarded to it. The same request, asked
  * again of another node, is done once. */
 static void forwarded_and_dead(struct play *p)
@@ -193,6 +211,8 @@ int main(void)
     PLAY(3, "requests: read while the leader changes (R=3, nothing stale)", read_on_a_new_leader);
     PLAY(3, "requests: a write forwarded by a follower (R=3)", forwarded);
     PLAY(3, "requests: a write asked while nobody leads (R=3)", waits_for_a_leader);
+    PLAY(3, "requests: a write during a transfer to a silent node (R=3, done after it)",
+         transfer_to_the_silent);
     PLAY_EACH(3, "requests: forwarded, leader dies inside, asked again (R=3, n=1..25, done once)",
               forwarded_and_dead, 1, 25);
     PLAY(3, "requests: asked again of other leaders (R=3, the first answer)", once_across_leaders);
