@@ -171,6 +171,141 @@ static void reasons(struct play *p)
     expect_says(p, last, "aspen cluster promote");
 }
 
+/* ---- changes whose leader loses power ---- */
+
+struct replacement {
+    uint64_t old; /* leads when it begins, and stays a member */
+    uint64_t stays, goes, comes;
+    uint32_t kept; /* a write before it */
+};
+
+static bool is_joint(const struct play *p, uint64_t node, uint64_t unused)
+{
+    (void)unused;
+    return play_status(p, node).conf.outgoing_count > 0;
+}
+
+static bool is_durable(const struct play *p, uint64_t node, uint64_t index)
+{
+    return play_status(p, node).durable >= index;
+}
+
+/* Over, for this node: replaced or not, and committed. */
+static bool came(const struct play *p, uint64_t node, uint64_t comes)
+{
+    struct raft_status st = play_status(p, node);
+    return st.conf.outgoing_count == 0 && st.conf.index <= st.commit &&
+           raft_conf_is_voter(&st.conf, comes);
+}
+
+static bool came_not(const struct play *p, uint64_t node, uint64_t comes)
+{
+    struct raft_status st = play_status(p, node);
+    return st.conf.outgoing_count == 0 && st.conf.index <= st.commit &&
+           !raft_conf_is_voter(&st.conf, comes);
+}
+
+/* Everything is there for it; disks are slow, so that every part of it lasts. */
+static struct replacement stage_replacement(struct play *p)
+{
+    struct replacement r = { .old = play_begin(p) };
+    r.stays = play_follower(p, r.old, 1);
+    r.goes = play_follower(p, r.old, 2);
+    r.comes = play_follower(p, r.old, 3);
+    play_expect_ok(p, play_remove(p, r.old, r.comes));
+    play_expect_ok(p, play_learner(p, r.old, r.comes));
+    r.kept = play_writes(p, r.stays, 0);
+    play_await_commit(p, r.comes, play_status(p, r.old).commit);
+    for (uint64_t n = 1; n <= 4; n++) {
+        play_disk_slow(p, n, PLAY_HEARTBEAT_MS / 2);
+    }
+    return r;
+}
+
+static uint32_t replace(struct play *p, const struct replacement *r, uint64_t at)
+{
+    uint64_t next[] = { r->old, r->stays, r->comes };
+    return play_voters(p, at, next, 3);
+}
+
+/* Everybody is back, and all members agree on what became of it. */
+static void expect_end(struct play *p, const struct replacement *r, play_condition end)
+{
+    play_start(p, r->old);
+    play_await(p, end, r->old, r->comes, "the same end of the change");
+    play_await(p, end, r->stays, r->comes, "the same end of the change");
+    play_await(p, end, r->comes, r->comes, "the same end of the change");
+    play_reads(p, r->comes, 0, r->kept);
+    play_writes(p, r->old, 1);
+}
+
+/* It is on the disk of nobody but the leader that dies: it never was. */
+static void joint_with_its_leader_only(struct play *p)
+{
+    struct replacement r = stage_replacement(p);
+    play_isolate(p, r.old);
+    replace(p, &r, r.old);
+    play_await(p, is_joint, r.old, 0, "it to begin");
+    play_await(p, is_durable, r.old, play_status(p, r.old).conf.index, "it to have it on disk");
+    play_expect(p, play_status(p, r.old).commit < play_status(p, r.old).conf.index, "open");
+    play_crash(p, r.old);
+    play_heal(p);
+    uint64_t leader = play_new_leader(p, r.old);
+    play_reads(p, leader, 0, r.kept);
+    play_writes(p, leader, 1);
+    expect_end(p, &r, came_not);
+    play_expect_ok(p, replace(p, &r, r.goes)); /* nothing of it is in the way */
+    play_await(p, came, r.old, r.comes, "the change");
+}
+
+/* Whoever leads next has it, and brings it to its end. */
+static void expect_finished(struct play *p, const struct replacement *r, uint32_t change)
+{
+    play_new_leader(p, r->old);
+    play_reads(p, r->stays, 0, r->kept);
+    play_expect_code(p, change, ERR_OUTCOME_UNKNOWN);
+    play_await(p, came, r->stays, r->comes, "the change to be finished");
+    play_writes(p, r->stays, 2);
+    expect_end(p, r, came);
+}
+
+/* All have the joint configuration, nobody knows that it is committed. */
+static uint32_t begin_joint(struct play *p, const struct replacement *r)
+{
+    uint32_t change = replace(p, r, r->stays);
+    play_await(p, is_joint, r->stays, 0, "it to be told");
+    play_await(p, is_joint, r->goes, 0, "it to be told");
+    play_await(p, is_joint, r->comes, 0, "it to be told");
+    play_expect(p, is_joint(p, r->old, 0), "the leader has it");
+    play_expect(p, play_status(p, r->old).commit < play_status(p, r->old).conf.index, "open");
+    return change;
+}
+
+static void joint_uncommitted(struct play *p)
+{
+    struct replacement r = stage_replacement(p);
+    uint32_t change = begin_joint(p, &r);
+    play_crash(p, r.old);
+    expect_finished(p, &r, change);
+}
+
+/* The leader knows that it is committed, and nobody else what comes next. */
+static void joint_committed(struct play *p)
+{
+    struct replacement r = stage_replacement(p);
+    uint32_t change = begin_joint(p, &r);
+    uint64_t joint = play_status(p, r.old).conf.index;
+    play_cut_way(p, r.old, r.stays);
+    play_cut_way(p, r.old, r.goes);
+    play_cut_way(p, r.old, r.comes);
+    play_await_commit(p, r.old, joint);
+    play_expect(p, !came(p, r.old, r.comes), "it is not left");
+    play_expect(p, is_joint(p, r.stays, 0) && is_joint(p, r.comes, 0), "nor by others");
+    play_crash(p, r.old);
+    play_heal(p);
+    expect_finished(p, &r, change);
+}
+
 /* ---- those outside ---- */
 
 static bool names_nobody(const struct play *p, uint64_t node, uint64_t unused)
@@ -254,6 +389,12 @@ int main(void)
     PLAY(3, "members: a learner answers and has not everything (R=3, refused, named)",
          behind_is_not_dead);
     PLAY(2, "members: what cannot be done (R=2, the one reason, and what to type)", reasons);
+    PLAY(4, "members: a change that only its dead leader has (R=4, it never was)",
+         joint_with_its_leader_only);
+    PLAY(4, "members: the leader dies before the joint part is committed (R=4, it is finished)",
+         joint_uncommitted);
+    PLAY(4, "members: the leader dies before the joint part is left (R=4, it is finished)",
+         joint_committed);
     PLAY(3, "members: a learner whose voters died (R=3, it names no leader)", learner_left_alone);
     PLAY(3, "members: three become one (R=3, the others name no leader)", removed_and_forgotten);
     return tap_done();
