@@ -171,6 +171,35 @@ static void reasons(struct play *p)
     expect_says(p, last, "aspen cluster promote");
 }
 
+/* A change that was sent again, or late, would undo what others did meanwhile. */
+static void meant_for_another(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t asked = play_follower(p, leader, 1);
+    uint64_t learner = play_follower(p, leader, 2);
+    uint64_t all[] = { 1, 2, 3 };
+    uint64_t before = play_status(p, leader).conf.index;
+    play_expect_ok(p, play_remove(p, leader, learner));
+    uint64_t between = play_status(p, leader).conf.index;
+    play_expect_ok(p, play_learner(p, leader, learner));
+    uint64_t now = play_status(p, leader).conf.index;
+    play_await_agree(p);
+    for (int i = 0; i < 2; i++) {
+        uint64_t at = i == 0 ? leader : asked;
+        p->expect = i == 0 ? before : between;
+        play_expect_code(p, play_remove(p, at, learner), ERR_CONF_CHANGED);
+        play_expect_code(p, play_learner(p, at, learner), ERR_CONF_CHANGED);
+        play_expect_code(p, play_voters(p, at, all, 3), ERR_CONF_CHANGED);
+        play_expect(p, play_status(p, leader).conf.index == now, "nothing was begun");
+    }
+    p->expect = now;
+    play_expect_ok(p, play_remove(p, asked, learner));
+    p->expect = play_status(p, leader).conf.index;
+    play_expect_ok(p, play_learner(p, asked, learner));
+    p->expect = play_status(p, leader).conf.index;
+    play_expect_ok(p, play_voters(p, asked, all, 3));
+}
+
 /* ---- changes whose leader loses power ---- */
 
 struct replacement {
@@ -389,6 +418,8 @@ int main(void)
     PLAY(3, "members: a learner answers and has not everything (R=3, refused, named)",
          behind_is_not_dead);
     PLAY(2, "members: what cannot be done (R=2, the one reason, and what to type)", reasons);
+    PLAY(3, "members: a change of another configuration than was meant (R=3, refused)",
+         meant_for_another);
     PLAY(4, "members: a change that only its dead leader has (R=4, it never was)",
          joint_with_its_leader_only);
     PLAY(4, "members: the leader dies before the joint part is committed (R=4, it is finished)",

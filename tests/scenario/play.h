@@ -65,6 +65,7 @@ struct play {
     struct sim_copy copy[SIM_NODES_MAX];
     struct play_ask ask[PLAY_ASKS_MAX];
     uint32_t asks;
+    uint64_t expect; /* the configuration that changes are asked of, by its index; 0: any */
     const char *const *borne; /* findings, by a part of their text and NULL last, that this play
                                  brings about beyond what can be withstood; NULL: none. Its end is
                                  only that all are answered */

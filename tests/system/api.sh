@@ -237,6 +237,8 @@ ask 1 /change-membership '{"members":[1,2,2]}'
 check "a voter that is named twice is refused" refuses 400 BAD_REQUEST
 ask 1 /change-membership '{"members":[1,2,3],"expect":999}'
 check "a change of another configuration than was meant is 409" refuses 409 CONF_CHANGED
+ask 1 /remove-member '{"id":5,"expect":999}'
+check "a removal from another configuration than was meant is 409" refuses 409 CONF_CHANGED
 ask 1 /remove-member '{"id":9}'
 check "/remove-member of nobody is refused" refuses 400 UNKNOWN_NODE
 check "... and is told no more than that" says 400 "'node 9 is no member' in r['error'] and ' add' not in r['error']"

@@ -16,6 +16,7 @@ enum fake_kind {
     FAKE_INIT,
     FAKE_ADD_LEARNER,
     FAKE_CHANGE,
+    FAKE_REMOVE,
     FAKE_SNAPSHOT,
 };
 
@@ -43,6 +44,7 @@ struct fake {
     struct service_member member; /* last one named */
     uint64_t ids[SERVICE_MEMBERS_MAX];
     uint32_t id_count;
+    uint64_t expect; /* of the last call */
 };
 
 static inline struct fake *fake_of(struct service *s)
@@ -54,6 +56,7 @@ static enum err fake_take(struct service *s, struct service_call *call, enum fak
 {
     struct fake *f = fake_of(s);
     f->last = kind;
+    f->expect = call->expect;
     if (f->refuse != ERR_OK) {
         return f->refuse;
     }
@@ -109,6 +112,12 @@ static enum err fake_change(struct service *s, const uint64_t *ids, uint32_t cou
     fake_of(s)->id_count = count;
     memcpy(fake_of(s)->ids, ids, count * sizeof ids[0]);
     return fake_take(s, call, FAKE_CHANGE);
+}
+
+static enum err fake_remove(struct service *s, uint64_t id, struct service_call *call)
+{
+    fake_of(s)->ids[0] = id;
+    return fake_take(s, call, FAKE_REMOVE);
 }
 
 static enum err fake_snapshot(struct service *s, struct service_call *call)
@@ -168,6 +177,7 @@ static const struct service_table fake_table = {
     .init = fake_init_op,
     .add_learner = fake_add_learner,
     .change_membership = fake_change,
+    .remove_member = fake_remove,
     .trigger_snapshot = fake_snapshot,
     .add_peer = fake_add_peer,
     .status = fake_status,

@@ -364,6 +364,55 @@ static void test_change(void)
     door_close(&d);
 }
 
+static void test_remove(void)
+{
+    start();
+    post("/remove-member", "{\"id\":4}");
+    CHECK(f.last == FAKE_REMOVE && f.ids[0] == 4);
+    fail(ERR_UNKNOWN_NODE);
+    CHECK(is_error(400, "UNKNOWN_NODE"));
+    door_close(&d);
+    start();
+    BAD("/remove-member", "{}");
+    BAD("/remove-member", "{\"id\":0}");
+    BAD("/remove-member", "{\"id\":\"4\"}");
+    door_close(&d);
+}
+
+/* The configuration that was meant goes with the request; what is none is not any. */
+static void test_expect(void)
+{
+    static const struct {
+        const char *path, *body;
+        enum fake_kind kind;
+    } routes[] = {
+        { "/add-learner", "{\"learner\":{\"id\":4,\"addr\":\"x:1\"}%s}", FAKE_ADD_LEARNER },
+        { "/change-membership", "{\"members\":[1,2]%s}", FAKE_CHANGE },
+        { "/remove-member", "{\"id\":4%s}", FAKE_REMOVE },
+    };
+    static const char *const bad[] = { ",\"expect\":\"7\"", ",\"expect\":-1", ",\"expect\":null" };
+    char body[256];
+    start();
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        for (uint64_t meant = 0; meant <= 7; meant += 7) {
+            snprintf(body, sizeof body, routes[i].body, meant == 0 ? "" : ",\"expect\":7");
+            post(routes[i].path, body);
+            CHECK(f.last == routes[i].kind && f.expect == meant);
+            fail(ERR_CONF_CHANGED);
+            CHECK(is_error(409, "CONF_CHANGED"));
+        }
+    }
+    door_close(&d);
+    start();
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) {
+            snprintf(body, sizeof body, routes[i].body, bad[k]);
+            BAD(routes[i].path, body);
+        }
+    }
+    door_close(&d);
+}
+
 #define HEX64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 static void test_add_peer(void)
@@ -597,6 +646,8 @@ int main(void)
     TAP_TEST("routes: /init refuses what is missing or mistyped", test_init_bad);
     TAP_TEST("routes: /add-learner", test_learner);
     TAP_TEST("routes: /change-membership", test_change);
+    TAP_TEST("routes: /remove-member", test_remove);
+    TAP_TEST("routes: the configuration that a change is meant for goes with it", test_expect);
     TAP_TEST("routes: /add-peer takes addresses of both families, and relays", test_add_peer);
     TAP_TEST("routes: /add-peer refuses what is missing or mistyped", test_add_peer_bad);
     TAP_TEST("routes: /trigger-snapshot needs no body", test_snapshot);
