@@ -226,6 +226,28 @@ static void far_behind(void)
     EXPECT_MARK("raft: a size is forgotten");
 }
 
+/* Large entries fill a window before there are many: who is slow is sent no more until it answers. */
+static void window_of_bytes(void)
+{
+    static const uint32_t size = RAFT_APPEND_BYTES_MAX;
+    struct raft_event propose = { .type = RAFT_EV_PROPOSE, .count = 1, .sizes = &size };
+    const uint64_t room = RAFT_INFLIGHT_BYTES_MAX / RAFT_APPEND_BYTES_MAX;
+    uint64_t sent = 0;
+    boot_small(3);
+    lead(3);
+    append_reply(2, 2, false, 0);
+    while (propose.ticket < 2 * room) {
+        propose.ticket++;
+        step(propose);
+        sent += appends_to_2();
+    }
+    CHECK_U64(sent, room);
+    append_reply(2, 3, false, 0);
+    CHECK_U64(appends_to_2(), 1); /* into the room that the first has left */
+    append_reply(2, 3 + room, false, 0);
+    CHECK_U64(appends_to_2(), room - 1); /* the rest */
+}
+
 /* What belongs to an earlier connection counts no more: since then the peer may have lost it. */
 static void earlier_connection(void)
 {
@@ -727,6 +749,7 @@ int main(void)
     TAP_TEST("core: a proposal beyond the bytes that may wait is refused at once", bytes_bounded);
     TAP_TEST("core: what has no room or no sense is answered", refused);
     TAP_TEST("core: who is far behind gets large appends, one at a time", far_behind);
+    TAP_TEST("core: a window is full of bytes before it is full of messages", window_of_bytes);
     TAP_TEST("core: answers of an earlier connection are not believed", earlier_connection);
     TAP_TEST("core: nor those of who was removed and taken back", taken_back);
     TAP_TEST("core: who waits hears of it when a leader loses its office", office_lost);
