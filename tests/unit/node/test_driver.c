@@ -654,6 +654,92 @@ static void memory_is_short(void)
     end();
 }
 
+/* Node 1 stands, and node 2 is for it. */
+static void lead_1(void)
+{
+    const struct raft_out *out = t.n.out;
+    core_step((struct raft_event){ .type = RAFT_EV_CAMPAIGN });
+    for (int type = RAFT_MSG_PREVOTE; type <= RAFT_MSG_VOTE; type += 2) {
+        struct raft_msg yes = { .type = (enum raft_msg_type)(type + 1), .from = 2, .to = 1 };
+        struct raft_event written = { .type = RAFT_EV_PERSISTED };
+        for (uint32_t i = 0; i < out->count; i++) {
+            const struct raft_effect *e = &out->effect[i];
+            if (e->type == RAFT_DO_SEND && (int)e->msg.type == type) {
+                yes.term = e->msg.term;
+                yes.id = e->msg.id;
+            }
+            written.ticket = e->type == RAFT_DO_WRITE ? e->ticket : written.ticket;
+        }
+        core_step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &yes });
+        if (type == RAFT_MSG_VOTE) {
+            core_step(written);
+        }
+    }
+}
+
+static void has_entries(uint64_t from, uint64_t last)
+{
+    struct raft_msg m = { .type = RAFT_MSG_APPEND_REPLY, .from = from, .to = 1, .epoch = 1 };
+    m.term = 4;
+    m.index = last;
+    core_step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
+}
+
+/* A vote is what this node gave, whoever leads; a peer's term is that of the last entry it has. */
+static void status_of_votes_and_peers(void)
+{
+    struct service_status st;
+    begin(3);
+    follow_2();
+    node_status(&t.n.service, &st);
+    CHECK(st.leader == 2 && st.vote == 0); /* it gave none */
+    t.loop.now_ns += 10 * NS_PER_S;
+    lead_1();
+    node_status(&t.n.service, &st);
+    CHECK(st.role == SERVICE_LEADER && st.vote == 1 && st.term == 4 && st.last_index == 4);
+    has_entries(2, 3);
+    node_status(&t.n.service, &st);
+    CHECK(st.peer_count == 2 && st.peer[0].id == 2 && st.peer[1].id == 3);
+    CHECK(st.peer[0].match_index == 3 && st.peer[0].match_term == 1);
+    CHECK(st.peer[1].match_index == 0 && st.peer[1].match_term == 0);
+    has_entries(2, 4);
+    node_status(&t.n.service, &st);
+    CHECK(st.peer[0].match_index == 4 && st.peer[0].match_term == 4);
+    end();
+}
+
+/* The other voters go on without this disk: what waits for it is bounded, and works off. */
+static void disk_hangs(void)
+{
+    static const uint8_t value[MIB];
+    struct log_options o = { .mem = &t.n.store_mem };
+    struct log_handler h = { .durable = durable };
+    struct log_recovered rec;
+    struct diag d = { 0 };
+    struct os_dir *dir = NULL;
+    begin(0);
+    t.mem.limit = t.n.store_mem.limit = 256u << 20;
+    log_close(t.n.log);
+    CHECK(os_dir_open(t.n.os, "wal", true, &dir) == ERR_OK);
+    CHECK(log_open(t.n.os, dir, &o, &h, &rec, &t.n.log, &d) == ERR_OK);
+    sim_loop_stick(&t.loop, os_now(t.n.os), UINT64_MAX / 2);
+    uint64_t taken = 0;
+    while (state_room(&t.n) == ERR_OK) {
+        struct log_entry e = { taken + 1, 1, RAFT_ENTRY_COMMAND, bytes_of(value, sizeof value) };
+        struct log_write w = { .ticket = ++taken, .entries = &e, .count = 1 };
+        CHECK(taken <= LOG_UNSYNCED_BYTES_MAX / MIB + 1);
+        CHECK(log_append(t.n.log, &w) == ERR_OK);
+    }
+    CHECK(state_room(&t.n) == ERR_BUSY && taken >= LOG_UNSYNCED_BYTES_MAX / MIB);
+    sim_loop_unstick(&t.loop);
+    while (log_unsynced_bytes(t.n.log) > 0) {
+        CHECK(sim_turn(&t.loop));
+    }
+    CHECK(state_room(&t.n) == ERR_OK);
+    end();
+    os_dir_close(dir);
+}
+
 /* The core refuses an init: another node's cluster has reached this one. */
 static void init_refused(void)
 {
@@ -729,6 +815,9 @@ int main(void)
     TAP_TEST("driver: an append that is cut says so", append_cut);
     TAP_TEST("driver: an answer counts from the peer that was asked", answer_of_another);
     TAP_TEST("driver: as many messages wait for the disk as there is room for", gate_full);
+    TAP_TEST("driver: a vote is the one that was given, a peer's term that of what it has",
+             status_of_votes_and_peers);
+    TAP_TEST("driver: what waits for a disk that hangs is bounded", disk_hangs);
     TAP_TEST("driver: an init that consensus refuses is answered", init_refused);
     TAP_TEST("driver: a change of the cluster that nobody does in time says why", change_expires);
     TAP_TEST("driver: however a snapshot on its way ends, its place is free", snapshots_end);
