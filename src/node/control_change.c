@@ -118,6 +118,18 @@ bool control_majority(const struct node *n, const struct raft_status *st,
            raft_quorum(&next, answers, &roll) != 0;
 }
 
+bool control_silent(const struct node *n, const struct raft_status *st, uint64_t id)
+{
+    struct roll roll = roll_of(n, st);
+    bool silent = false;
+    for (uint32_t i = 0; i < st->peer_count; i++) {
+        const struct raft_peer_status *p = &st->peer[i];
+        silent = silent ||
+                 (p->id == id && p->quiet_ns != 0 && roll.now_ns > p->quiet_ns + roll.silence_ns);
+    }
+    return silent;
+}
+
 /* ---- why not ---- */
 
 /* The voters to be that do not answer, and how to go on without them. */
@@ -149,7 +161,8 @@ static void why_behind(const struct control *c, const struct roll *roll, struct 
     const struct raft_status *st = roll->st;
     for (uint32_t i = 0; i < st->peer_count; i++) {
         const struct raft_peer_status *p = &st->peer[i];
-        bool waited = named(c, p->id) && raft_conf_is_learner(&st->conf, p->id);
+        bool waited = named(c, p->id) &&
+                      (c->kind == CONTROL_TRANSFER || raft_conf_is_learner(&st->conf, p->id));
         unsigned long long id = p->id;
         if (waited && answers(roll, id, 0) == 0) {
             writer_text(out,

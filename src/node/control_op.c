@@ -220,12 +220,23 @@ static void snapshot_one(struct node *n, struct op *op)
     step(n, op, &ev, bytes_of(NULL, 0));
 }
 
+/* One that does not answer would cost all writes an election timeout, and not lead. */
+static void transfer_one(struct node *n, struct op *op, const struct raft_status *st, uint64_t to)
+{
+    struct raft_event ev = { .type = RAFT_EV_TRANSFER, .peer = to };
+    if (raft_conf_is_voter(&st->conf, to) && control_silent(n, st, to)) {
+        MARK("node: the office is not offered to who does not answer");
+        refuse(n, op, ERR_NOT_CAUGHT_UP);
+        return;
+    }
+    step(n, op, &ev, bytes_of(NULL, 0));
+}
+
 static void lead_one(struct node *n, struct op *op, const struct raft_status *st)
 {
     struct control c = control_of(op);
     if (c.kind == CONTROL_TRANSFER) {
-        struct raft_event ev = { .type = RAFT_EV_TRANSFER, .peer = c.id_count > 0 ? c.id[0] : 0 };
-        step(n, op, &ev, bytes_of(NULL, 0));
+        transfer_one(n, op, st, c.id_count > 0 ? c.id[0] : 0);
     } else if (st->conf.outgoing_count > 0) {
         wait_for(n, op, ERR_CONF_PENDING);
     } else {

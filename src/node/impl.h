@@ -549,6 +549,10 @@ enum err control_changes(const struct control *c, const struct raft_conf *now,
 bool control_majority(const struct node *n, const struct raft_status *st,
                       const struct raft_change *changes, uint32_t count);
 
+/* control_silent -- on the leader: whether it is certain that a peer has not answered for longer
+ * than the longest election timeout. */
+bool control_silent(const struct node *n, const struct raft_status *st, uint64_t id);
+
 /* control_why -- why it is refused and what to type next, a text or NULL; it may stand in room. */
 const char *control_why(const struct node *n, const struct control *c, enum err e,
                         struct writer *room);

@@ -401,5 +401,6 @@ void raft_status(const struct raft *r, struct raft_status *out)
         s->match = p->match;
         s->next = p->next;
         s->ack_ns = p->lease_ns != 0 ? p->ack_ns : 0; /* else no answer, but a beginning */
+        s->quiet_ns = p->ack_ns;
     }
 }

@@ -379,7 +379,9 @@ struct raft_peer_status {
     enum raft_peer_state state;
     uint64_t match;
     uint64_t next;
-    uint64_t ack_ns; /* when it last answered; 0 never in this term */
+    uint64_t ack_ns;   /* when it last answered; 0 never in this term */
+    uint64_t quiet_ns; /* since when it says nothing: ack_ns, or when it was first asked; 0: its
+                          life is new */
 };
 
 struct raft_status {

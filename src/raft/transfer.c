@@ -9,17 +9,22 @@
 #include "base/mark.h"
 #include "raft/impl.h"
 
-/* The voter that has most of the log, this node left out; 0: there is none. */
+/* The voter that has most of the log, this node left out, of those that answer if there are some;
+ * 0: there is none. */
 static uint64_t best(const struct raft *r)
 {
     uint64_t id = 0;
     uint64_t match = 0;
+    bool answers = false;
     for (uint32_t i = 0; i < r->peer_count; i++) {
         const struct raft_peer *p = &r->peer[i];
         bool votes = raft_conf_is_voter(&r->effective, p->id) && !raft_life_lost(r, p->id);
-        if (votes && (id == 0 || p->match > match)) {
+        bool heard = r->now_ns - p->ack_ns <= r->config.election_ns_max;
+        bool better = heard != answers ? heard : p->match > match;
+        if (votes && (id == 0 || better)) {
             id = p->id;
             match = p->match;
+            answers = heard;
         }
     }
     return id;

@@ -82,7 +82,20 @@ static void transfer_to_the_silent(struct play *p)
     play_expect_ok(p, write);
     play_expect(p, play_leader(p) == leader, "it led all the time");
     play_resume(p, silent);
-    EXPECT_MARK("raft: a transfer takes too long");
+}
+
+/* Who has not answered for long is not offered it: the refusal comes at once, and costs nobody. */
+static void transfer_to_the_dead(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t dead = play_follower(p, leader, 1);
+    play_crash(p, dead);
+    play_elections_pass(p, 2);
+    uint32_t transfer = play_transfer(p, play_follower(p, leader, 2), dead);
+    play_expect_code(p, transfer, ERR_NOT_CAUGHT_UP);
+    play_writes(p, leader, 0);
+    play_expect(p, play_leader(p) == leader, "it led all the time");
+    EXPECT_MARK("node: the office is not offered to who does not answer");
 }
 
 /* The leader dies inside its n-th effect after a write was forwarded to it. The same request, asked
@@ -213,6 +226,7 @@ int main(void)
     PLAY(3, "requests: a write asked while nobody leads (R=3)", waits_for_a_leader);
     PLAY(3, "requests: a write during a transfer to a silent node (R=3, done after it)",
          transfer_to_the_silent);
+    PLAY(3, "requests: the office is not offered to the dead (R=3, refused)", transfer_to_the_dead);
     PLAY_EACH(3, "requests: forwarded, leader dies inside, asked again (R=3, n=1..25, done once)",
               forwarded_and_dead, 1, 25);
     PLAY(3, "requests: asked again of other leaders (R=3, the first answer)", once_across_leaders);

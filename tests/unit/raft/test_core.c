@@ -226,7 +226,8 @@ static void far_behind(void)
     EXPECT_MARK("raft: a size is forgotten");
 }
 
-/* Large entries fill a window before there are many: who is slow is sent no more until it answers. */
+/* Large entries fill a window before there are many: who is slow is sent no more, until it
+ * answers. */
 static void window_of_bytes(void)
 {
     static const uint32_t size = RAFT_APPEND_BYTES_MAX;
