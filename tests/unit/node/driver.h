@@ -145,6 +145,7 @@ static void begin(uint64_t last)
     n->entries = mem_take(&n->mem, RAFT_APPEND_ENTRIES_MAX * sizeof *n->entries);
     n->frame_capacity = 2 * BOOK_BYTES_MAX;
     n->frame = mem_take(&n->mem, n->frame_capacity);
+    n->bounds.batch_operations = NODE_BATCH_MAX;
     n->next_ticket = 1;
     map_init(&n->by_ticket, &n->mem, CALLS_MAX);
     n->ops = op_pool_open(&n->mem, 1u << 20, backend_answered, forward_remote, n);
