@@ -95,11 +95,14 @@ static void actors(struct node *n)
     actor_spawn(&n->sched, &n->kv_actor, &kv);
 }
 
+/* Of each entry that the core begins with, as it is told. */
+static uint32_t entry_bytes = 10;
+
 /* A core of node 1, one of three voters, that has seen term 3; with up to three entries. */
 static void core(struct node *n, uint64_t last)
 {
     static const struct raft_run run = { 1, 1 };
-    static const uint32_t sizes[] = { 10, 10, 10 };
+    const uint32_t sizes[] = { entry_bytes, entry_bytes, entry_bytes };
     struct raft_config c = { .id = 1, .seed = 1 };
     struct raft_boot b = { .now_ns = os_now(n->os), .term = 3, .last = last };
     c.election_ns_min = 1000000000;

@@ -627,9 +627,8 @@ static void both_are_held(void)
     end();
 }
 
-/* The log of a node without a disk waits for no peer when memory is short: writes would be refused
- * until that one has its snapshot. */
-static void memory_is_short(void)
+/* Three entries are applied and on disk. */
+static void checkpoint(void)
 {
     struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT, .from = 2, .to = 1, .term = 3, .epoch = 1 };
     struct node *n = &t.n;
@@ -639,19 +638,58 @@ static void memory_is_short(void)
     m.index = m.commit = 3;
     m.log_term = 1;
     core_step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
-    n->kv.applied = n->apply_target = 3;
+    for (uint64_t i = 1; i <= 3; i++) {
+        core_step((struct raft_event){ .type = RAFT_EV_APPLIED, .index = i });
+    }
+    n->kv.applied = n->apply_target = n->applied_told = 3;
     n->state.flushed.applied = 3;
     n->state.flushed.conf =
         (struct raft_conf){ .index = 3, .voter_count = 3, .voter = { 1, 2, 3 } };
-    snapshot_send_hold(n, &(struct snap_id){ .index = 2, .term = 1 });
-    for (uint64_t kept = 2; kept <= 3; kept++) {
-        n->state.checkpoint_news = true;
-        raft_actor_turn(n);
-        CHECK_U64(log_first(n->log), kept + 1);
-        n->store_mem.used += n->store_mem.limit / 2;
-    }
-    n->store_mem.used -= n->store_mem.limit / 2 * 2;
+}
+
+/* The first entry of the log after the core was told of it. */
+static uint64_t first_kept(void)
+{
+    t.n.state.checkpoint_news = true;
+    raft_actor_turn(&t.n);
+    return log_first(t.n.log);
+}
+
+/* Peers that lag a little are sent entries, not the state: some stay, but no more bytes than half of
+ * those after which the log is to be shortened. */
+static void kept_for_peers(void)
+{
+    checkpoint();
+    t.n.bounds.keep_entries = 2;
+    CHECK_U64(first_kept(), 2);
     end();
+    entry_bytes = NODE_SNAP_BYTES / 2;
+    checkpoint();
+    t.n.bounds.keep_entries = 2;
+    CHECK_U64(first_kept(), 3);
+    end();
+    entry_bytes = 10;
+    checkpoint();
+    CHECK_U64(first_kept(), 4);
+    end();
+}
+
+/* The log waits for no peer when its disk fills up, nor, where that is memory, when this is short:
+ * writes would be refused until that peer has its snapshot. */
+static void space_is_short(void)
+{
+    struct mem *m = &t.n.store_mem;
+    for (int disk = 0; disk <= 1; disk++) {
+        checkpoint();
+        snapshot_send_hold(&t.n, &(struct snap_id){ .index = 2, .term = 1 });
+        uint64_t more = disk ? 0 : m->limit / 2;
+        CHECK_U64(first_kept(), 3);
+        t.n.disk_warned = disk;
+        m->used += more;
+        CHECK_U64(first_kept(), 4);
+        m->used -= more;
+        end();
+    }
 }
 
 /* Node 1 stands, and node 2 is for it. */
@@ -828,7 +866,7 @@ int main(void)
     TAP_TEST("driver: a snapshot that the log has left behind is no end", snapshot_left_behind);
     TAP_TEST("driver: a snapshot is of its sender's life", snapshot_of_a_life);
     TAP_TEST("driver: two snapshots that were broken off are held both", both_are_held);
-    TAP_TEST("driver: where memory is the disk and short, the log waits for nobody",
-             memory_is_short);
+    TAP_TEST("driver: the log is kept for peers that lag a little", kept_for_peers);
+    TAP_TEST("driver: where disk or memory is short, the log waits for nobody", space_is_short);
     return tap_done();
 }
