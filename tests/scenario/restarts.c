@@ -109,6 +109,54 @@ static void one_by_one(struct play *p)
     play_await_agree(p);
 }
 
+/* In which term a node would be if another one asked it for its vote now: of a copy of its core, for
+ * connections take longer than loyalty lasts. */
+static uint64_t term_if_asked(const struct play *p, uint64_t node, uint64_t by)
+{
+    struct node_look look;
+    struct raft_status st = play_status(p, node);
+    struct raft_msg m = { .type = RAFT_MSG_VOTE,
+                          .from = by,
+                          .to = node,
+                          .term = st.term + 1,
+                          .index = st.last,
+                          .log_term = st.last_term };
+    struct raft_event ev = { .type = RAFT_EV_MSG, .msg = &m };
+    struct raft *copy = malloc(raft_size());
+    struct raft_out *out = malloc(sizeof *out);
+    node_look(play_host(p, node)->node, &look);
+    raft_clone(copy, look.core);
+    raft_step(copy, &ev, out);
+    raft_status(copy, &st);
+    free(out);
+    free(copy);
+    return st.term;
+}
+
+/* It has voted for nobody in this term, but was loyal to whom the others chose, and may have let it
+ * read by a lease: for one election timeout after its start it helps nobody else into office. */
+static void loyal_without_a_vote(struct play *p)
+{
+    uint64_t old = play_begin(p);
+    uint64_t late = play_follower(p, old, 1);
+    play_writes(p, late, 0);
+    play_await_agree(p);
+    play_crash(p, late);
+    play_crash(p, old);
+    play_start(p, old);
+    uint64_t leader = play_leader(p);
+    play_start(p, late);
+    play_writes(p, leader, 0);
+    play_await_agree(p);
+    struct raft_status st = play_status(p, late);
+    play_expect(p, st.leader == leader && st.vote == 0, "it follows whom it has not chosen");
+    play_crash(p, late);
+    play_start(p, late);
+    play_expect(p, play_status(p, late).term == st.term, "it is back");
+    play_expect(p, term_if_asked(p, late, 6 - late - leader) == st.term, "it stays loyal");
+    EXPECT_MARK("raft: a vote is refused out of loyalty");
+}
+
 /* ---- older copies of a disk ---- */
 
 /* The acknowledgement that an old copy forgets has committed a write, and it is told; how many are
@@ -338,6 +386,7 @@ int main(void)
     PLAY(5, "restarts: orderly stop and start of all (R=5)", orderly_stop_of_all);
     PLAY(3, "restarts: one after the other, never two (R=3)", rolling_restart);
     PLAY(3, "restarts: all crash, come back one by one (R=3)", one_by_one);
+    PLAY(3, "restarts: loyal to a leader it has not voted for (R=3)", loyal_without_a_vote);
     PLAY(3, "restarts: old copy of a follower's disk (R=3, refused)", old_copy);
     PLAY(3, "restarts: old copy, and another one leads by now (R=3, refused)",
          old_copy_after_an_election);
