@@ -28,6 +28,7 @@ static struct {
     struct link link;
     enum err link_err;
     uint32_t frames;
+    enum link_class class;     /* of the last one */
     struct call_answer answer; /* the last one sent */
     struct raft_msg said;      /* likewise, of Raft */
     struct service_call call;
@@ -55,7 +56,7 @@ static enum err link_record(struct link *l, const struct node_key *peer, enum li
 {
     (void)l;
     (void)peer;
-    (void)class;
+    t.class = class;
     t.frames += t.link_err == ERR_OK;
     if (t.link_err == ERR_OK && head.data[0] == FRAME_RAFT) {
         heard(head, body);
@@ -163,6 +164,16 @@ static void begin(uint64_t last)
     tables_open(&n->state.tables, &n->store_mem, NULL);
     actors(n);
     core(n, last);
+}
+
+/* Node 2 leads. */
+static void follow_2(void)
+{
+    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT, .from = 2, .to = 1, .term = 3, .epoch = 1 };
+    struct raft_event ev = { .type = RAFT_EV_MSG, .msg = &m, .now_ns = os_now(t.n.os) };
+    raft_step(t.n.core, &ev, t.n.out);
+    t.n.told_leader = 2;
+    t.n.told_term = 3;
 }
 
 static void end(void)

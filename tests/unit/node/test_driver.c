@@ -3,16 +3,6 @@
  * a link that records frames, and a core put into the state that matters. */
 #include "driver.h"
 
-/* Node 2 leads. */
-static void follow_2(void)
-{
-    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT, .from = 2, .to = 1, .term = 3, .epoch = 1 };
-    struct raft_event ev = { .type = RAFT_EV_MSG, .msg = &m, .now_ns = os_now(t.n.os) };
-    raft_step(t.n.core, &ev, t.n.out);
-    t.n.told_leader = 2;
-    t.n.told_term = 3;
-}
-
 static struct op *take(bool remote)
 {
     struct op *op = NULL;
@@ -319,6 +309,26 @@ static void append_cut(void)
     CHECK_U64(t.frames, 1);
     end();
     EXPECT_MARK("node: an append carries fewer entries than asked for");
+}
+
+/* A large append is long on its way: nothing that keeps a leader in office waits behind it. */
+static void nothing_behind_the_log(void)
+{
+    struct raft_effect e = { .type = RAFT_DO_SEND,
+                             .msg = { .type = RAFT_MSG_APPEND, .from = 1, .to = 2, .term = 3 } };
+    static const enum raft_msg_type types[] = { RAFT_MSG_HEARTBEAT, RAFT_MSG_HEARTBEAT_REPLY,
+                                                RAFT_MSG_VOTE, RAFT_MSG_READ };
+    begin(1);
+    e.msg.first = 2; /* without entries */
+    e.msg.last = 1;
+    raft_send_gate(&t.n, &e);
+    CHECK(t.frames == 1 && t.class == LINK_LOG);
+    for (uint32_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        e.msg = (struct raft_msg){ .type = types[i], .from = 1, .to = 2, .term = 3 };
+        raft_send_gate(&t.n, &e);
+        CHECK(t.frames == i + 2 && t.class == LINK_CONTROL);
+    }
+    end();
 }
 
 /* An answer counts from the peer that was asked, and from nobody else. */
@@ -851,6 +861,7 @@ int main(void)
     TAP_TEST("driver: operations and known nodes are bounded", bounds);
     TAP_TEST("driver: a result is kept until the core was told of it", results_kept);
     TAP_TEST("driver: an append that is cut says so", append_cut);
+    TAP_TEST("driver: nothing waits behind the log but the log", nothing_behind_the_log);
     TAP_TEST("driver: an answer counts from the peer that was asked", answer_of_another);
     TAP_TEST("driver: as many messages wait for the disk as there is room for", gate_full);
     TAP_TEST("driver: a vote is the one that was given, a peer's term that of what it has",
