@@ -1,0 +1,122 @@
+/* tests/unit/node/test_control.c -- Subject: changes of the cluster: what they come to, whether they
+ * could be decided, and what becomes of them once the core has answered. Method: configurations and
+ * pictures of the core as they are wanted, and the parts of one node on a played machine. */
+#include "driver.h"
+
+#include "node/control_codec.h"
+
+/* ---- what is asked ---- */
+
+/* Who was wiped and is a learner would be a voter again by itself; who names a set of voters without
+ * it has decided otherwise. Who never voted stays as it is. */
+static void named_without_the_wiped(void)
+{
+    const struct raft_conf now = { .voter_count = 2,
+                                   .voter = { 1, 2 },
+                                   .learner_count = 2,
+                                   .learner = { 3, 4 },
+                                   .learner_was = { 33, 0 } };
+    struct control c = { .kind = CONTROL_CHANGE_MEMBERSHIP, .id_count = 2, .id = { 1, 2 } };
+    struct raft_change changes[CONTROL_CHANGES_MAX];
+    struct raft_conf next;
+    uint32_t count = 0;
+    CHECK(control_changes(&c, &now, changes, &count) == ERR_OK);
+    CHECK(raft_conf_change(&now, changes, count, &next) == ERR_OK);
+    CHECK(next.voter_count == 2 && next.outgoing_count == 0);
+    CHECK(next.learner_count == 2 && next.learner[0] == 3 && next.learner_was[0] == 0);
+    c.id[c.id_count++] = 3;
+    CHECK(control_changes(&c, &now, changes, &count) == ERR_OK);
+    CHECK(raft_conf_change(&now, changes, count, &next) == ERR_OK);
+    CHECK(next.voter_count == 3 && next.learner_count == 1 && next.learner[0] == 4);
+}
+
+/* ---- whether it could be decided ---- */
+
+/* Two of three are to stay, and the other of them is heard: but in another life it is no voter. */
+static void a_wiped_voter_is_no_majority(void)
+{
+    struct raft_change remove = { RAFT_CHANGE_REMOVE, 3, 0 };
+    struct raft_status st = { .id = 1, .role = RAFT_LEADER, .term = 3, .life = 11 };
+    st.conf = (struct raft_conf){
+        .index = 1, .voter_count = 3, .voter = { 1, 2, 3 }, .voter_life = { 11, 22, 33 }
+    };
+    begin(1);
+    t.config.election_timeout_max_ms = 2000;
+    t.loop.now_ns = 10 * NS_PER_S;
+    st.peer_count = 2;
+    st.peer[0] = (struct raft_peer_status){ .id = 2, .life = 22, .ack_ns = os_now(t.n.os) };
+    st.peer[1] = (struct raft_peer_status){ .id = 3, .life = 33, .ack_ns = os_now(t.n.os) };
+    CHECK(control_majority(&t.n, &st, &remove, 1));
+    st.peer[0].life = 99;
+    CHECK(!control_majority(&t.n, &st, &remove, 1));
+    st.conf.voter_life[1] = 0; /* not bound to any yet */
+    CHECK(control_majority(&t.n, &st, &remove, 1));
+    st.life = 98;
+    CHECK(!control_majority(&t.n, &st, &remove, 1));
+    end();
+}
+
+/* ---- what became of it ---- */
+
+/* One of this node's clients asks; the operation as it is when the core has it. */
+static struct op *asked(enum control_kind kind)
+{
+    struct log_entry first = { 1, 1, RAFT_ENTRY_NOOP, bytes_of(NULL, 0) };
+    struct log_write w = { .ticket = 1, .entries = &first, .count = 1 };
+    const uint64_t ids[] = { 1, 2, 3 };
+    struct service *s = &t.n.service;
+    begin(1);
+    CHECK(log_append(t.n.log, &w) == ERR_OK);
+    CHECK((kind == CONTROL_TRANSFER ? control_transfer(s, 0, &t.call)
+                                    : control_change_membership(s, ids, 3, &t.call)) == ERR_OK);
+    CHECK(!list_empty(&t.n.controls));
+    struct op *op = CONTAINER_OF(t.n.controls.next, struct op, wait);
+    list_remove(&op->wait);
+    op->state = OP_PROPOSED;
+    return op;
+}
+
+/* What only needs time waits until its deadline, and says then for what; everything else is said at
+ * once. */
+static void time_will_tell(void)
+{
+    static const enum err later[] = { ERR_NOT_CAUGHT_UP, ERR_CONF_PENDING, ERR_BUSY, ERR_NO_LEADER,
+                                      ERR_NOT_LEADER };
+    struct raft_effect e = { .type = RAFT_DO_REPLY };
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
+        struct op *op = asked(CONTROL_CHANGE_MEMBERSHIP);
+        e.code = later[i];
+        control_reply(&t.n, op, &e);
+        CHECK(t.called == 0 && op->state == OP_QUEUED && !list_empty(&t.n.controls));
+        control_expire(&t.n, t.call.deadline_ns);
+        CHECK(t.called == 1 && t.code == later[i] && list_empty(&t.n.controls));
+        end();
+    }
+    e.code = ERR_CONF_CHANGED;
+    control_reply(&t.n, asked(CONTROL_CHANGE_MEMBERSHIP), &e);
+    CHECK(t.called == 1 && t.code == ERR_CONF_CHANGED && list_empty(&t.n.controls));
+    end();
+}
+
+/* Whoever gave its office away says so when there is a new leader: the asker's next write finds it. */
+static void transfer_until_somebody_leads(void)
+{
+    const struct raft_effect e = { .type = RAFT_DO_REPLY, .code = ERR_OK };
+    control_reply(&t.n, asked(CONTROL_TRANSFER), &e);
+    control_advance(&t.n);
+    CHECK(t.called == 0 && !list_empty(&t.n.controls));
+    follow_2();
+    control_advance(&t.n);
+    CHECK(t.called == 1 && t.code == ERR_OK && list_empty(&t.n.controls));
+    end();
+}
+
+int main(void)
+{
+    TAP_TEST("control: voters named without a wiped one do not get it back",
+             named_without_the_wiped);
+    TAP_TEST("control: a wiped voter makes no majority", a_wiped_voter_is_no_majority);
+    TAP_TEST("control: what only needs time waits, and says for what", time_will_tell);
+    TAP_TEST("control: a transfer is done when somebody leads", transfer_until_somebody_leads);
+    return tap_done();
+}
