@@ -1,14 +1,15 @@
-/* tests/unit/node/test_control.c -- Subject: changes of the cluster: what they come to, whether they
- * could be decided, and what becomes of them once the core has answered. Method: configurations and
- * pictures of the core as they are wanted, and the parts of one node on a played machine. */
+/* tests/unit/node/test_control.c -- Subject: changes of the cluster: what they come to, whether
+ * they could be decided, and what becomes of them once the core has answered. Method:
+ * configurations and pictures of the core as they are wanted, and the parts of one node on a played
+ * machine. */
 #include "driver.h"
 
 #include "node/control_codec.h"
 
 /* ---- what is asked ---- */
 
-/* Who was wiped and is a learner would be a voter again by itself; who names a set of voters without
- * it has decided otherwise. Who never voted stays as it is. */
+/* Who was wiped and is a learner would be a voter again by itself; whoever names voters without it
+ * has decided otherwise. Who never voted stays as it is. */
 static void named_without_the_wiped(void)
 {
     const struct raft_conf now = { .voter_count = 2,
@@ -98,7 +99,7 @@ static void time_will_tell(void)
     end();
 }
 
-/* Whoever gave its office away says so when there is a new leader: the asker's next write finds it. */
+/* An office given away is one that somebody has taken: the asker's next write finds a leader. */
 static void transfer_until_somebody_leads(void)
 {
     const struct raft_effect e = { .type = RAFT_DO_REPLY, .code = ERR_OK };

@@ -1,0 +1,98 @@
+/* tests/unit/node/test_receive.c -- Subject: a snapshot on its way to this node. Method: the parts
+ * of one node on a played machine; what comes is a file that it has made itself. */
+#include "driver.h"
+
+/* A file of entry 1, as another node's would be. */
+static void snapshot_here(const struct cluster_id *cluster, struct snap_id *out)
+{
+    uint8_t bytes[256];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct raft_conf conf = { .index = 1, .voter_count = 3, .voter = { 1, 2, 3 } };
+    struct snap_meta meta = { .id = { 1, 1, 0 }, .cluster = *cluster, .rows = SNAP_ROWS_UNKNOWN };
+    struct kv kv;
+    state_conf_head(cluster, 1, &w);
+    raft_conf_encode(&conf, &w);
+    meta.conf = writer_bytes(&w);
+    CHECK(kv_open(&kv, &t.n.state.tables) == ERR_OK);
+    kv_skip(&kv, 1, 1);
+    CHECK(kv_conf_save(&kv, meta.conf) == ERR_OK && kv_save(&kv) == ERR_OK);
+    meta.revision = (uint64_t)kv.revision;
+    meta.hash = kv_hash(&kv);
+    CHECK(snap_make(t.n.snaps, &t.n.state.tables, &meta) == ERR_OK);
+    while (!snap_newest(t.n.snaps, out)) {
+        CHECK(sim_turn(&t.loop));
+    }
+}
+
+/* The core hears in which life the sender of a snapshot is, as of every message. */
+static void of_a_life(void)
+{
+    const struct cluster_id cluster = { { 1 } };
+    struct node *n = &t.n;
+    struct raft_status s;
+    struct diag d = { 0 };
+    uint8_t frame[SNAP_FRAME_HEAD_BYTES_MAX];
+    struct writer w = writer_of(frame, sizeof frame);
+    struct snap_offer o = { .from = 2, .to = 1, .term = 3, .epoch = 1, .bytes = 1 };
+    begin(1);
+    t.config.storage_backend = CONFIG_STORAGE_INMEMORY;
+    CHECK(snapshot_make_open(n, &d) == ERR_OK);
+    snapshot_here(&cluster, &o.id);
+    book_by_key(&n->book, &key_2)->life = 77;
+    snapshot_offer_encode(&o, &w);
+    snapshot_receive_offer(n, &key_2, writer_bytes(&w));
+    CHECK(n->snap_in.phase == SNAP_IN_ROWS);
+    snapshot_receive_built(n, ERR_OK, NULL);
+    raft_status(n->core, &s);
+    CHECK(s.leader == 2 && s.commit == 1); /* it was heard */
+    CHECK_U64(n->snap_in.msg.life, 77);
+    snap_close(n->snaps);
+    mem_free(&n->mem, n->snap_room);
+    end();
+}
+
+/* The state takes its place once the log's record of it is durable, not when an earlier write is: a
+ * crash between would leave a log that ends before its state. */
+static void waits_for_its_record(void)
+{
+    const struct cluster_id cluster = { { 1 } };
+    struct node *n = &t.n;
+    struct diag d = { 0 };
+    uint8_t frame[SNAP_FRAME_HEAD_BYTES_MAX];
+    struct writer w = writer_of(frame, sizeof frame);
+    struct snap_offer o = { .from = 2, .to = 1, .term = 3, .epoch = 1, .bytes = 1 };
+    begin(0);
+    follow_2();
+    t.config.storage_backend = CONFIG_STORAGE_INMEMORY;
+    n->conf_room = mem_take(&n->mem, SNAP_CONF_BYTES_MAX);
+    CHECK(snapshot_make_open(n, &d) == ERR_OK);
+    snapshot_here(&cluster, &o.id);
+    snapshot_offer_encode(&o, &w);
+    snapshot_receive_offer(n, &key_2, writer_bytes(&w));
+    while (n->snap_in.phase == SNAP_IN_ROWS) {
+        CHECK(sim_turn(&t.loop));
+    }
+    CHECK(n->snap_in.phase == SNAP_IN_LOG && n->snap_in.ticket > 0);
+    n->durable_ticket = n->snap_in.ticket - 1;
+    snapshot_receive_go_on(n);
+    CHECK(n->snap_in.phase == SNAP_IN_LOG && !n->state.tables.swapping);
+    n->durable_ticket = n->snap_in.ticket;
+    snapshot_receive_go_on(n);
+    CHECK(n->snap_in.phase == SNAP_IN_SWAP && n->state.tables.swapping);
+    while (n->snap_in.phase == SNAP_IN_SWAP) {
+        CHECK(sim_turn(&t.loop));
+    }
+    CHECK(n->kv.applied == 1 && !n->dead);
+    snap_close(n->snaps);
+    mem_free(&n->mem, n->snap_room);
+    mem_free(&n->mem, n->conf_room);
+    mem_free(&n->mem, n->state.flushed.bytes);
+    end();
+}
+
+int main(void)
+{
+    TAP_TEST("receive: a snapshot is of its sender's life", of_a_life);
+    TAP_TEST("receive: a snapshot waits for its record in the log", waits_for_its_record);
+    return tap_done();
+}
