@@ -16,7 +16,7 @@ struct loop {
     char path[64];
 };
 
-#define LOOP_NS_MAX (10ull * 1000 * 1000 * 1000)
+#define LOOP_NS_MAX (60ull * 1000 * 1000 * 1000)
 
 __attribute__((unused)) static void loop_open(struct loop *l)
 {
