@@ -15,7 +15,8 @@ enum {
     STEPS_MAX = 3000,
     INDEX_MAX = 8000,
     ROUNDS = 60,
-    SEGMENT = 32 * 1024
+    SEGMENT = 32 * 1024,
+    KEPT_MAX = 8 * SEGMENT
 };
 
 /* One thing that happens to a log. */
@@ -278,6 +279,32 @@ static void every_cut(void)
     CHECK(histories > 100);
 }
 
+static void turn(uint32_t turns)
+{
+    for (; turns > 0 && alive(); turns--) {
+        sim_turn(&w.loop);
+    }
+}
+
+/* Whatever was met, a log that goes on is shortened: of one that is compacted to its end again and
+ * again no more is kept than what is in use. */
+static void shortened(void)
+{
+    struct log_stats s;
+    for (uint32_t i = 0; i < 12 && alive(); i++) {
+        live(10);
+        turn(100);
+        if (alive()) {
+            CHECK(w.durable_index == w.last);
+            w.base = w.last;
+            CHECK(log_compact(w.log, w.base) == ERR_OK);
+        }
+    }
+    turn(100);
+    log_stats(w.log, &s);
+    CHECK(!alive() || s.disk_bytes <= KEPT_MAX);
+}
+
 static bool fault(enum err e, uint64_t at, uint64_t *out_went_on)
 {
     begin(7, 7);
@@ -286,8 +313,11 @@ static bool fault(enum err e, uint64_t at, uint64_t *out_went_on)
     if (start()) {
         live(ROUNDS);
     }
-    *out_went_on += !w.failed;
     bool reached = w.disk.ops >= at;
+    if (reached && w.log != NULL) {
+        shortened();
+    }
+    *out_went_on += !w.failed;
     stop();
     w.disk.fault_at = 0;
     sim_disk_restart(&w.disk);
