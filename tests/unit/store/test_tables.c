@@ -327,6 +327,54 @@ static void sim(void)
     EXPECT_MARK("store: a seek passes a deleted key");
 }
 
+static void tried(void *arg, enum err e, uint64_t took_ns)
+{
+    uint32_t *in_vain = arg;
+    (void)took_ns;
+    CHECK(e == ERR_OK || e == ERR_NO_SPACE);
+    *in_vain += e == ERR_NO_SPACE;
+    w.ended += e == ERR_OK;
+}
+
+static void turn_until(uint64_t at_ns)
+{
+    while (sim_loop_next(&w.sim_loop) <= at_ns) {
+        sim_turn(&w.sim_loop);
+    }
+}
+
+/* On a full disk a flush is tried every second; what it found then is what it writes, and the next
+ * one may begin: nobody else would begin it again. */
+static void no_space(void)
+{
+    struct bytes k = bytes_text("k");
+    struct bytes v = { 0 };
+    uint32_t in_vain = 0;
+    memset(&w, 0, sizeof w);
+    mem_init(&w.mem, "tables", 64u << 20);
+    sim_disk_init(&w.disk, &w.mem, 5);
+    sim_loop_init(&w.sim_loop, &w.mem, &w.disk, 5);
+    sim_backing_init(&w.sim, &w.mem, &w.disk);
+    tables_open(&w.tables, &w.mem, &w.sim.base);
+    CHECK(flush_open(&w.flush, &w.sim_loop.os, &w.tables, tried, &in_vain) == ERR_OK);
+    uint64_t began = w.sim_loop.now_ns;
+    w.disk.full = true;
+    CHECK(table_put(&w.tables, TABLE_KEY, k, bytes_text("v")) == ERR_OK);
+    CHECK(flush_begin(&w.flush) == ERR_OK);
+    turn_until(began + 5 * FLUSH_RETRY_NS / 2);
+    CHECK(in_vain == 3 && w.ended == 0);
+    CHECK(flush_begin(&w.flush) == ERR_BUSY);
+    w.disk.full = false;
+    turn_until(began + 7 * FLUSH_RETRY_NS / 2);
+    CHECK(in_vain == 3 && w.ended == 1 && !flush_busy(&w.flush));
+    CHECK(backing_get(&w.sim.base, TABLE_KEY, k, &v) == ERR_OK && bytes_equal(v, bytes_text("v")));
+    stop();
+    sim_backing_done(&w.sim);
+    sim_loop_done(&w.sim_loop);
+    sim_disk_done(&w.disk);
+    CHECK_U64(w.mem.used, 0);
+}
+
 /* A directory of rows is bound to the data directory it was made in, and damage has a name. */
 static void refusals(void)
 {
@@ -360,6 +408,7 @@ int main(void)
     TAP_TEST("tables in memory behave like a sorted array", memory);
     TAP_TEST("tables over LMDB do too, at every length of key", lmdb);
     TAP_TEST("tables over the simulated backing do too", sim);
+    TAP_TEST("tables are flushed when a full disk has room again", no_space);
     TAP_TEST("rows of another directory and damaged files are refused", refusals);
     return tap_done();
 }
