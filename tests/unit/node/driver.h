@@ -31,6 +31,7 @@ static struct {
     enum link_class class;     /* of the last one */
     struct call_answer answer; /* the last one sent */
     struct raft_msg said;      /* likewise, of Raft */
+    struct snap_want want;     /* likewise, of who receives a snapshot */
     struct service_call call;
     uint32_t called;
     enum err code;       /* of the last call that ended */
@@ -63,6 +64,9 @@ static enum err link_record(struct link *l, const struct node_key *peer, enum li
     }
     if (t.link_err == ERR_OK && head.data[0] == FRAME_ANSWER) {
         CHECK(call_answer_decode(head, &t.answer) == ERR_OK);
+    }
+    if (t.link_err == ERR_OK && head.data[0] == FRAME_SNAP_WANT) {
+        CHECK(snapshot_want_decode(head, &t.want) == ERR_OK);
     }
     return t.link_err;
 }

@@ -352,6 +352,31 @@ static void answer_of_another(void)
     end();
 }
 
+/* Nobody will answer what the leader was asked once it is gone, or another node leads: its asker
+ * hears at once that the outcome is open, not at its deadline. Whoever did not lead ends nothing. */
+static void leader_lost(void)
+{
+    static const struct node_key key_3 = { { 3 } };
+    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT, .from = 3, .to = 1, .term = 4, .epoch = 1 };
+    struct node *n = &t.n;
+    for (int deposed = 0; deposed <= 1; deposed++) {
+        begin(1);
+        follow_2();
+        take(false);
+        raft_actor_turn(n);
+        mesh_handler.peer_down(n, &key_2, 6); /* of a connection before this one */
+        mesh_handler.peer_down(n, &key_3, 7);
+        CHECK(t.called == 0 && op_count(n->ops) == 1);
+        if (deposed) {
+            raft_actor_message(n, &m);
+        } else {
+            mesh_handler.peer_down(n, &key_2, 7);
+        }
+        CHECK(t.called == 1 && t.code == ERR_OUTCOME_UNKNOWN && op_count(n->ops) == 0);
+        end();
+    }
+}
+
 /* The core has not answered for as many operations as there are numbers, though their clients are
  * told since: the next one is refused, and nothing turns in vain. */
 static void numbers_used_up(void)
@@ -457,6 +482,28 @@ static void snapshots_end(void)
     EXPECT_MARK("node: too many peers need a snapshot");
     EXPECT_MARK("node: a peer refuses a snapshot");
     EXPECT_MARK("node: a snapshot on its way is given up");
+}
+
+/* Rows take their time, and a sender gives up who is silent for long: who writes them says every
+ * second that it is there. */
+static void rows_are_written(void)
+{
+    const struct snap_id id = { .index = 1, .term = 3 };
+    struct node *n = &t.n;
+    begin(1);
+    n->snap_in = (struct snap_in){ .phase = SNAP_IN_ROWS, .key = key_2, .id = id, .bytes = 700 };
+    n->snap_in.heard_ns = os_now(n->os);
+    for (uint32_t second = 1; second <= 10; second++) {
+        t.loop.now_ns += NS_PER_S - 1;
+        snapshot_receive_second(n, os_now(n->os));
+        CHECK_U64(t.frames, second - 1);
+        t.loop.now_ns += 1;
+        snapshot_receive_second(n, os_now(n->os));
+        CHECK_U64(t.frames, second);
+        CHECK(t.want.verdict == SNAP_GO_ON && t.want.offset == 700);
+        CHECK(snap_id_equal(&t.want.id, &id));
+    }
+    end();
 }
 
 /* A place is taken from who says nothing when another one waits for it, and from who goes away: it
@@ -820,6 +867,7 @@ int main(void)
     TAP_TEST("driver: an append that is cut says so", append_cut);
     TAP_TEST("driver: nothing waits behind the log but the log", nothing_behind_the_log);
     TAP_TEST("driver: an answer counts from the peer that was asked", answer_of_another);
+    TAP_TEST("driver: what the leader has ends with it, or with its office", leader_lost);
     TAP_TEST("driver: as many messages wait for the disk as there is room for", gate_full);
     TAP_TEST("driver: a vote is the one that was given, a peer's term that of what it has",
              status_of_votes_and_peers);
@@ -827,6 +875,7 @@ int main(void)
     TAP_TEST("driver: an init that consensus refuses is answered", init_refused);
     TAP_TEST("driver: a change of the cluster that nobody does in time says why", change_expires);
     TAP_TEST("driver: however a snapshot on its way ends, its place is free", snapshots_end);
+    TAP_TEST("driver: who writes the rows of a snapshot is not silent", rows_are_written);
     TAP_TEST("driver: without a number for an operation it is refused", numbers_used_up);
     TAP_TEST("driver: a silent peer keeps nobody from a snapshot", snapshots_yield);
     TAP_TEST("driver: a peer that refuses snapshots is left alone, longer and longer",
