@@ -280,24 +280,28 @@ __attribute__((unused)) static void door_pass(struct door *d, uint64_t ms)
     d->now_ns = end;
 }
 
-/* door_connect_from -- a client at 127.0.host.1; check ->accepted. */
-__attribute__((unused)) static struct door_client *door_connect_from(struct door *d, uint8_t host)
+/* door_connect_at -- a client with this address; check ->accepted. */
+__attribute__((unused)) static struct door_client *door_connect_at(struct door *d,
+                                                                   const struct os_addr *addr)
 {
     struct door_client *c = calloc(1, sizeof *c);
     CHECK(c != NULL);
     c->base.os = &d->os;
     c->door = d;
-    c->addr.family = 4;
-    c->addr.ip[0] = 127;
-    c->addr.ip[2] = host;
-    c->addr.ip[3] = 1;
-    c->addr.port = 4000;
+    c->addr = *addr;
     c->window = SIZE_MAX;
     list_push_back(&d->clients, &c->link);
     c->context = d->listening ? d->handler.accepted(d->arg, &c->base, &c->addr) : NULL;
     c->accepted = c->context != NULL;
     c->closed = c->closed || !c->accepted;
     return c;
+}
+
+/* door_connect_from -- one at 127.0.host.1. */
+__attribute__((unused)) static struct door_client *door_connect_from(struct door *d, uint8_t host)
+{
+    struct os_addr addr = { .family = 4, .ip = { 127, 0, host, 1 }, .port = 4000 };
+    return door_connect_at(d, &addr);
 }
 
 __attribute__((unused)) static struct door_client *door_connect(struct door *d)

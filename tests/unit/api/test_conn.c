@@ -206,20 +206,23 @@ static void test_targets(void)
 
 /* ---- bodies ---- */
 
+/* Once a request, and for each request of a connection that asks. */
 static void test_continue(void)
 {
     start();
     struct door_client *c = door_connect(&d);
-    door_send(c, "POST /write HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\n"
-                 "Content-Length: 43\r\n\r\n");
-    CHECK_U64(door_status(c, 0), 100);
-    door_send(c, "{\"command\":{\"Set\":{\"key\":\"k\",");
-    CHECK_U64(door_replies(c), 1); /* said once */
-    door_send(c, "\"value\":\"v\"}}}");
-    fake_answer(&f, ERR_OK);
-    door_turn(&d);
-    CHECK_U64(door_replies(c), 2);
-    CHECK_U64(door_status(c, 1), 200);
+    for (int at = 0; at < 6; at += 2) {
+        door_send(c, "POST /write HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\n"
+                     "Content-Length: 43\r\n\r\n");
+        CHECK_U64(door_status(c, at), 100);
+        door_send(c, "{\"command\":{\"Set\":{\"key\":\"k\",");
+        CHECK_U64(door_replies(c), at + 1); /* said once */
+        door_send(c, "\"value\":\"v\"}}}");
+        fake_answer(&f, ERR_OK);
+        door_turn(&d);
+        CHECK_U64(door_replies(c), at + 2);
+        CHECK_U64(door_status(c, at + 1), 200);
+    }
     door_close(&d);
 }
 
@@ -585,6 +588,21 @@ static void test_cap_ip(void)
     door_close(&d);
 }
 
+/* A host may choose any address of its /64, and is one client with all of them. */
+static void test_cap_ip6(void)
+{
+    struct os_addr addr = { .family = 6, .ip = { 0x20, 1, 0xd, 0xb8 }, .port = 4000 };
+    start();
+    for (uint32_t i = 0; i <= HTTP_CONNS_PER_IP_MAX; i++) {
+        addr.ip[8 + i % 8] ^= (uint8_t)(1 + i % 251);
+        CHECK(door_connect_at(&d, &addr)->accepted == (i < HTTP_CONNS_PER_IP_MAX));
+    }
+    addr.ip[7] = 1;
+    CHECK(door_connect_at(&d, &addr)->accepted); /* another network */
+    CHECK(door_connect(&d)->accepted);
+    door_close(&d);
+}
+
 /* Fill the door: half of the connections from each of two addresses. */
 static void fill(const char *text)
 {
@@ -702,7 +720,7 @@ static void order_tests(void)
 
 static void body_tests(void)
 {
-    TAP_TEST("conn: 100 Continue is said once, when it is asked for", test_continue);
+    TAP_TEST("conn: 100 Continue is said once a request, when it is asked for", test_continue);
     TAP_TEST("conn: a body that is too large is refused before it is sent", test_continue_refused);
     TAP_TEST("conn: the largest body fits in chunks of one byte", test_tiny_chunks);
     TAP_TEST("conn: large bodies leave room for small requests", test_memory);
@@ -733,6 +751,7 @@ static void end_tests(void)
     TAP_TEST("conn: a client may go at any byte of its request", test_gone_mid_request);
     TAP_TEST("conn: after a refusal the rest is swallowed, for a second", test_linger);
     TAP_TEST("conn: one address gets at most its share of connections", test_cap_ip);
+    TAP_TEST("conn: the addresses of one IPv6 network are one client", test_cap_ip6);
     TAP_TEST("conn: when all are taken the longest idle one makes way", test_cap_idle);
     TAP_TEST("conn: when all are at work a newcomer gets 503", test_cap_busy);
     TAP_TEST("conn: stopping closes the idle and answers the busy", test_stop);
