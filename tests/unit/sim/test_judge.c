@@ -101,6 +101,12 @@ static void values(void)
     open_world();
     found(KEY, first, base + 3, 2, base + 3);
     close_world("for another");
+    open_world();
+    sim_judge_value(&w->judge, base + 4, first + 2); /* a retry that was done again */
+    close_world("took effect at revisions");
+    open_world();
+    sim_judge_value(&w->judge, base + 3, first + 2); /* one that was not */
+    close_world(NULL);
 }
 
 static void headers(void)
@@ -120,6 +126,10 @@ static void headers(void)
         sim_judge_reply(&w->judge, &w->host[0], false, &reply);
         close_world("hints at node");
     }
+    open_world();
+    reply.term++; /* which nobody was seen to lead */
+    sim_judge_reply(&w->judge, &w->host[0], false, &reply);
+    close_world("hints at node");
     open_world();
     reply.leader_hint = 0;
     sim_judge_reply(&w->judge, &w->host[0], false, &reply);
