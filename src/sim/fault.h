@@ -33,6 +33,7 @@
     X(HALVES, "halves", halves)             /* two groups */                                       \
     X(BRIDGE, "bridge", bridge)             /* two groups, one node sees both */                   \
     X(RING, "ring", ring)                   /* everybody sees the neighbours only */               \
+    X(MAJORITIES, "majorities", majorities) /* everybody sees another majority */                  \
     X(MUTE, "mute", mute)                   /* a node that only receives */                        \
     X(DEAF, "deaf", deaf)                   /* a node that only sends */                           \
     X(ONE_WAY, "one-way", one_way)          /* one link, one way */                                \

@@ -97,6 +97,40 @@ bool sim_fault_do_ring(struct sim_faults *f)
     return any;
 }
 
+/* Hosts in a drawn order. */
+static void shuffle(struct sim_faults *f, uint32_t *host, uint32_t count)
+{
+    for (uint32_t i = count; i > 1; i--) {
+        uint32_t k = (uint32_t)prng_below(&f->prng, i);
+        uint32_t other = host[k];
+        host[k] = host[i - 1];
+        host[i - 1] = other;
+    }
+}
+
+/* In a ring of a drawn order everybody sees so many neighbours on each side as make a majority with
+ * it: no two see the same one. Of three or fewer all are neighbours. */
+bool sim_fault_do_majorities(struct sim_faults *f)
+{
+    uint32_t ring[SIM_NODES_MAX];
+    uint32_t n = f->world->node_count;
+    uint32_t reach = (n / 2 + 1) / 2;
+    uint64_t ns = sim_fault_length(f);
+    bool any = false;
+    for (uint32_t i = 0; i < n; i++) {
+        ring[i] = i;
+    }
+    shuffle(f, ring, n);
+    for (uint32_t a = 0; a < n; a++) {
+        for (uint32_t b = 0; b < a; b++) {
+            if (a - b > reach && n - (a - b) > reach) {
+                any = cut_both(f, ring[a], ring[b], ns) || any;
+            }
+        }
+    }
+    return any;
+}
+
 static bool half_dead(struct sim_faults *f, bool sends)
 {
     uint32_t host = sim_fault_any_host(f)->index;

@@ -7,20 +7,35 @@
 
 enum {
     NODES = 3,
+    RINGS = 20, /* worlds of each size */
     LOOK_MS = 5 /* ms between two looks */
 };
 
-static struct sim_world *world_with(enum sim_fault_class only)
+static struct sim_world *world_of(uint64_t seed, uint32_t nodes, enum sim_fault_class only)
 {
-    struct sim_options o = { .seed = 1, .nodes = NODES, .faults_all = true };
+    struct sim_options o = { .seed = seed, .nodes = nodes, .faults_all = true };
     o.faults_off = ~sim_fault_bit(only);
     struct sim_world *w = sim_world_open(&o);
     CHECK(w != NULL);
-    for (uint32_t i = 0; i < NODES; i++) {
+    for (uint32_t i = 0; i < nodes; i++) {
         sim_host_start(&w->host[i]);
     }
     sim_faults_start(&w->faults);
     return w;
+}
+
+static struct sim_world *world_with(enum sim_fault_class only)
+{
+    return world_of(1, NODES, only);
+}
+
+/* Until the first fault, and no other one comes after it. */
+static void first_fault(struct sim_world *w)
+{
+    while (w->faults.total == 0 && w->now_ns < 200 * SIM_S) {
+        sim_world_until(w, w->now_ns + SIM_MS);
+    }
+    w->faults.on = 0;
 }
 
 static uint32_t links_cut(const struct sim_world *w)
@@ -51,6 +66,45 @@ static void flaps(void)
     CHECK_U64(w->faults.injected[SIM_FAULT_FLAP], w->faults.total);
     CHECK(cuts >= 3 * w->faults.total);
     sim_world_close(w);
+}
+
+/* Whom each node sees, itself too; both ways, or it does not count. */
+static void seen_by(const struct sim_world *w, uint32_t out[SIM_NODES_MAX])
+{
+    for (uint32_t a = 0; a < w->node_count; a++) {
+        out[a] = 0;
+        for (uint32_t b = 0; b < w->node_count; b++) {
+            bool sees = w->net.cut[a][b] == 0 && w->net.cut[b][a] == 0;
+            out[a] |= sees ? 1u << b : 0;
+        }
+    }
+}
+
+/* Each sees a majority, and no two see the same one; where there is more than one order, the order
+ * is drawn. */
+static void majorities(void)
+{
+    for (uint32_t nodes = 4; nodes <= SIM_NODES_MAX; nodes++) {
+        uint32_t first_seen = 0;
+        uint32_t others = 0;
+        for (uint64_t seed = 1; seed <= RINGS; seed++) {
+            uint32_t seen[SIM_NODES_MAX];
+            struct sim_world *w = world_of(seed, nodes, SIM_FAULT_MAJORITIES);
+            first_fault(w);
+            CHECK_U64(w->faults.injected[SIM_FAULT_MAJORITIES], 1);
+            seen_by(w, seen);
+            for (uint32_t a = 0; a < nodes; a++) {
+                CHECK((uint32_t)__builtin_popcount(seen[a]) > nodes / 2);
+                for (uint32_t b = 0; b < a; b++) {
+                    CHECK(seen[a] != seen[b]);
+                }
+            }
+            others += seed > 1 && seen[0] != first_seen;
+            first_seen = seed == 1 ? seen[0] : first_seen;
+            sim_world_close(w);
+        }
+        CHECK(others > 0);
+    }
 }
 
 /* A node alone, before its cluster has begun, and after a whole run: all calls come to an end. */
@@ -102,6 +156,7 @@ static void counted(void)
 int main(void)
 {
     TAP_TEST("faults: a flapping link is there again between its cuts", flaps);
+    TAP_TEST("faults: each node sees a majority of its own", majorities);
     TAP_TEST("faults: every call of a flood is answered or refused", floods);
     TAP_TEST("faults: only those that acted are counted", counted);
     return tap_done();
