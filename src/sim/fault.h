@@ -40,6 +40,7 @@
     X(FLAP, "flap", flap)                   /* a link that comes and goes */                       \
     X(BREAK, "break", break_some)           /* connections lost, at once made again */             \
     X(CLOG, "clog", clog_some)              /* frames wait, then come all at once */               \
+    X(SWIZZLE, "swizzle", swizzle)          /* nodes clogged in turn, unclogged in another */      \
     X(LOSS, "loss", loss)                   /* frames lost, doubled, late, replayed, cut short */  \
     X(LATENCY, "latency", latency)          /* a slow network */                                   \
     X(DISK_SLOW, "disk-slow", disk_slow)    /* jobs of the disk take long */                       \

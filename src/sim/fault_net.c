@@ -209,6 +209,50 @@ bool sim_fault_do_clog_some(struct sim_faults *f)
     return company(f);
 }
 
+/* All ways of host a are clogged until then (n), or for longer, as they were. */
+static void swizzle_due(struct sim_world *w, struct sim_event *e)
+{
+    struct sim_net *net = &w->net;
+    if (w->faults.over) {
+        return;
+    }
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        uint64_t *ways[] = { &net->clogged_ns[e->a][i], &net->clogged_ns[i][e->a] };
+        for (size_t k = 0; k < 2 && i != e->a; k++) {
+            *ways[k] = *ways[k] > e->n ? *ways[k] : e->n;
+        }
+    }
+    sim_world_tell(w, e->a + 1, "clogged", (e->n - w->now_ns) / SIM_MS, 0);
+}
+
+/* Some hosts are clogged one by one, and when the last one is they are unclogged one by one, in an
+ * order of their own. All is drawn at once, for a frame on a clogged way is told when it is sent
+ * how long it waits. */
+bool sim_fault_do_swizzle(struct sim_faults *f)
+{
+    uint32_t host[SIM_NODES_MAX];
+    uint64_t at_ns[SIM_NODES_MAX]; /* by host: when it is clogged */
+    uint32_t n = f->world->node_count;
+    uint32_t count = (uint32_t)sim_between(&f->prng, 1, n);
+    uint64_t step = sim_fault_length(f) / count;
+    uint64_t ns = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        host[i] = i;
+    }
+    shuffle(f, host, n);
+    for (uint32_t i = 0; i < count; i++) {
+        at_ns[host[i]] = ns;
+        ns += sim_wait(&f->prng, step);
+    }
+    shuffle(f, host, count);
+    for (uint32_t i = 0; i < count && company(f); i++) {
+        ns += sim_wait(&f->prng, step);
+        uint64_t until_ns = f->world->now_ns + ns;
+        sim_fault_later(f, at_ns[host[i]], swizzle_due, host[i])->n = until_ns;
+    }
+    return company(f);
+}
+
 /* ---- how good links are ---- */
 
 enum {

@@ -107,6 +107,64 @@ static void majorities(void)
     }
 }
 
+/* When a way was clogged first, and when it was free again. */
+struct clog {
+    uint64_t from_ns;
+    uint64_t to_ns;
+};
+
+static void clogs_of_first(struct sim_world *w, struct clog out[NODES * NODES])
+{
+    memset(out, 0, NODES * NODES * sizeof *out);
+    first_fault(w);
+    for (uint64_t end_ns = w->now_ns + 200 * SIM_S; w->now_ns < end_ns;) {
+        for (uint32_t i = 0; i < NODES * NODES; i++) {
+            bool clogged = w->net.clogged_ns[i / NODES][i % NODES] > w->now_ns;
+            out[i].from_ns = clogged && out[i].from_ns == 0 ? w->now_ns : out[i].from_ns;
+            out[i].to_ns = clogged ? w->now_ns : out[i].to_ns;
+        }
+        sim_world_until(w, w->now_ns + LOOK_MS * SIM_MS);
+    }
+}
+
+/* Ways that were clogged one after the other: in the same order free again, or the other way. */
+static void count_orders(const struct clog c[NODES * NODES], uint64_t *same, uint64_t *other)
+{
+    for (uint32_t i = 0; i < NODES * NODES; i++) {
+        for (uint32_t k = 0; k < NODES * NODES && c[i].from_ns != 0; k++) {
+            bool after = c[k].from_ns > c[i].from_ns;
+            *same += after && c[k].to_ns > c[i].to_ns;
+            *other += after && c[k].to_ns < c[i].to_ns;
+        }
+    }
+}
+
+/* Both ways of a node at once, all of them clogged together for a moment. */
+static void swizzles(void)
+{
+    uint64_t same = 0;
+    uint64_t other = 0;
+    for (uint64_t seed = 1; seed <= RINGS; seed++) {
+        struct clog c[NODES * NODES];
+        uint64_t last_from = 0;
+        uint64_t first_to = UINT64_MAX;
+        struct sim_world *w = world_of(seed, NODES, SIM_FAULT_SWIZZLE);
+        clogs_of_first(w, c);
+        CHECK_U64(w->faults.injected[SIM_FAULT_SWIZZLE], 1);
+        for (uint32_t i = 0; i < NODES * NODES; i++) {
+            const struct clog *back = &c[i % NODES * NODES + i / NODES];
+            CHECK(c[i].from_ns == back->from_ns && c[i].to_ns == back->to_ns);
+            CHECK(c[i].from_ns == 0 || i / NODES != i % NODES);
+            last_from = c[i].from_ns > last_from ? c[i].from_ns : last_from;
+            first_to = c[i].from_ns != 0 && c[i].to_ns < first_to ? c[i].to_ns : first_to;
+        }
+        CHECK(last_from != 0 && last_from <= first_to);
+        count_orders(c, &same, &other);
+        sim_world_close(w);
+    }
+    CHECK(same > 0 && other > 0);
+}
+
 /* A node alone, before its cluster has begun, and after a whole run: all calls come to an end. */
 static void floods(void)
 {
@@ -135,7 +193,8 @@ static void counted(void)
 {
     static const enum sim_fault_class links[] = { SIM_FAULT_ISOLATE, SIM_FAULT_HALVES,
                                                   SIM_FAULT_ONE_WAY, SIM_FAULT_BREAK,
-                                                  SIM_FAULT_LOSS,    SIM_FAULT_FLAP };
+                                                  SIM_FAULT_LOSS,    SIM_FAULT_FLAP,
+                                                  SIM_FAULT_SWIZZLE, SIM_FAULT_MAJORITIES };
     for (size_t i = 0; i < sizeof links / sizeof links[0]; i++) {
         struct sim_options o = { .seed = 1, .nodes = 1, .faults_all = true };
         o.faults_off = ~sim_fault_bit(links[i]);
@@ -157,6 +216,7 @@ int main(void)
 {
     TAP_TEST("faults: a flapping link is there again between its cuts", flaps);
     TAP_TEST("faults: each node sees a majority of its own", majorities);
+    TAP_TEST("faults: nodes are clogged in turn, and unclogged in another", swizzles);
     TAP_TEST("faults: every call of a flood is answered or refused", floods);
     TAP_TEST("faults: only those that acted are counted", counted);
     return tap_done();
