@@ -15,6 +15,7 @@ static void file_copy(struct mem *mem, const struct sim_file *from, struct sim_f
     ASSERT(e == ERR_OK); /* the account has room for many disks */
     sim_image_share(mem, &to->now, &from->safe, 0, from->capacity);
     sim_image_share(mem, &to->safe, &from->safe, 0, from->capacity);
+    sim_image_share(mem, &to->before, &from->before, 0, from->capacity);
     to->now_bytes = from->safe_bytes;
     to->safe_bytes = from->safe_bytes;
     to->told_bytes = from->told_bytes;
@@ -89,6 +90,7 @@ bool sim_copy_same(const struct sim_copy *c, const struct sim_host *h, const cha
 
 static void disk_empty(struct sim_host *h)
 {
+    sim_disk_stale_end(&h->disk);
     for (int i = 0; i < SIM_FILES_MAX; i++) {
         sim_file_drop(&h->disk_mem, &h->disk.file[i]);
     }

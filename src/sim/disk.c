@@ -20,6 +20,7 @@ void sim_file_drop(struct mem *mem, struct sim_file *f)
 {
     sim_image_drop(mem, &f->now);
     sim_image_drop(mem, &f->safe);
+    sim_image_drop(mem, &f->before);
     mem_free(mem, f->dirty);
     memset(f, 0, sizeof *f);
 }
@@ -40,6 +41,7 @@ void sim_disk_hold(struct sim_disk *d, int file)
 void sim_disk_release(struct sim_disk *d, int file)
 {
     if (file >= 0 && --d->file[file].users == 0) {
+        sim_stale_write(d, file, 0, d->file[file].capacity);
         sim_file_drop(d->mem, &d->file[file]);
     }
 }
@@ -200,6 +202,7 @@ enum err sim_file_reserve(struct mem *mem, struct sim_file *f, size_t bytes)
     }
     TRY(sim_image_reserve(mem, &f->now, capacity));
     TRY(sim_image_reserve(mem, &f->safe, capacity));
+    TRY(sim_image_reserve(mem, &f->before, capacity));
     uint8_t *dirty = mem_resize(mem, f->dirty, capacity / SIM_SECTOR_BYTES);
     if (dirty == NULL) {
         return ERR_NO_SPACE;
@@ -221,6 +224,7 @@ enum err sim_disk_read(struct sim_disk *d, int file, uint64_t offset, void *out,
     *out_count = count < left ? count : left;
     if (*out_count > 0) {
         sim_image_read(&f->now, (size_t)offset, out, *out_count);
+        sim_stale_read(d, file, (size_t)offset, out, *out_count);
     }
     return ERR_OK;
 }
@@ -263,6 +267,8 @@ enum err sim_disk_write(struct sim_disk *d, int file, uint64_t offset, const voi
     if (to > offset) {
         TRY(sim_file_reserve(d->mem, f, to));
         soil(f, (size_t)offset, to);
+        sim_stale_write(d, file, (size_t)offset, to - (size_t)offset);
+        sim_image_share(d->mem, &f->before, &f->now, (size_t)offset, to);
         TRY(sim_image_write(d->mem, &f->now, (size_t)offset, data, to - (size_t)offset));
         f->now_bytes = to > f->now_bytes ? to : f->now_bytes;
     }
@@ -286,11 +292,11 @@ enum err sim_disk_truncate(struct sim_disk *d, int file, uint64_t bytes)
     return end(last);
 }
 
-static bool ends_in(const char *name, const char *suffix)
+bool sim_name_ends(const struct sim_name *n, const char *suffix)
 {
-    size_t n = strlen(name);
+    size_t count = strlen(n->name);
     size_t s = strlen(suffix);
-    return n >= s && strcmp(name + n - s, suffix) == 0;
+    return count >= s && strcmp(n->name + count - s, suffix) == 0;
 }
 
 /* Is this the sync that a planned crash waits for? */
@@ -298,7 +304,7 @@ static bool doomed(struct sim_disk *d, int file)
 {
     bool now = d->crash_sync;
     for (int i = 0; d->crash_vote && !now && i < SIM_NAMES_MAX; i++) {
-        now = d->name[i].now == file && ends_in(d->name[i].name, "vote");
+        now = d->name[i].now == file && sim_name_ends(&d->name[i], "vote");
     }
     if (now) {
         d->crash_sync = false;
@@ -439,7 +445,7 @@ bool sim_disk_rot(struct sim_disk *d, const char *suffix, uint64_t seed)
     uint32_t count = 0;
     prng_seed(&p, seed);
     for (int i = 0; i < SIM_NAMES_MAX; i++) {
-        bool fits = d->name[i].safe >= 0 && ends_in(d->name[i].name, suffix);
+        bool fits = d->name[i].safe >= 0 && sim_name_ends(&d->name[i], suffix);
         if (fits && d->file[d->name[i].safe].told_bytes > 0) {
             at[count++] = d->name[i].safe;
         }

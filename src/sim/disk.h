@@ -32,9 +32,10 @@ struct sim_file {
     uint32_t users; /* names and open handles */
     struct sim_image now;
     struct sim_image safe;
-    uint8_t *dirty;     /* one a sector: 0, it is safe */
-    size_t dirty_first; /* sectors outside first..end-1 are clean */
-    size_t dirty_end;   /* 0: all are */
+    struct sim_image before; /* each page as it was before its newest write */
+    uint8_t *dirty;          /* one a sector: 0, it is safe */
+    size_t dirty_first;      /* sectors outside first..end-1 are clean */
+    size_t dirty_end;        /* 0: all are */
     size_t now_bytes;
     size_t safe_bytes;
     size_t told_bytes; /* a log has synced something behind these: they are known to have been */
@@ -45,6 +46,15 @@ struct sim_name {
     char name[SIM_NAME_BYTES]; /* with its directory; "": a free slot */
     int now;                   /* file, -1: none */
     int safe;
+};
+
+/* A place of which an older version is read. */
+struct sim_stale {
+    int file;
+    size_t offset;
+    size_t bytes;
+    uint32_t reads; /* so many are left; 0: there is none */
+    uint64_t given; /* reads that were given one, ever */
 };
 
 struct sim_disk {
@@ -60,6 +70,7 @@ struct sim_disk {
     enum err fault;
     uint64_t reads;
     uint64_t read_fault_at; /* 0: never; this read alone fails, with ERR_IO */
+    struct sim_stale stale;
     bool down;
     bool full;                                /* nothing may grow */
     char lock[SIM_LOCKS_MAX][SIM_NAME_BYTES]; /* names held by a process; "": free */
@@ -83,6 +94,9 @@ enum err sim_disk_op(struct sim_disk *d, bool *out_last);
 
 /* sim_disk_find -- file of a name; -1: none. */
 int sim_disk_find(const struct sim_disk *d, const char *name);
+
+/* sim_name_ends -- whether a name ends in suffix. */
+bool sim_name_ends(const struct sim_name *n, const char *suffix);
 
 /* sim_disk_create -- err ERR_NO_SPACE (a table is full), ERR_IO. */
 MUST_CHECK
@@ -121,6 +135,18 @@ enum err sim_disk_sync(struct sim_disk *d, int file);
  * suffix, where a later batch tells that it was there: a bit flips, or a write went astray and
  * another sector's bytes stand there, or it never came; false: there is no such place. */
 bool sim_disk_rot(struct sim_disk *d, const char *suffix, uint64_t seed);
+
+/* sim_disk_stale -- the next so many reads of one place, drawn, are given what stood there before
+ * its newest write, unless it is written first: a sector or a page of a log where a later batch
+ * tells that it was there, or of a file of two slots while both hold the same. False: there is no
+ * such place, or one is under way.
+ * sim_disk_stale_end -- all reads are good again. */
+bool sim_disk_stale(struct sim_disk *d, uint64_t seed, uint32_t reads);
+void sim_disk_stale_end(struct sim_disk *d);
+
+/* sim_stale_read, sim_stale_write -- disk.c's: bytes of a file were read, or are to be written. */
+void sim_stale_read(struct sim_disk *d, int file, size_t offset, uint8_t *out, size_t count);
+void sim_stale_write(struct sim_disk *d, int file, size_t offset, size_t count);
 
 /* sim_file_flip -- one bit of the byte at offset, in both versions. */
 void sim_file_flip(struct mem *mem, struct sim_file *f, size_t offset);

@@ -47,6 +47,7 @@
     X(DISK_STUCK, "disk-stuck", disk_stuck) /* no job of the disk ends for a while */              \
     X(DISK_ERROR, "disk-error", disk_error) /* one operation fails */                              \
     X(DISK_READ, "disk-read", disk_read)    /* one read fails, of a start or later */              \
+    X(DISK_STALE, "disk-stale", disk_stale) /* a read gives what was there before */               \
     X(DISK_FULL, "disk-full", disk_full)    /* no space for a while */                             \
     X(DISK_ROT, "disk-rot", disk_rot)       /* damage to what was safe long ago */                 \
     X(BACKUP, "backup", backup)             /* an older copy of a disk comes back */               \

@@ -8,7 +8,8 @@ enum {
     FAULT_EFFECTS_MAX = 40,  /* until a crash inside one */
     FAULT_DISK_OPS_MAX = 60, /* until one fails */
     FAULT_READS_MAX = 20,    /* likewise; a start has some dozens */
-    FAULT_LOOKS_MAX = 40,    /* for a moment at which an older copy harms nobody */
+    FAULT_STALE_READS_MAX = 4,
+    FAULT_LOOKS_MAX = 40, /* for a moment at which an older copy harms nobody */
     FAULT_RATE_ONE = 1024,
     FAULT_RATE_MIN = 922, /* in 1024ths: 0.9 to 1.1 */
     FAULT_RATE_MAX = 1126
@@ -209,6 +210,30 @@ bool sim_fault_do_disk_read(struct sim_faults *f)
     h->disk.read_fault_at = h->disk.reads + sim_between(&f->prng, 1, FAULT_READS_MAX);
     h->disk_failed = true;
     sim_fault_later(f, FAULT_DISK_NS, sim_fault_start_due, h->index);
+    return true;
+}
+
+static void stale_due(struct sim_world *w, struct sim_event *e)
+{
+    sim_disk_stale_end(&w->host[e->a].disk);
+    sim_fault_start_due(w, e);
+}
+
+/* For some reads, and for a while at most: the node may stop with its reason, but the disk is as
+ * good as before. */
+bool sim_fault_do_disk_stale(struct sim_faults *f)
+{
+    struct sim_host *h = sim_fault_any_host(f);
+    uint64_t seed = prng_next(&f->prng);
+    uint32_t reads = (uint32_t)sim_between(&f->prng, 1, FAULT_STALE_READS_MAX);
+    if (h->damaged || !sim_disk_stale(&h->disk, seed, reads)) {
+        return false;
+    }
+    if (sim_chance(&f->prng, 2)) { /* most reads are those of a start */
+        sim_host_crash(h);
+        start_later(f, h->index);
+    }
+    sim_fault_later(f, FAULT_DISK_NS, stale_due, h->index);
     return true;
 }
 

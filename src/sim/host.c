@@ -173,7 +173,7 @@ bool sim_host_wiped(struct sim_host *h)
 /* Whether a node may end with this reason, given what was done to its machine. */
 static bool may_stop(const struct sim_host *h, enum err why)
 {
-    if (h->damaged && why == ERR_CORRUPT) {
+    if ((h->damaged || h->disk.stale.given > h->stale_given) && why == ERR_CORRUPT) {
         return true;
     }
     if (h->restored && why == ERR_OUTDATED) {
@@ -286,6 +286,7 @@ void sim_host_start(struct sim_host *h)
     h->reason = ERR_OK;
     h->disk_failed =
         h->disk.full || h->disk.fault_at > h->disk.ops || h->disk.read_fault_at > h->disk.reads;
+    h->stale_given = h->disk.stale.given;
     mem_init(&h->mem, "machine", HOST_MEM_BYTES);
     uint64_t job_ns_min = h->loop.job_ns_min;
     uint64_t job_ns_max = h->loop.job_ns_max;

@@ -70,10 +70,11 @@ struct sim_host {
     enum sim_moment doom; /* it crashes right after the next one of these */
 
     /* what it may stop for */
-    bool damaged;     /* its disk was damaged beyond what it can repair alone */
-    bool restored;    /* its disk is an older copy: it may have forgotten a promise */
-    bool wiped;       /* its disk was lost, and it is not known yet to be counted again */
-    bool disk_failed; /* this life was given an error of the disk */
+    bool damaged;         /* its disk was damaged beyond what it can repair alone */
+    bool restored;        /* its disk is an older copy: it may have forgotten a promise */
+    bool wiped;           /* its disk was lost, and it is not known yet to be counted again */
+    bool disk_failed;     /* this life was given an error of the disk */
+    uint64_t stale_given; /* reads of older bytes before this life */
 };
 
 /* sim_host_init -- machine number index of a world, with an empty disk; its node is down.

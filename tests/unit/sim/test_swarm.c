@@ -7,8 +7,9 @@
 
 enum {
     NODES = 3,
-    RINGS = 20, /* worlds of each size */
-    LOOK_MS = 5 /* ms between two looks */
+    STALES = 10, /* worlds */
+    RINGS = 20,  /* worlds of each size */
+    LOOK_MS = 5  /* ms between two looks */
 };
 
 static struct sim_world *world_of(uint64_t seed, uint32_t nodes, enum sim_fault_class only)
@@ -32,7 +33,7 @@ static struct sim_world *world_with(enum sim_fault_class only)
 /* Until the first fault, and no other one comes after it. */
 static void first_fault(struct sim_world *w)
 {
-    while (w->faults.total == 0 && w->now_ns < 200 * SIM_S) {
+    while (w->faults.total == 0 && w->now_ns < 4000 * SIM_S) {
         sim_world_until(w, w->now_ns + SIM_MS);
     }
     w->faults.on = 0;
@@ -165,6 +166,29 @@ static void swizzles(void)
     CHECK(same > 0 && other > 0);
 }
 
+/* Older bytes are read, nodes start again without harm, and one that stops has its reason. */
+static void stales(void)
+{
+    uint64_t given = 0;
+    uint64_t acted = 0;
+    for (uint64_t seed = 1; seed <= STALES; seed++) {
+        struct sim_options o = { .seed = seed, .nodes = NODES, .faults_all = true };
+        o.faults_off = ~sim_fault_bit(SIM_FAULT_DISK_STALE);
+        o.virtual_ns = 60 * SIM_S;
+        struct sim_world *w = sim_world_open(&o);
+        CHECK(w != NULL);
+        CHECK(sim_world_run(w));
+        for (uint32_t i = 0; i < NODES; i++) {
+            CHECK(!w->host[i].damaged && w->host[i].disk.stale.reads == 0);
+            given += w->host[i].disk.stale.given;
+        }
+        acted += w->faults.injected[SIM_FAULT_DISK_STALE];
+        sim_world_close(w);
+    }
+    printf("# %llu faults, %llu reads\n", (unsigned long long)acted, (unsigned long long)given);
+    CHECK(acted > 0 && given >= acted / 2);
+}
+
 /* A node alone, before its cluster has begun, and after a whole run: all calls come to an end. */
 static void floods(void)
 {
@@ -217,6 +241,7 @@ int main(void)
     TAP_TEST("faults: a flapping link is there again between its cuts", flaps);
     TAP_TEST("faults: each node sees a majority of its own", majorities);
     TAP_TEST("faults: nodes are clogged in turn, and unclogged in another", swizzles);
+    TAP_TEST("faults: older bytes are read of a disk, and no harm stays", stales);
     TAP_TEST("faults: every call of a flood is answered or refused", floods);
     TAP_TEST("faults: only those that acted are counted", counted);
     return tap_done();
