@@ -30,11 +30,12 @@ static const char options_help[] =
     "  --trace             print every event as it comes\n"
     "  --log               print the nodes' own log lines\n"
     "  --twice             run each seed twice and compare the stories\n"
-    "  --bench             five nodes, all faults: virtual time per processor time of one core\n"
+    "  --bench             five nodes (or --nodes), all faults, ten minutes a seed from --seed on,\n"
+    "                      for ten seconds: virtual time per processor time of one core\n"
     "  --keep-going        go on with the next seed after a finding (a panic ends it anyway)\n"
     "  --shrink            make a failing seed smaller before it is reported\n"
     "  --artifact DIR      write a JSON file about each run; it is made\n"
-    "  --history FILE      write what the clients saw, for aspen-lincheck\n"
+    "  --history FILE      write what the clients of one seed saw, for aspen-lincheck\n"
     "  --marks             count the rare paths that were reached (a build with -Dmarks=true)\n"
     "  --list              the fault classes\n";
 
@@ -116,6 +117,7 @@ static bool valued(const char *name, const char *value, struct sim_request *r, b
         r->world.nodes = (uint32_t)n;
     } else if (strcmp(name, "--minutes") == 0) {
         good = minutes(value, &r->world.virtual_ns);
+        r->timed = true;
     } else if (strcmp(name, "--until") == 0) {
         good = number(value, 1, UINT64_MAX, &r->world.events_max);
     } else if (strcmp(name, "--without") == 0) {
@@ -157,6 +159,23 @@ static bool plain(const char *name, struct sim_request *r)
     return true;
 }
 
+bool sim_options_one(const struct sim_request *r)
+{
+    return !r->bench && (r->seeds == 1 || (r->seeds == 0 && r->seeded));
+}
+
+/* Options that do not go together; -1: they do. */
+static int together(const struct sim_request *r)
+{
+    if (r->bench && (r->timed || r->seeds != 0 || r->for_s != 0)) {
+        return mistake("no --minutes, --seeds or --for goes with", "--bench");
+    }
+    if (r->history != NULL && !sim_options_one(r)) {
+        return mistake("no more than one seed goes with", "--history");
+    }
+    return -1;
+}
+
 int sim_options_parse(int argc, char **argv, struct sim_request *out)
 {
     memset(out, 0, sizeof *out);
@@ -185,7 +204,7 @@ int sim_options_parse(int argc, char **argv, struct sim_request *out)
         }
         i++;
     }
-    return -1;
+    return together(out);
 }
 
 void sim_options_print(const struct sim_options *o, bool twice, FILE *out)

@@ -220,20 +220,16 @@ static void progress(const struct total *t)
     fflush(stdout);
 }
 
-/* Whether one seed is all that was asked for: then it is told of by itself. */
-static bool alone(const struct sim_request *r)
+void sim_run_tell(const struct sim_options *o, const struct sim_outcome *out, FILE *to)
 {
-    return r->seeds == 1 || (r->seeds == 0 && r->seeded);
-}
-
-static void tell(const struct sim_options *o, const struct sim_outcome *out)
-{
-    printf("seed %llu: %s, %u nodes, %llu events, %.1f virtual seconds, %llu faults, "
-           "%llu operations, %llu elections, story %016llx\n",
-           (unsigned long long)o->seed, out->failed ? "FINDING" : "no finding", out->nodes,
-           (unsigned long long)out->events, (double)out->virtual_ns / 1e9,
-           (unsigned long long)out->faults, (unsigned long long)out->operations,
-           (unsigned long long)out->leaders, (unsigned long long)out->hash);
+    fprintf(to,
+            "seed %llu: %s, %u nodes, %llu events, %.1f virtual seconds, %llu faults, "
+            "%llu operations, %llu elections%s, story %016llx\n",
+            (unsigned long long)o->seed, out->failed ? "FINDING" : "no finding", out->nodes,
+            (unsigned long long)out->events, (double)out->virtual_ns / 1e9,
+            (unsigned long long)out->faults, (unsigned long long)out->operations,
+            (unsigned long long)out->leaders, out->undecided ? ", history undecided" : "",
+            (unsigned long long)out->hash);
 }
 
 /* False: it is to be the last one. */
@@ -248,8 +244,8 @@ static bool run_seed(const struct sim_request *r, const struct sim_options *o, s
         out.unwritten = out.unwritten || first.unwritten;
     }
     add(t, &out);
-    if (alone(r)) {
-        tell(o, &out);
+    if (sim_options_one(r)) {
+        sim_run_tell(o, &out, stdout);
     }
     if (shrinks) {
         sim_shrink(r, o, out.nodes, out.failure);
@@ -279,11 +275,8 @@ static int bench(const struct sim_request *r)
     o.nodes = o.nodes != 0 ? o.nodes : 5;
     o.virtual_ns = 600 * SIM_S;
     o.faults_all = true;
-    while (t.cpu_ns < RUN_BENCH_NS) {
+    while (t.cpu_ns < RUN_BENCH_NS && run_seed(&quiet, &o, &t)) {
         o.seed++;
-        if (!run_seed(&quiet, &o, &t)) {
-            break;
-        }
     }
     progress(&t);
     return code_of(&t);

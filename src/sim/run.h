@@ -26,6 +26,9 @@ struct sim_outcome {
 /* sim_run -- do what is asked; the exit code. */
 int sim_run(const struct sim_request *request);
 
+/* sim_run_tell -- a line about one world. */
+void sim_run_tell(const struct sim_options *o, const struct sim_outcome *out, FILE *to);
+
 /* sim_run_world -- one world, start to end. A panic inside it prints the line that replays it.
  * first: what the same world came to before; another story is a finding. NULL: it is the first. */
 void sim_run_world(const struct sim_request *request, const struct sim_options *options,

@@ -33,7 +33,7 @@ says_so() {
     shift 2
     timeout "$STOP_S" "$@" >"$DIR/said" 2>"$DIR/told"
     code=$?
-    [ "$code" -eq "$wanted" ] && grep -q "$words" "$DIR/told" && return 0
+    [ "$code" -eq "$wanted" ] && grep -q -e "$words" "$DIR/told" && return 0
     echo "$*: exit $code, wanted $wanted and '$words'"
     cat "$DIR/told"
     return 1
@@ -92,10 +92,39 @@ replays() {
     replay --seed 11 --minutes 0.1 --quic --all-faults --without narrow --twice --until 500
 }
 
+# What it does not take is refused, and it begins with the seed that was named.
+bench() {
+    local option pid first
+    for option in "--minutes 1" "--seeds 2" "--for 1"; do
+        # shellcheck disable=SC2086
+        says_so 2 "--bench" "$SIM" --bench $option || return 1
+    done
+    timeout "$STOP_S" "$SIM" --bench --seed 77 --nodes 1 --trace >"$DIR/said" 2>"$DIR/told" &
+    pid=$!
+    until [ "$(wc -l <"$DIR/said")" -gt 3 ] || ! kill -0 "$pid"; do sleep 0.1; done
+    kill "$pid"
+    wait "$pid"
+    first=$(timeout "$STOP_S" "$SIM" --seed 77 --nodes 1 --minutes 10 --all-faults --until 2 --trace | sed -n 1,3p)
+    [ -n "$first" ] && [ "$(sed -n 1,3p "$DIR/said")" = "$first" ]
+}
+
+# A file for the history of one world keeps none of several.
+histories() {
+    local several
+    for several in "--seed 42 --seeds 2 --minutes 0.1" "--minutes 0.1" "--bench"; do
+        # shellcheck disable=SC2086
+        says_so 2 "--history" "$SIM" $several --history "$DIR/several" || return 1
+    done
+    [ ! -e "$DIR/several" ] || return 1
+    "$SIM" --seed 42 --minutes 0.1 --history "$DIR/one" && "$SIM" --seeds 1 --minutes 0.1 --history "$DIR/one"
+}
+
 check "--artifact makes its directory, or says that it cannot" artifacts
 check "a file that cannot be written is told, and is exit 2" unwritten
 check "one seed of --seeds is told of" told
 check "an artifact alone replays its run" replays
+check "--bench says what it does not take" bench
+check "--history is of one world" histories
 check "--until stops anywhere, in the end game too" stops
 echo "1..$TEST"
 exit $FAILED

@@ -60,9 +60,29 @@ static void another_story(void)
     CHECK(!out.failed && out.unwritten);
 }
 
+/* A history that nobody could judge is said to be one, of one seed too. */
+static void undecided(void)
+{
+    struct sim_options o = { .seed = 5 };
+    struct sim_outcome out = { .nodes = 3 };
+    for (int i = 0; i < 2; i++) {
+        char *text = NULL;
+        size_t bytes = 0;
+        FILE *f = open_memstream(&text, &bytes);
+        CHECK(f != NULL);
+        out.undecided = i == 1;
+        sim_run_tell(&o, &out, f);
+        fclose(f);
+        CHECK(strstr(text, "seed 5: no finding, ") == text);
+        CHECK((strstr(text, ", history undecided") != NULL) == out.undecided);
+        free(text);
+    }
+}
+
 int main(void)
 {
     TAP_TEST("run: another story than the first time is a finding, in its artifact too",
              another_story);
+    TAP_TEST("run: a history that nobody could judge is told of", undecided);
     return tap_done();
 }
