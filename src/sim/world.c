@@ -73,10 +73,15 @@ void sim_world_drop(struct sim_world *w, struct sim_event *e)
     list_push_front(&w->free_events, &e->free);
 }
 
-bool sim_world_over(const struct sim_world *w)
+static bool told_enough(const struct sim_world *w)
 {
     uint64_t most = w->options.events_max;
-    return w->failed || (most != 0 && w->story.count >= most);
+    return most != 0 && w->story.count >= most;
+}
+
+bool sim_world_over(const struct sim_world *w)
+{
+    return w->failed || told_enough(w);
 }
 
 /* To the next event; what goes on and on while no time passes would never end. */
@@ -109,10 +114,14 @@ void sim_world_until(struct sim_world *w, uint64_t at_ns)
 
 /* ---- the story ---- */
 
+/* The last step may have more to tell than was asked for. */
 void sim_world_tell(struct sim_world *w, uint64_t node, const char *what, uint64_t a, uint64_t b)
 {
     static const char letters[] = "FPCLS";
     struct sim_story_node state = { 0 };
+    if (told_enough(w)) {
+        return;
+    }
     if (node == 0) {
         sim_story_add(&w->story, w->now_ns, 0, what, a, b, NULL);
         return;

@@ -11,9 +11,10 @@ STOP_S=20 # a world that was told where to stop takes milliseconds
 stops() {
     local events at
     events=$("$SIM" --seed 42 --minutes 0.5 | sed -n 's/.*nodes, \([0-9]*\) events.*/\1/p') || return 1
-    for at in $((events / 2)) $((events - 60)) $((events - 20)) $((events - 1)); do
+    for at in 1 2 3 4 5 6 50 $((events / 2)) $((events - 60)) $((events - 20)) $((events - 1)); do
         timeout "$STOP_S" "$SIM" --seed 42 --minutes 0.5 --until "$at" --trace >"$DIR/trace" || return 1
-        awk -v at="$at" '$1 == at { found = 1 } END { exit !found }' "$DIR/trace" || return 1
+        awk -v at="$at" '$1 + 0 > 0 { last = $1 } END { exit last != at }' "$DIR/trace" || return 1
+        tail -n 1 "$DIR/trace" | grep -q ", $at events, " || return 1
     done
     echo "of $events events"
 }
