@@ -102,11 +102,11 @@ bench() {
     done
     timeout "$STOP_S" "$SIM" --bench --seed 77 --nodes 1 --trace >"$DIR/said" 2>"$DIR/told" &
     pid=$!
-    until [ "$(wc -l <"$DIR/said")" -gt 3 ] || ! kill -0 "$pid"; do sleep 0.1; done
+    until [ "$(wc -l <"$DIR/said")" -gt 30 ] || ! kill -0 "$pid"; do sleep 0.1; done
     kill "$pid"
     wait "$pid"
-    first=$(timeout "$STOP_S" "$SIM" --seed 77 --nodes 1 --minutes 10 --all-faults --until 2 --trace | sed -n 1,3p)
-    [ -n "$first" ] && [ "$(sed -n 1,3p "$DIR/said")" = "$first" ]
+    first=$(timeout "$STOP_S" "$SIM" --seed 77 --nodes 1 --minutes 10 --all-faults --until 20 --trace | sed -n 1,20p)
+    [ -n "$first" ] && [ "$(sed -n 1,20p "$DIR/said")" = "$first" ]
 }
 
 # A file for the history of one world keeps none of several.
