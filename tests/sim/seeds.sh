@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# tests/sim/seeds.sh ASPEN_SIM [FRESH] -- the seeds that everybody runs, those that once found something, and
-# fresh ones; each is run twice and must tell the same story. A failure prints the line that replays it.
+# tests/sim/seeds.sh ASPEN_SIM [FRESH] -- the seeds that everybody runs, those that found something before the draws
+# moved, and fresh ones; each is run twice and must tell the same story. A failure prints the line that replays it.
 set -u
 SIM=$1
 FRESH=${2:-200}
@@ -14,7 +14,7 @@ while read -r line; do
     args=${line%%#*}
     [ -n "${args// /}" ] || continue
     # shellcheck disable=SC2086
-    check "once a finding: ${line#*# }" "$SIM" $args --twice
+    check "a world that found something under older draws: ${line#*# }" "$SIM" $args --twice
 done <"$ROOT/seeds/regress.txt"
 base=$(date +%s)
 check "$FRESH fresh seeds from $base on, twice the same story" \
