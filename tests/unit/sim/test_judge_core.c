@@ -1,6 +1,6 @@
 /* tests/unit/sim/test_judge_core.c -- Subject: the judges of terms, votes, logs, commits,
- * configurations, claims and offices. Method: a world of three voters that are well; each case shows
- * its judges what a node never did, one lie at a time, and they must find that one.
+ * configurations, claims and offices. Method: a world of three voters that are well; each case
+ * shows its judges what a node never did, one lie at a time, and they must find that one.
  */
 #include "tap.h"
 

@@ -1,0 +1,213 @@
+/* tests/unit/node/test_send.c -- Subject: snapshots on their way from this node. Method: the parts
+ * of one node on a played machine, a link that records frames, and a core put into the state that
+ * matters. */
+#include "driver.h"
+
+static void want(uint8_t peer, const struct snap_id *id, enum snap_verdict verdict)
+{
+    uint8_t frame[SNAP_FRAME_HEAD_BYTES_MAX];
+    struct writer w = writer_of(frame, sizeof frame);
+    struct snap_want x = { .id = *id, .verdict = verdict };
+    struct node_key key = { { peer } };
+    snapshot_want_encode(&x, &w);
+    snapshot_send_want(&t.n, &key, writer_bytes(&w));
+}
+
+/* However a snapshot on its way ends, its place is free again, and the core hears of it: there are
+ * few places, a peer may refuse, and one may say nothing more. */
+static void snapshots_end(void)
+{
+    struct raft_msg m = { .type = RAFT_MSG_SNAPSHOT, .from = 1, .term = 3, .index = 1 };
+    const struct snap_id id = { .index = 1, .term = 3 };
+    const struct snap_id other = { .index = 2, .term = 3 };
+    struct node *n = &t.n;
+    begin(1);
+    n->told_role = RAFT_LEADER;
+    for (m.to = 2; m.to < 2 + NODE_SNAP_SENDERS + 1; m.to++) {
+        snapshot_send_begin(n, &m);
+    }
+    CHECK(n->snap_refused_count == 1 && n->snap_refused[0] == m.to - 1);
+    for (uint32_t i = 0; i < NODE_SNAP_SENDERS; i++) {
+        n->snap_out[i].phase = SNAP_OUT_OFFERED;
+        n->snap_out[i].id = id;
+    }
+    want(2, &other, SNAP_REFUSED); /* not of what is on its way */
+    CHECK(n->snap_out[0].phase == SNAP_OUT_OFFERED);
+    want(2, &id, SNAP_REFUSED);
+    CHECK(n->snap_out[0].phase == SNAP_OUT_FAILED && n->snap_out[1].phase == SNAP_OUT_OFFERED);
+    n->snap_out[1].phase = SNAP_OUT_SENDING;
+    snapshot_send_second(n, os_now(n->os) + 10 * NS_PER_S);
+    CHECK(n->snap_out[1].phase == SNAP_OUT_SENDING);
+    snapshot_send_second(n, os_now(n->os) + 10 * NS_PER_S + 1);
+    CHECK(n->snap_out[1].phase == SNAP_OUT_FAILED);
+    snapshot_send_tell(n);
+    CHECK(n->snap_out[0].phase == SNAP_OUT_FREE && n->snap_out[1].phase == SNAP_OUT_FREE);
+    CHECK_U64(n->snap_refused_count, 0);
+    end();
+    EXPECT_MARK("node: too many peers need a snapshot");
+    EXPECT_MARK("node: a peer refuses a snapshot");
+    EXPECT_MARK("node: a snapshot on its way is given up");
+}
+
+/* Rows take their time, and a sender gives up who is silent for long: who writes them says every
+ * second that it is there. */
+static void rows_are_written(void)
+{
+    const struct snap_id id = { .index = 1, .term = 3 };
+    struct node *n = &t.n;
+    begin(1);
+    n->snap_in = (struct snap_in){ .phase = SNAP_IN_ROWS, .key = key_2, .id = id, .bytes = 700 };
+    n->snap_in.heard_ns = os_now(n->os);
+    for (uint32_t second = 1; second <= 10; second++) {
+        t.loop.now_ns += NS_PER_S - 1;
+        snapshot_receive_second(n, os_now(n->os));
+        CHECK_U64(t.frames, second - 1);
+        t.loop.now_ns += 1;
+        snapshot_receive_second(n, os_now(n->os));
+        CHECK_U64(t.frames, second);
+        CHECK(t.want.verdict == SNAP_GO_ON && t.want.offset == 700);
+        CHECK(snap_id_equal(&t.want.id, &id));
+    }
+    end();
+}
+
+/* A place is taken from who says nothing when another one waits for it, and from who goes away: it
+ * would keep others from theirs until it is given up. */
+static void snapshots_yield(void)
+{
+    struct raft_msg m = { .type = RAFT_MSG_SNAPSHOT, .from = 1, .term = 3, .index = 1 };
+    struct node *n = &t.n;
+    begin(1);
+    t.loop.now_ns = 10 * NS_PER_S;
+    for (m.to = 2; m.to < 2 + NODE_SNAP_SENDERS; m.to++) {
+        snapshot_send_begin(n, &m);
+        n->snap_out[m.to - 2].phase = SNAP_OUT_SENDING;
+    }
+    n->snap_out[0].heard_ns += 1;
+    t.loop.now_ns += 2 * NS_PER_S;
+    snapshot_send_begin(n, &m); /* all have said something not long ago */
+    CHECK(n->snap_refused_count == 1 && n->snap_out[1].phase == SNAP_OUT_SENDING);
+    t.loop.now_ns += 2;
+    snapshot_send_begin(n, &m);
+    CHECK(n->snap_out[1].phase == SNAP_OUT_FAILED && n->snap_out[0].phase == SNAP_OUT_SENDING);
+    snapshot_send_tell(n);
+    snapshot_send_begin(n, &m);
+    CHECK(n->snap_out[1].phase == SNAP_OUT_WAITING && n->snap_out[1].msg.to == m.to);
+    mesh_handler.peer_down(n, &key_2, book_by_key(&n->book, &key_2)->epoch);
+    CHECK(n->snap_out[0].phase == SNAP_OUT_FAILED && n->snap_out[1].phase == SNAP_OUT_WAITING);
+    end();
+    EXPECT_MARK("node: a silent peer makes room for another one's snapshot");
+    EXPECT_MARK("node: a peer goes away in the middle of its snapshot");
+}
+
+/* Who has refused is left alone for 1 s, 2 s, and so on to 16 s; until it has taken one. */
+static void snapshot_pauses(void)
+{
+    struct raft_msg m = { .type = RAFT_MSG_SNAPSHOT, .from = 1, .to = 2, .term = 3, .index = 1 };
+    const struct snap_id id = { .index = 1, .term = 3 };
+    struct node *n = &t.n;
+    begin(1);
+    for (uint64_t pause = 1; pause <= 32; pause *= 2) {
+        uint64_t real = pause < 16 ? pause : 16;
+        n->snap_out[0] = (struct snap_out){ .phase = SNAP_OUT_SENDING, .msg.to = 2, .id = id };
+        want(2, &id, SNAP_REFUSED);
+        snapshot_send_tell(n);
+        snapshot_send_begin(n, &m);
+        CHECK(n->snap_out[0].phase == SNAP_OUT_FREE && n->snap_refused_count == 1);
+        t.loop.now_ns += real * NS_PER_S - 1;
+        snapshot_send_begin(n, &m);
+        CHECK(n->snap_out[0].phase == SNAP_OUT_FREE && n->snap_refused_count == 2);
+        snapshot_send_tell(n);
+        t.loop.now_ns += 1;
+        snapshot_send_begin(n, &m);
+        CHECK(n->snap_out[0].phase == SNAP_OUT_WAITING && n->snap_refused_count == 0);
+    }
+    n->snap_out[0].phase = SNAP_OUT_SENDING;
+    n->snap_out[0].id = id;
+    want(2, &id, SNAP_DONE);
+    n->snap_out[0] = (struct snap_out){ .phase = SNAP_OUT_WAITING, .msg.to = 2 };
+    snapshot_send_failed(n); /* none could be made: likewise */
+    snapshot_send_tell(n);
+    t.loop.now_ns += NS_PER_S - 1;
+    snapshot_send_begin(n, &m);
+    CHECK(n->snap_out[0].phase == SNAP_OUT_FREE);
+    t.loop.now_ns += 1;
+    snapshot_send_begin(n, &m);
+    CHECK(n->snap_out[0].phase == SNAP_OUT_WAITING);
+    end();
+}
+
+/* The log was shortened while a snapshot was on its way: what the peer lacks then is gone, so its
+ * thanks are no end. And the log is kept for what was broken off, but not for ever. */
+static void snapshot_left_behind(void)
+{
+    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT, .from = 2, .to = 1, .term = 3, .epoch = 1 };
+    const struct raft_conf conf = { .index = 1, .voter_count = 3, .voter = { 1, 2, 3 } };
+    const struct snap_id old = { .index = 0, .term = 3 };
+    const struct snap_id id = { .index = 1, .term = 3 };
+    struct node *n = &t.n;
+    begin(1);
+    m.index = m.commit = 1;
+    m.log_term = raft_term_at(n->core, 1);
+    core_step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
+    core_step((struct raft_event){ .type = RAFT_EV_APPLIED, .index = 1 });
+    core_step((struct raft_event){ .type = RAFT_EV_SNAP_MADE, .index = 1, .conf = &conf });
+    n->told_role = RAFT_LEADER;
+    n->snap_out[0] = (struct snap_out){ .phase = SNAP_OUT_SENDING, .msg.to = 2, .id = old };
+    n->snap_out[1] = (struct snap_out){ .phase = SNAP_OUT_SENDING, .msg.to = 3, .id = id };
+    n->snap_out[0].heard_ns = n->snap_out[1].heard_ns = os_now(n->os);
+    snapshot_send_second(n, os_now(n->os)); /* the rest of it would be sent in vain */
+    CHECK(n->snap_out[0].phase == SNAP_OUT_FAILED && n->snap_out[1].phase == SNAP_OUT_SENDING);
+    n->snap_out[0] = (struct snap_out){ .phase = SNAP_OUT_SENDING, .msg.to = 2, .id = old };
+    want(2, &old, SNAP_DONE);
+    CHECK(n->snap_out[0].phase == SNAP_OUT_FAILED);
+    n->snap_out[0] = (struct snap_out){ .phase = SNAP_OUT_SENDING, .msg.to = 2, .id = id };
+    want(2, &id, SNAP_DONE);
+    CHECK(n->snap_out[0].phase == SNAP_OUT_FREE);
+    CHECK_U64(snapshot_send_held(n), 1);
+    t.loop.now_ns += 59 * NS_PER_S;
+    CHECK_U64(snapshot_send_held(n), 1);
+    t.loop.now_ns += 1 * NS_PER_S;
+    CHECK_U64(snapshot_send_held(n), 0);
+    end();
+    EXPECT_MARK("node: the log has left a snapshot behind that was sent");
+    EXPECT_MARK("node: the log has left a snapshot behind on its way");
+}
+
+/* Two that were broken off are held each for its minute, the older one first; one that the log has
+ * left behind is not. */
+static void both_are_held(void)
+{
+    const struct raft_conf conf = { .index = 1, .voter_count = 3, .voter = { 1, 2, 3 } };
+    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT, .from = 2, .to = 1, .term = 3, .epoch = 1 };
+    struct node *n = &t.n;
+    begin(3);
+    snapshot_send_hold(n, &(struct snap_id){ .index = 2, .term = 1 });
+    t.loop.now_ns += 30 * NS_PER_S;
+    snapshot_send_hold(n, &(struct snap_id){ .index = 3, .term = 1 });
+    CHECK_U64(snapshot_send_held(n), 2);
+    t.loop.now_ns += 20 * NS_PER_S;
+    snapshot_send_hold(n, &(struct snap_id){ .index = 2, .term = 1 });
+    t.loop.now_ns += 39 * NS_PER_S;
+    CHECK_U64(snapshot_send_held(n), 2);
+    m.index = m.commit = 3;
+    m.log_term = 1;
+    core_step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
+    core_step((struct raft_event){ .type = RAFT_EV_APPLIED, .index = 3 });
+    core_step((struct raft_event){ .type = RAFT_EV_SNAP_MADE, .index = 3, .conf = &conf });
+    snapshot_send_hold(n, &(struct snap_id){ .index = 3, .term = 1 });
+    CHECK_U64(snapshot_send_held(n), 3);
+    end();
+}
+
+int main(void)
+{
+    TAP_TEST("send: however a snapshot on its way ends, its place is free", snapshots_end);
+    TAP_TEST("send: who writes the rows of a snapshot is not silent", rows_are_written);
+    TAP_TEST("send: a silent peer keeps nobody from a snapshot", snapshots_yield);
+    TAP_TEST("send: a peer that refuses snapshots is left alone, longer and longer",
+             snapshot_pauses);
+    TAP_TEST("send: a snapshot that the log has left behind is no end", snapshot_left_behind);
+    TAP_TEST("send: two snapshots that were broken off are held both", both_are_held);
+    return tap_done();
+}
