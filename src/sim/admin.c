@@ -12,8 +12,9 @@ enum {
 #define ADMIN_GRACE_NS (2 * SIM_S) /* a node may be so late with its answer */
 #define ADMIN_DEADLINE_NS_MIN (200 * SIM_MS)
 #define ADMIN_DEADLINE_NS_MAX (10 * SIM_S)
-#define ADMIN_AGAIN_NS (100 * SIM_MS) /* mean of the time between two steps */
-#define ADMIN_LATE_NS (60 * SIM_S)    /* after its deadline a call may take effect for so long */
+#define ADMIN_WAIT_NS_MAX (45 * SIM_S) /* drawn beyond that: the end game waits a minute for all */
+#define ADMIN_AGAIN_NS (100 * SIM_MS)  /* mean of the time between two steps */
+#define ADMIN_LATE_NS (60 * SIM_S)     /* after its deadline a call may take effect for so long */
 
 uint64_t sim_admin_pick(struct sim_admin *a, uint64_t nodes)
 {
@@ -176,7 +177,8 @@ static void ask(struct sim_admin *a, struct sim_host *h, const struct sim_admin_
         c++;
     }
     uint64_t local = sim_host_local(h);
-    uint64_t span = ADMIN_DEADLINE_NS_MIN + sim_wait(&a->prng, a->deadline_ns);
+    uint64_t wait = sim_wait(&a->prng, a->deadline_ns);
+    uint64_t span = ADMIN_DEADLINE_NS_MIN + (wait < ADMIN_WAIT_NS_MAX ? wait : ADMIN_WAIT_NS_MAX);
     struct sim_event *due = c->due;
     ASSERT(c < a->call + SIM_ADMIN_CALLS_MAX && due == NULL);
     *c = (struct sim_admin_call){ .call = { .done = call_done, .deadline_ns = local + span },
