@@ -57,6 +57,17 @@ static void a_wiped_voter_is_no_majority(void)
     end();
 }
 
+/* A learner's endpoint is learned at each try: were the actor poked by it, a change that waits
+ * would be tried in every turn, and take a whole processor. */
+static void waits_at_rest(void)
+{
+    begin(1);
+    t.n.raft_actor.poked = false;
+    CHECK(mesh_peer(&t.n, 2, &key_2, NULL, 0) == ERR_OK);
+    CHECK(!t.n.raft_actor.poked && book_by_id(&t.n.book, 2) != NULL);
+    end();
+}
+
 /* ---- what became of it ---- */
 
 /* One of this node's clients asks; the operation as it is when the core has it. */
@@ -114,6 +125,7 @@ static void transfer_until_somebody_leads(void)
 
 int main(void)
 {
+    TAP_TEST("control: to learn an endpoint again wakes nobody", waits_at_rest);
     TAP_TEST("control: voters named without a wiped one do not get it back",
              named_without_the_wiped);
     TAP_TEST("control: a wiped voter makes no majority", a_wiped_voter_is_no_majority);
