@@ -380,6 +380,7 @@ def members(nodes):
     refused("a learner is not replaced", ("replace", "6", "7=" + spare.url), "node 6 is a learner.*cluster remove 6")
     refused("a voter is not new", ("replace", str(asked.id), f"{leader.id}={leader.url}"),
             f"node {leader.id} is a voter already")
+    wait_for(20, lambda: re.match(r"6 +learner +[1-9]\d* +0 +\d+ ms", row(cluster("status")[1], learner)))
     where = learner.url
     learner.kill()
     asked.write("k", "v")
