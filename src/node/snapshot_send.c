@@ -174,12 +174,12 @@ static bool pausing(struct node *n, uint64_t peer)
 /* One that has said nothing for a while goes on later with what it has; another one may be well. */
 static void yield(struct node *n)
 {
-    uint64_t limit_ns = os_now(n->os) - SEND_YIELD_S * NS_PER_S;
     struct snap_out *silent = NULL;
     for (uint32_t i = 0; i < NODE_SNAP_SENDERS; i++) {
         struct snap_out *o = &n->snap_out[i];
         bool asked = o->phase == SNAP_OUT_OFFERED || o->phase == SNAP_OUT_SENDING;
-        if (asked && o->heard_ns < limit_ns && (silent == NULL || o->heard_ns < silent->heard_ns)) {
+        bool quiet = os_now(n->os) - o->heard_ns > SEND_YIELD_S * NS_PER_S;
+        if (asked && quiet && (silent == NULL || o->heard_ns < silent->heard_ns)) {
             silent = o;
         }
     }
