@@ -157,8 +157,8 @@ void sim_judge_record(struct sim_judge *j, uint32_t key, uint64_t serial, int64_
 void sim_judge_absent(struct sim_judge *j, uint32_t key, int64_t revision);
 void sim_judge_versions(struct sim_judge *j);
 
-/* sim_judge_cluster -- in the end: nodes that have applied the same entries are of one cluster,
- * with the same members. */
+/* sim_judge_cluster -- in the end: nodes that have applied the same, and whose logs end with the
+ * same entry, are of one cluster, and have one configuration. */
 void sim_judge_cluster(struct sim_judge *j);
 
 /* sim_judge_heard -- a frame is delivered to a node: does a follower answer its leader? */

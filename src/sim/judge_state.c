@@ -55,7 +55,7 @@ void sim_judge_cluster(struct sim_judge *j)
             const struct sim_seen *x = &w->look.seen[a];
             const struct sim_seen *y = &w->look.seen[b];
             bool both = x->alive && y->alive && x->applied > 0 && x->applied == y->applied &&
-                        x->last == y->last;
+                        x->last == y->last && x->last_term == y->last_term;
             if (both && !same_cluster(&w->host[a], &w->host[b])) {
                 sim_world_fail(j->world, "nodes %u and %u are of two clusters", b + 1, a + 1);
             }
