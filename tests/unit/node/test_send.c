@@ -200,6 +200,62 @@ static void both_are_held(void)
     end();
 }
 
+static uint32_t made_files;
+
+static void file_made(void *arg, enum err e, const struct snap_meta *meta)
+{
+    (void)arg;
+    CHECK(e == ERR_OK && meta != NULL);
+    made_files++;
+}
+
+static void make_file(uint64_t index)
+{
+    struct snap_meta meta = { .id = { .index = index, .term = 1 }, .rows = SNAP_ROWS_UNKNOWN };
+    meta.conf = bytes_text("who is in");
+    CHECK(snap_make(t.n.snaps, &t.n.state.tables, &meta) == ERR_OK);
+}
+
+static void until_made(uint32_t count)
+{
+    for (uint32_t turn = 0; turn < 1000 && made_files < count; turn++) {
+        sim_loop_run(&t.loop, sim_loop_next(&t.loop));
+    }
+    CHECK_U64(made_files, count);
+}
+
+/* A file that was made for another peer long ago is of no use once the log begins behind it: the
+ * peer would refuse what follows, and be offered the same file again, for ever. */
+static void old_file_is_not_offered(void)
+{
+    const struct raft_conf conf = { .index = 1, .voter_count = 3, .voter = { 1, 2, 3 } };
+    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT, .from = 2, .to = 1, .term = 3, .epoch = 1 };
+    struct snap_handler h = { .made = file_made };
+    struct diag d = { 0 };
+    struct node *n = &t.n;
+    begin(3);
+    CHECK(snap_open(n->os, NULL, &n->store_mem, &h, &n->snaps, &d) == ERR_OK);
+    make_file(1);
+    until_made(1);
+    m.index = m.commit = 3;
+    m.log_term = 1;
+    core_step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
+    core_step((struct raft_event){ .type = RAFT_EV_APPLIED, .index = 3 });
+    core_step((struct raft_event){ .type = RAFT_EV_SNAP_MADE, .index = 3, .conf = &conf });
+    n->told_role = RAFT_LEADER;
+    n->snap_out[0] = (struct snap_out){ .phase = SNAP_OUT_WAITING, .msg.from = 1, .msg.to = 2 };
+    make_file(3);
+    snapshot_send_start(n);
+    CHECK(n->snap_out[0].phase == SNAP_OUT_WAITING && t.frames == 0);
+    until_made(2);
+    snapshot_send_start(n);
+    CHECK(n->snap_out[0].phase == SNAP_OUT_OFFERED && t.frames == 1);
+    CHECK_U64(n->snap_out[0].id.index, 3);
+    snap_reader_close(n->snap_out[0].reader);
+    snap_close(n->snaps);
+    end();
+}
+
 int main(void)
 {
     TAP_TEST("send: however a snapshot on its way ends, its place is free", snapshots_end);
@@ -208,6 +264,7 @@ int main(void)
     TAP_TEST("send: a peer that refuses snapshots is left alone, longer and longer",
              snapshot_pauses);
     TAP_TEST("send: a snapshot that the log has left behind is no end", snapshot_left_behind);
+    TAP_TEST("send: a file that the log has left behind is not offered", old_file_is_not_offered);
     TAP_TEST("send: two snapshots that were broken off are held both", both_are_held);
     return tap_done();
 }
