@@ -18,8 +18,8 @@
 
 /* A row for each class: what --without calls it, and sim_fault_do_..., which does it once. */
 #define SIM_FAULTS(X)                                                                              \
-    X(CRASH, "crash", crash)                /* kill at once, start again later */                  \
-    X(CRASH_INSIDE, "inside", crash_inside) /* kill inside an effect */                            \
+    X(CRASH, "crash", crash)                /* no power, or one in three: only no process */       \
+    X(CRASH_INSIDE, "inside", crash_inside) /* the same, inside an effect */                       \
     X(CRASH_ALL, "all", crash_all)          /* the whole cluster loses power */                    \
     X(STOP, "stop", stop)                   /* an orderly stop */                                  \
     X(TWICE, "twice", twice)                /* a second process on the directory of the first */   \
