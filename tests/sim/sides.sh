@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tests/sim/sides.sh DIR -- who knows whom in the simulator's sources: what is seen of the nodes goes one way.
+# tests/sim/sides.sh DIR -- who knows whom in the simulator's sources: faults and judges are strangers.
 set -u
 ROOM=$1/src/sim
 . "$(dirname "$0")/lib.sh"
