@@ -40,7 +40,7 @@ bench: all
 	@bench/run
 
 clean:
-	@rm -rf build build-asan build-clang build-mutants
+	@rm -rf build build-asan build-clang build-mutants build-marks
 
 help:
 	@echo "make         build into build/ (installs what is missing)"
