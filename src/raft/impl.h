@@ -281,7 +281,8 @@ void raft_life_status(const struct raft *r, struct raft_status *out);
  * and reads end. */
 void raft_follow(struct raft *r, struct raft_out *out, uint64_t term, uint64_t leader);
 
-/* raft_campaign -- ask for pre-votes, or stand where there are none; nothing when it may not. */
+/* raft_campaign -- ask for pre-votes, or stand where there are none; nothing when it may not. The
+ * timer has asked raft_may_stand, which wants more: only RAFT_EV_CAMPAIGN is refused here. */
 void raft_campaign(struct raft *r, struct raft_out *out);
 
 /* raft_stand -- be a candidate; at the leader's wish voters owe it no loyalty. */

@@ -184,12 +184,15 @@ enum raft_event_type {
     RAFT_EV_APPLIED,   /* index */
     RAFT_EV_PEER_UP,   /* peer: a new connection, what was in flight may be lost */
     RAFT_EV_PEER_DOWN, /* peer */
-    RAFT_EV_CAMPAIGN,  /* stand for election now; a no-op without sense, or against a lease */
+    /* of tests and scripts: stand for election now; a no-op without sense, or against a lease. The
+     * timer wants more: something durable, and a disk that does not hang */
+    RAFT_EV_CAMPAIGN,
     /* ticket, changes, count, expect, manual, tail_size: answered OK at the index of the entry that
      * ends the change, once applied; none changes: leave a joint configuration */
     RAFT_EV_CONF,
     RAFT_EV_TRANSFER, /* ticket, peer, 0: whoever is best; OK when another term has begun */
-    RAFT_EV_FORGET,   /* a follower knows no leader and owes no loyalty; not with lease reads */
+    RAFT_EV_FORGET,   /* of tests and scripts: a follower knows no leader and owes no loyalty; not
+                       * with lease reads */
     RAFT_EV_SNAPSHOT, /* ticket: make one now; OK at its index when it is made */
     /* index, conf, keep, keep_bytes: what RAFT_DO_SNAPSHOT asked for, or made unasked, and the same
      * again where the log is to be shortened; index 0: it failed, try again. All entries but `keep`
