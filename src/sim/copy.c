@@ -4,7 +4,7 @@
 #include "base/panic.h"
 #include "sim/world.h"
 
-/* Both versions are what is safe. */
+/* What is seen is what is safe. */
 static void file_copy(struct mem *mem, const struct sim_file *from, struct sim_file *to)
 {
     memset(to, 0, sizeof *to);

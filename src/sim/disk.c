@@ -1,4 +1,4 @@
-/* sim/disk.c -- two versions of everything, and what a crash makes of them. */
+/* sim/disk.c -- what is seen of everything and what is safe of it; what a crash makes of them. */
 #include "sim/disk.h"
 
 #include "base/panic.h"

@@ -2,7 +2,8 @@
  *
  * Shape:      files are bytes in two versions: what the process sees, and what is safe. A write
  *             changes the first, a sync makes the second share it. Names likewise: what a
- *             directory's sync has seen is safe.
+ *             directory's sync has seen is safe. A third version, each page as it was before its
+ *             newest write, is what a stale read is given.
  * Invariants: a crash takes, for every sector and name that is not safe, the old state, the new
  *             one, or a torn one; a file that was renamed has one of its two names; what is safe
  *             never changes by a crash; a sector that is not dirty is the same in both
@@ -39,7 +40,7 @@ struct sim_file {
     size_t now_bytes;
     size_t safe_bytes;
     size_t told_bytes; /* a log has synced something behind these: they are known to have been */
-    size_t capacity;   /* of both versions, whole pages */
+    size_t capacity;   /* of each version, whole pages */
 };
 
 struct sim_name {
@@ -148,7 +149,7 @@ void sim_disk_stale_end(struct sim_disk *d);
 void sim_stale_read(struct sim_disk *d, int file, size_t offset, uint8_t *out, size_t count);
 void sim_stale_write(struct sim_disk *d, int file, size_t offset, size_t count);
 
-/* sim_file_flip -- one bit of the byte at offset, in both versions. */
+/* sim_file_flip -- one bit of the byte at offset, in what is seen and what is safe. */
 void sim_file_flip(struct mem *mem, struct sim_file *f, size_t offset);
 
 /* sim_disk_lock -- hold a name until sim_disk_unlock; out_lock: which.
@@ -159,7 +160,7 @@ enum err sim_disk_lock(struct sim_disk *d, const char *name, int *out_lock);
 /* sim_disk_unlock -- -1: nothing was held. */
 void sim_disk_unlock(struct sim_disk *d, int lock);
 
-/* sim_file_reserve -- both versions may have so many bytes.
+/* sim_file_reserve -- each version may have so many bytes.
  *   err  ERR_NO_SPACE: the account is full */
 MUST_CHECK
 enum err sim_file_reserve(struct mem *mem, struct sim_file *f, size_t bytes);
