@@ -26,9 +26,9 @@ struct sim_event *sim_fault_later(struct sim_faults *f, uint64_t wait_ns, sim_ev
 /* ---- fault_machine.c ---- */
 
 /* sim_fault_start_due -- host a is started, if it is down.
- * sim_fault_resume_due -- host a goes on where it was; what it hears first is what clients want. */
+ * sim_fault_rush_due -- some clients that think ask host a now, all at once. */
 void sim_fault_start_due(struct sim_world *w, struct sim_event *e);
-void sim_fault_resume_due(struct sim_world *w, struct sim_event *e);
+void sim_fault_rush_due(struct sim_world *w, struct sim_event *e);
 
 /* sim_fault_backup_drop -- give back the copy of a disk, if there is one. */
 void sim_fault_backup_drop(struct sim_faults *f);

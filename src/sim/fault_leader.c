@@ -19,7 +19,7 @@ static void isolate_rushed(struct sim_faults *f, struct sim_host *h)
 {
     uint64_t before = f->world->net.cuts;
     sim_fault_isolate(f, h->index);
-    sim_fault_later(f, FAULT_RUSH_NS, sim_fault_resume_due, h->index);
+    sim_fault_later(f, FAULT_RUSH_NS, sim_fault_rush_due, h->index);
     f->deposed = sim_chance(&f->prng, 2) ? h->index + 1 : 0;
     f->deposed_cut_first = before + 1;
     f->deposed_cut_last = f->world->net.cuts;

@@ -94,8 +94,7 @@ bool sim_fault_do_twice(struct sim_faults *f)
     return sim_host_start_twice(sim_fault_any_host(f));
 }
 
-/* It goes on where it was, and the first thing it hears is what clients want. */
-void sim_fault_resume_due(struct sim_world *w, struct sim_event *e)
+void sim_fault_rush_due(struct sim_world *w, struct sim_event *e)
 {
     if (!w->faults.over) {
         sim_clients_rush(&w->clients, &w->host[e->a]);
@@ -106,7 +105,7 @@ void sim_fault_pause(struct sim_faults *f, struct sim_host *h)
 {
     uint64_t ns = sim_fault_length(f);
     uint64_t until = f->world->now_ns + ns;
-    sim_fault_later(f, ns, sim_fault_resume_due, h->index);
+    sim_fault_later(f, ns, sim_fault_rush_due, h->index); /* the first that it hears then */
     sim_host_pause(h, until > h->paused_until_ns ? until : h->paused_until_ns);
 }
 
