@@ -66,7 +66,7 @@ struct sim_disk {
     uint64_t ops;
     uint64_t crash_at; /* 0: never */
     bool crash_sync;   /* at the next sync of a file: any part of what it was to save is there */
-    bool crash_vote;   /* at the next sync of the vote */
+    bool crash_vote;   /* likewise, of the file of term and vote */
     uint64_t fault_at; /* 0: never; this operation alone fails, with fault */
     enum err fault;
     uint64_t reads;

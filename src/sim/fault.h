@@ -72,14 +72,16 @@ enum sim_fault_class {
 };
 static_assert(SIM_FAULT_COUNT <= 64, "a set of classes fits 64 bits");
 
-/* What a node has just done that it must never take back. */
+/* What a crash waits for: something that a node has just done and must never take back, of which
+ * sim_fault_moment is told; or is about to do, and the disk crashes inside (crash_sync,
+ * crash_vote). */
 enum sim_moment {
     SIM_MOMENT_NONE,
     SIM_MOMENT_VOTE,   /* voted, or asked for votes */
     SIM_MOMENT_ACK,    /* said that it has entries */
     SIM_MOMENT_ANSWER, /* told a client that its write is done */
-    SIM_MOMENT_SYNC,   /* is about to make a write durable */
-    SIM_MOMENT_HARD,   /* is about to make a term or a vote durable */
+    SIM_MOMENT_SYNC,   /* makes a write durable: inside its next sync */
+    SIM_MOMENT_HARD,   /* makes a term or a vote durable: likewise, of the file of both */
     SIM_MOMENT_COUNT
 };
 
@@ -124,7 +126,8 @@ void sim_faults_stop(struct sim_faults *f);
 /* sim_faults_done -- before the machines' end: give back what is kept of their disks. */
 void sim_faults_done(struct sim_faults *f);
 
-/* sim_fault_moment -- a node has just done this: is it the moment that a fault waited for? */
+/* sim_fault_moment -- a node has just done this (none of those that the disk sees): is it the
+ * moment that a fault waited for? */
 void sim_fault_moment(struct sim_faults *f, struct sim_host *h, enum sim_moment moment);
 
 /* sim_fault_bit -- of a class, in a set of them. */

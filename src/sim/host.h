@@ -67,7 +67,7 @@ struct sim_host {
     uint64_t turns;
     uint64_t turn_ns; /* what a turn of this machine takes */
     uint64_t usual_turn_ns;
-    enum sim_moment doom; /* it crashes right after the next one of these */
+    enum sim_moment doom; /* it crashes soon after the next one of these, or inside it */
 
     /* what it may stop for */
     bool damaged;         /* its disk was damaged beyond what it can repair alone */
