@@ -89,7 +89,7 @@ struct sim_judge {
     int64_t absent[SIM_KEYS_MAX];    /* newest revision of a store in which there was no such key */
     uint64_t applied;                /* highest index of which the state was seen */
     int64_t revision_last;           /* that a client was told of */
-    uint64_t committed;              /* highest index that any node called committed */
+    uint64_t committed;              /* highest index in committed_term */
     uint64_t leaders;                /* elections won */
     uint64_t looks;
     bool undecided; /* the history was too tangled to decide within the bound */
