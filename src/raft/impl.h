@@ -323,11 +323,11 @@ void raft_heartbeat(struct raft *r, struct raft_out *out);
 /* raft_replicate -- send a peer what it lacks, as far as its window allows. */
 void raft_replicate(struct raft *r, struct raft_peer *p, struct raft_out *out);
 
-/* raft_propose -- RAFT_EV_PROPOSE: append and replicate, or refuse all of its tickets. */
-void raft_propose(struct raft *r, const struct raft_event *ev, struct raft_out *out);
-
 /* raft_replicate_all -- the same for every peer. */
 void raft_replicate_all(struct raft *r, struct raft_out *out);
+
+/* raft_propose -- RAFT_EV_PROPOSE: append and replicate, or refuse all of its tickets. */
+void raft_propose(struct raft *r, const struct raft_event *ev, struct raft_out *out);
 
 /* raft_usurper -- a second leader in a term, this node or another is the first: somebody lies. */
 bool raft_usurper(const struct raft *r, const struct raft_msg *m);
@@ -378,7 +378,8 @@ bool raft_reminded(struct raft *r, const struct raft_msg *m);
 /* raft_conf_propose -- RAFT_EV_CONF: begin a change, leave a joint configuration, or refuse. */
 void raft_conf_propose(struct raft *r, const struct raft_event *ev, struct raft_out *out);
 
-/* raft_conf_write -- append c as an entry of this term's and use it; *c has its index then. */
+/* raft_conf_write -- append c as an entry of this term (the leader's; of init its rank) and use it;
+ * *c has its index then. */
 void raft_conf_write(struct raft *r, struct raft_conf *c, uint64_t term, uint32_t tail_size,
                      struct raft_out *out);
 

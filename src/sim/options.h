@@ -25,7 +25,7 @@ struct sim_request {
 };
 
 /* sim_options_parse -- fill out; returns -1 to go on, or the exit code when there is nothing to do
- * (help, version, a mistake: 2). */
+ * (help, list, a mistake: 2). */
 int sim_options_parse(int argc, char **argv, struct sim_request *out);
 
 /* sim_options_one -- whether one seed is all that is asked for: then it is told of by itself. */
