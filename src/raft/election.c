@@ -212,7 +212,7 @@ static void vote(struct raft *r, const struct raft_msg *m, struct raft_out *out)
     }
     bool idle = r->role == RAFT_FOLLOWER || r->role == RAFT_PRECANDIDATE;
     bool quiet = !r->config.no_check_quorum && r->now_ns < r->quiet_until_ns;
-    MARK_IF(quiet && r->vote == 0 && log_good(r, m), "raft: a new life votes for nobody yet");
+    MARK_IF(quiet && r->vote == 0 && log_good(r, m), "raft: a new process votes for nobody yet");
     bool fresh = r->vote == 0 && r->leader == 0 && log_good(r, m) && !quiet;
     bool again = r->vote == m->from; /* asked twice: the first answer may have been lost */
     bool yes = m->term == r->term && idle && (fresh || again);

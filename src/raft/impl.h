@@ -68,9 +68,9 @@ struct raft_read {
 /* What this node and another have promised each other. */
 struct raft_promise {
     uint64_t id;
-    uint64_t said_term;  /* newest acknowledgement of this run to it: the term, */
+    uint64_t said_term;  /* newest acknowledgement of this process to it: the term, */
     uint64_t said_index; /* and all entries up to this one */
-    uint64_t said_vote;  /* newest term in which this run voted for it */
+    uint64_t said_vote;  /* newest term in which this process voted for it */
     uint64_t heard_life; /* the same the other way: which of its lives, */
     uint64_t heard_term;
     uint64_t heard_index;
@@ -118,7 +118,7 @@ struct raft {
     uint64_t size_first; /* oldest index whose size is known */
     uint32_t size[RAFT_SIZE_RING];
 
-    /* promises, and what the disk held when this run began */
+    /* promises, and what the disk held when this process began */
     uint64_t boot_term;
     uint64_t boot_vote;
     uint64_t boot_last;

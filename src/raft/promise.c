@@ -4,10 +4,10 @@
  * Shape:      every node remembers of every peer the newest acknowledgement and the newest vote
  *             that it got from it, and reminds it: on a new connection, when it stands for
  *             election, when it denies what it has acknowledged. A node that is reminded of a
- *             promise which neither this run of it made nor its disk held when the run began
- *             stops.
- * Invariants: no false alarm: what this run said is noted before the message leaves; what an
- *             earlier run said was durable before it left, so the disk that this run began with
+ *             promise which neither this process of it made nor its disk held when the process
+ *             began stops.
+ * Invariants: no false alarm: what this process said is noted before the message leaves; what an
+ *             earlier one said was durable before it left, so the disk that this one began with
  *             holds it, or has moved on to a later term, in which it says nothing any more
  * Why:        within a term an acknowledged prefix is never truncated, and a vote never changes
  */
@@ -130,7 +130,7 @@ bool raft_reminded(struct raft *r, const struct raft_msg *m)
         return true;
     }
     if (p == NULL) {
-        return true; /* what this run said to it is not known: nothing can be concluded */
+        return true; /* what this process said to it is not known: nothing can be concluded */
     }
     bool ack_lost =
         beyond(m->log_term, m->index, p->said_term, p->said_index) &&

@@ -215,7 +215,7 @@ static void step_forget(struct raft *r, struct raft_out *out)
     if (r->role == RAFT_FOLLOWER && r->leader != 0 && !r->config.lease_reads) {
         MARK("raft: a leader is forgotten");
         raft_follow(r, out, r->term, 0);
-        r->sticky_until_ns = r->quiet_until_ns; /* what an earlier life may have promised stays */
+        r->sticky_until_ns = r->quiet_until_ns; /* promises from before a restart stay */
     }
 }
 

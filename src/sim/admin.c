@@ -56,7 +56,7 @@ static void call_done(struct service_call *call, const struct service_reply *rep
     struct sim_world *w = c->world;
     struct sim_admin *a = &w->admin;
     struct sim_host *h = c->asked;
-    if (h == NULL || h->life != c->life || !sim_host_boundary(h)) {
+    if (h == NULL || h->process != c->process || !sim_host_boundary(h)) {
         return; /* the node died before the answer left it: sim_admin_lost knows */
     }
     a->done += reply->code == ERR_OK;
@@ -184,7 +184,7 @@ static void ask(struct sim_admin *a, struct sim_host *h, const struct sim_admin_
     *c = (struct sim_admin_call){ .call = { .done = call_done, .deadline_ns = local + span },
                                   .world = a->world,
                                   .asked = h,
-                                  .life = h->life,
+                                  .process = h->process,
                                   .step = *step,
                                   .planned = planned,
                                   .patience_ns = local + span + ADMIN_GRACE_NS };

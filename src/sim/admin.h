@@ -48,7 +48,7 @@ struct sim_admin_call {
     struct service_call call; /* first */
     struct sim_world *world;
     struct sim_host *asked; /* NULL: not in use */
-    uint64_t life;
+    uint64_t process;
     struct sim_admin_step step;
     bool planned;
     struct sim_event *due; /* the end of its patience */
@@ -90,7 +90,7 @@ void sim_admin_stop(struct sim_admin *a);
 /* sim_admin_busy -- calls that are not answered yet. */
 uint32_t sim_admin_busy(const struct sim_admin *a);
 
-/* sim_admin_lost -- the life of a host has ended: nobody will answer its calls. */
+/* sim_admin_lost -- the process of a host has ended: nobody will answer its calls. */
 void sim_admin_lost(struct sim_admin *a, const struct sim_host *h);
 
 /* sim_admin_bears -- whether these nodes (bits) are a majority of every set of voters that was

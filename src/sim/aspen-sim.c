@@ -10,7 +10,7 @@
 #include <malloc.h>
 
 enum {
-    SIM_MAP_BYTES = 256 * 1024 /* a life's large tables come as zero pages, and go as a whole */
+    SIM_MAP_BYTES = 256 * 1024 /* a process's large tables come as zero pages, and go as a whole */
 };
 
 /* What was said may have gone nowhere; a finding is the worse news. */

@@ -55,7 +55,7 @@ struct sim_client {
     bool doubtful; /* an attempt of this operation may have taken effect */
     uint32_t attempts;
     struct sim_host *asked;
-    uint64_t life; /* of the host that was asked */
+    uint64_t process; /* of the host that was asked */
     uint64_t patience_ns;
 };
 
@@ -102,7 +102,7 @@ void sim_clients_rest(struct sim_clients *c);
 /* sim_clients_busy -- clients that wait for an answer. */
 uint32_t sim_clients_busy(const struct sim_clients *c);
 
-/* sim_clients_lost -- the life of a host has ended: nobody will answer its calls. */
+/* sim_clients_lost -- the process of a host has ended: nobody will answer its calls. */
 void sim_clients_lost(struct sim_clients *c, struct sim_host *h);
 
 /* sim_clients_rush -- some of those that think ask this host, all at once. */

@@ -49,7 +49,7 @@ void sim_client_ask(struct sim_client *c, struct sim_host *h)
     c->call.client = c->op.request != 0 ? c->index + 1 : 0;
     c->call.sequence = c->op.request;
     c->asked = h;
-    c->life = h->life;
+    c->process = h->process;
     sim_client_wait(c, span);
     enum err e = call(c, h);
     if (e != ERR_OK) {

@@ -123,7 +123,7 @@ void sim_client_told(struct service_call *call, const struct service_reply *repl
 {
     struct sim_client *c = CONTAINER_OF(call, struct sim_client, call);
     struct sim_host *h = c->asked;
-    if (h == NULL || h->life != c->life || !sim_host_boundary(h)) {
+    if (h == NULL || h->process != c->process || !sim_host_boundary(h)) {
         return; /* the node died before the answer left it: sim_clients_lost knows */
     }
     sim_judge_reply(&c->world->judge, h, c->op.writes, reply);

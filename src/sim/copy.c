@@ -67,7 +67,7 @@ void sim_copy_take(struct sim_copy *c, struct sim_host *h)
     names_copy(h->disk.name, c->name, c->file);
     sim_backing_init(&c->rows, &h->disk_mem, NULL);
     rows_copy(&h->backing, &c->rows);
-    sim_world_tell(h->world, h->id, "disk copied", h->life, 0);
+    sim_world_tell(h->world, h->id, "disk copied", h->process, 0);
 }
 
 bool sim_copy_same(const struct sim_copy *c, const struct sim_host *h, const char *suffix)
@@ -106,7 +106,7 @@ void sim_copy_restore(const struct sim_copy *c, struct sim_host *h)
     names_copy(c->name, h->disk.name, h->disk.file);
     rows_copy(&c->rows, &h->backing);
     h->restored = true;
-    sim_world_tell(h->world, h->id, "disk restored", h->life, 0);
+    sim_world_tell(h->world, h->id, "disk restored", h->process, 0);
 }
 
 void sim_copy_wipe(struct sim_host *h)
@@ -118,7 +118,7 @@ void sim_copy_wipe(struct sim_host *h)
     }
     h->wiped = true;
     sim_look_wiped(&h->world->look, h);
-    sim_world_tell(h->world, h->id, "disk wiped", h->life, 0);
+    sim_world_tell(h->world, h->id, "disk wiped", h->process, 0);
 }
 
 void sim_copy_done(struct sim_copy *c, struct sim_host *h)

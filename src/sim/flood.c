@@ -72,7 +72,7 @@ static enum err ask(struct sim_flood *f, struct sim_flood_call *c)
 
 static bool lives(const struct sim_flood *f)
 {
-    return f->host->state == SIM_HOST_UP && f->host->life == f->life;
+    return f->host->state == SIM_HOST_UP && f->host->process == f->process;
 }
 
 /* The node has had all the time it asked for, and more; a slow or sleeping one gets more. */
@@ -134,7 +134,7 @@ bool sim_flood_start(struct sim_flood *f, struct sim_host *h)
         return false;
     }
     f->host = h;
-    f->life = h->life;
+    f->process = h->process;
     f->count = (uint32_t)count;
     f->total += count;
     f->asked = f->pending = 0;

@@ -34,7 +34,7 @@ struct sim_flood {
     struct sim_world *world;
     struct prng prng;
     struct sim_host *host; /* NULL: there is none */
-    uint64_t life;
+    uint64_t process;
     struct sim_flood_call *call;
     uint32_t count;
     uint32_t asked;
@@ -58,7 +58,7 @@ bool sim_flood_start(struct sim_flood *f, struct sim_host *h);
 /* sim_flood_stop -- nothing more is asked; what was asked is answered. */
 void sim_flood_stop(struct sim_flood *f);
 
-/* sim_flood_lost -- the life of a host has ended. */
+/* sim_flood_lost -- the process of a host has ended. */
 void sim_flood_lost(struct sim_flood *f, const struct sim_host *h);
 
 #endif

@@ -1,4 +1,4 @@
-/* sim/host.c -- lives of a node: start, step, stop, crash; and the machine's own idea of time. */
+/* sim/host.c -- processes of a node: start, step, stop, crash; and the machine's own idea of time. */
 #include "sim/host.h"
 
 #include "base/panic.h"
@@ -118,7 +118,7 @@ void sim_host_poke(struct sim_host *h)
     arm(h);
 }
 
-/* ---- the end of a life ---- */
+/* ---- the end of a process ---- */
 
 static void bury(struct sim_host *h, const char *how)
 {
@@ -133,7 +133,7 @@ static void bury(struct sim_host *h, const char *how)
     ASSERT(h->mem.used == 0);
     arm(h);
     sim_look_gone(&h->world->look, h);
-    sim_world_tell(h->world, h->id, how, h->life, (uint64_t)h->reason);
+    sim_world_tell(h->world, h->id, how, h->process, (uint64_t)h->reason);
 }
 
 /* The disk goes on with all that was written to it, or with what a power cut leaves of that. */
@@ -208,7 +208,7 @@ void sim_host_leave(struct sim_host *h)
     }
 }
 
-/* ---- the beginning of a life ---- */
+/* ---- the beginning of a process ---- */
 
 static void on_failed(void *arg, enum err why)
 {
@@ -229,7 +229,7 @@ static void refused(struct sim_host *h, enum err why, const struct diag *diag)
     }
     disk_next(h);
     h->state = crashed ? SIM_HOST_DOWN : SIM_HOST_STOPPED;
-    sim_world_tell(h->world, h->id, crashed ? "crashes inside" : "does not start", h->life,
+    sim_world_tell(h->world, h->id, crashed ? "crashes inside" : "does not start", h->process,
                    (uint64_t)why);
 }
 
@@ -261,7 +261,7 @@ bool sim_host_start_twice(struct sim_host *h)
     }
     struct node_options o = options_of(h);
     mem_init(&mem, "second", HOST_MEM_BYTES);
-    sim_loop_init(&loop, &mem, &h->disk, h->life);
+    sim_loop_init(&loop, &mem, &h->disk, h->process);
     enum err e = node_open(&loop.os, &o, &second, &diag);
     if (e != ERR_LOCKED || h->disk.ops != ops) {
         sim_world_fail(h->world, "node %llu is started twice: %s, %llu operations: %s",
@@ -280,7 +280,7 @@ void sim_host_start(struct sim_host *h)
     if (h->state == SIM_HOST_UP) {
         return;
     }
-    h->life++;
+    h->process++;
     h->crashed = false;
     h->dying = false;
     h->reason = ERR_OK;
@@ -309,7 +309,7 @@ void sim_host_start(struct sim_host *h)
         return;
     }
     sim_look_born(&h->world->look, h);
-    sim_world_tell(h->world, h->id, "starts", h->life, 0);
+    sim_world_tell(h->world, h->id, "starts", h->process, 0);
     sim_host_leave(h);
 }
 

@@ -1,6 +1,6 @@
-/* sim/host.h -- one machine of the world and the lives of the node on it.
+/* sim/host.h -- one machine of the world and the processes of the node on it.
  *
- * Shape:      disk and rows survive; a life is a loop, a node and its clients' calls. The machine's
+ * Shape:      disk and rows survive; a process is a loop, a node and its clients' calls. The machine's
  *             clock runs at a rate of its own.
  * Invariants: once a machine has crashed inside a step nothing more that it does counts: the disk
  *             refuses, the network and the clients hear nothing
@@ -43,13 +43,13 @@ struct sim_host {
     struct sim_disk disk;
     struct sim_backing backing;
 
-    /* this life */
+    /* this process */
     enum sim_host_state state;
-    uint64_t life;
+    uint64_t process; /* counted from 1 */
     struct mem mem;
     struct sim_loop loop;
     struct node *node;
-    bool crashed;    /* inside a step of this life */
+    bool crashed;    /* inside a step of this process */
     bool spared;     /* its next crash ends the process, not the machine */
     bool dying;      /* the node says that it cannot go on */
     enum err reason; /* why it stopped */
@@ -59,7 +59,7 @@ struct sim_host {
     /* time */
     uint64_t base_world_ns;
     uint64_t base_local_ns;
-    int64_t wall_shift_ns; /* of the wall clock, in this life and the next ones */
+    int64_t wall_shift_ns; /* of the wall clock, in this process and the next ones */
     uint32_t rate;         /* in 1024ths */
     uint64_t paused_until_ns;
     uint64_t ran_ns;  /* its newest turn */
@@ -73,16 +73,16 @@ struct sim_host {
     bool damaged;         /* its disk was damaged beyond what it can repair alone */
     bool restored;        /* its disk is an older copy: it may have forgotten a promise */
     bool wiped;           /* its disk was lost, and it is not known yet to be counted again */
-    bool disk_failed;     /* this life was given an error of the disk */
-    uint64_t stale_given; /* reads of older bytes before this life */
+    bool disk_failed;     /* this process was given an error of the disk */
+    uint64_t stale_given; /* reads of older bytes before this process */
 };
 
 /* sim_host_init -- machine number index of a world, with an empty disk; its node is down.
- * sim_host_done -- end the life it has, if any, and give back the disk. */
+ * sim_host_done -- end the process it has, if any, and give back the disk. */
 void sim_host_init(struct sim_host *h, struct sim_world *w, uint32_t index);
 void sim_host_done(struct sim_host *h);
 
-/* sim_host_start -- a new life; nothing when it is up already. */
+/* sim_host_start -- a new process; nothing when it is up already. */
 void sim_host_start(struct sim_host *h);
 
 /* sim_host_wiped -- it lost its disk, and has not seen yet that its new incarnation is a voter. */

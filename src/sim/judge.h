@@ -30,7 +30,7 @@ struct service_reply;
 struct sim_world;
 struct sim_host;
 
-/* What one node has promised to others in all its lives, and what is known of this one. */
+/* What one node has promised to others in all its processes, and what is known of this one. */
 struct sim_promise {
     uint64_t durable_term; /* of the newest entry that was seen to be on its disk */
     uint64_t said_term;    /* highest term of a message that left it */
@@ -40,8 +40,8 @@ struct sim_promise {
     uint64_t voted_for;
     uint64_t lost_term; /* newest acknowledgement of an incarnation that lost its disk */
     uint64_t lost_index;
-    uint64_t holds;        /* newest committed entry that was seen in its log in this life */
-    uint64_t read_life;    /* in which it answered its newest read */
+    uint64_t holds;        /* newest committed entry that was seen in its log in this process */
+    uint64_t read_process; /* in which it answered its newest read */
     int64_t read_revision; /* that this said */
     uint64_t read_term;
 };
@@ -107,8 +107,8 @@ void sim_judge_node(struct sim_judge *j, struct sim_host *h, const struct raft_s
 void sim_judge_said(struct sim_judge *j, const struct sim_host *h, const struct raft_msg *m);
 void sim_judge_wiped(struct sim_judge *j, const struct sim_host *h);
 
-/* sim_judge_born -- after the start of a life: what was durable is still there.
- * sim_judge_dying -- a life ends: what its disk had told it until then counts. */
+/* sim_judge_born -- after the start of a process: what was durable is still there.
+ * sim_judge_dying -- a process ends: what its disk had told it until then counts. */
 void sim_judge_born(struct sim_judge *j, struct sim_host *h, const struct raft_status *s);
 void sim_judge_dying(struct sim_judge *j, struct sim_host *h, const struct raft_status *s);
 

@@ -284,7 +284,7 @@ void sim_judge_said(struct sim_judge *j, const struct sim_host *h, const struct 
     }
 }
 
-/* What a life has said, the next one knows. */
+/* What a process has said, the next one knows. */
 static void judge_memory(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s)
 {
     const struct sim_seen *seen = &j->seen[h->index];

@@ -57,7 +57,7 @@ static void judge_read(struct sim_judge *j, const struct sim_host *h, const stru
                        const struct service_reply *r)
 {
     struct sim_promise *said = &j->promise[h->index];
-    bool same = said->read_life == h->life;
+    bool same = said->read_process == h->process;
     if (r->node != h->id) {
         sim_world_fail(j->world, "node %" PRIu64 " answers a read as node %" PRIu64, h->id,
                        r->node);
@@ -81,7 +81,7 @@ static void judge_read(struct sim_judge *j, const struct sim_host *h, const stru
                        h->id, r->record.create_revision, r->record.mod_revision, r->record.version,
                        r->revision);
     }
-    said->read_life = h->life;
+    said->read_process = h->process;
     said->read_revision = r->revision;
     said->read_term = r->term;
 }

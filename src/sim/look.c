@@ -7,7 +7,7 @@
 #include "sim/world.h"
 
 enum {
-    LOOK_BACK = 1024 /* entries below the commit index that are looked at again in a new life */
+    LOOK_BACK = 1024 /* entries below the commit index that are looked at again in a new process */
 };
 
 void sim_look_init(struct sim_look *l, struct sim_world *w)
@@ -37,7 +37,7 @@ static void remember(struct sim_look *l, const struct sim_host *h, const struct 
     bool news =
         !seen->alive || seen->role != s->role || seen->term != s->term || seen->leader != s->leader;
     seen->alive = true;
-    seen->life = h->life;
+    seen->process = h->process;
     seen->role = s->role;
     seen->term = s->term;
     seen->vote = s->vote;
@@ -136,7 +136,7 @@ void sim_look_frame(struct sim_look *l, struct sim_host *h, struct bytes frame)
     }
 }
 
-/* ---- lives ---- */
+/* ---- processes ---- */
 
 void sim_look_born(struct sim_look *l, struct sim_host *h)
 {
@@ -174,7 +174,7 @@ void sim_look_gone(struct sim_look *l, struct sim_host *h)
 void sim_look_wiped(struct sim_look *l, struct sim_host *h)
 {
     struct sim_seen *seen = &l->seen[h->index];
-    struct sim_seen fresh = { .life = seen->life, .revision = seen->revision };
+    struct sim_seen fresh = { .process = seen->process, .revision = seen->revision };
     sim_judge_wiped(&l->world->judge, h);
     *seen = fresh;
 }

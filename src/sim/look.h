@@ -18,15 +18,15 @@ struct sim_host;
 
 /* What was last seen of one node; of one that is down, at its end. */
 struct sim_seen {
-    bool alive; /* it was seen in this life */
-    uint64_t life;
+    bool alive; /* it was seen in this process */
+    uint64_t process;
     enum raft_role role;
     uint64_t term;
     uint64_t vote;
     uint64_t leader;
     uint64_t last;
     uint64_t last_term;
-    uint64_t commit; /* of a new life: some entries below, so that these are looked at again */
+    uint64_t commit; /* of a new process: some entries below, so that these are looked at again */
     uint64_t commit_term;
     uint64_t durable;
     uint64_t applied;
@@ -52,15 +52,15 @@ void sim_look_node(struct sim_look *l, struct sim_host *h);
 /* sim_look_frame -- a frame leaves a node: what it says is judged, and is a moment for faults. */
 void sim_look_frame(struct sim_look *l, struct sim_host *h, struct bytes frame);
 
-/* sim_look_born -- after the start of a life.
- * sim_look_dying -- a life ends, inside a step perhaps: what its disk had told it until then
+/* sim_look_born -- after the start of a process.
+ * sim_look_dying -- a process ends, inside a step perhaps: what its disk had told it until then
  * counts, for others may know of it already.
  * sim_look_gone -- it has ended. */
 void sim_look_born(struct sim_look *l, struct sim_host *h);
 void sim_look_dying(struct sim_look *l, struct sim_host *h);
 void sim_look_gone(struct sim_look *l, struct sim_host *h);
 
-/* sim_look_wiped -- the disk of a host that is down is lost: its next life is another node's. */
+/* sim_look_wiped -- the disk of a host that is down is lost: its next process is another node's. */
 void sim_look_wiped(struct sim_look *l, struct sim_host *h);
 
 /* sim_look_leader -- id of the node that was seen to lead, in the newest term if there are

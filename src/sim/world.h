@@ -105,7 +105,7 @@ struct sim_world *sim_world_open(const struct sim_options *options);
  * in failure. */
 bool sim_world_run(struct sim_world *w);
 
-/* sim_world_close -- end every life that is left, and give everything back. */
+/* sim_world_close -- end every process that is left, and give everything back. */
 void sim_world_close(struct sim_world *w);
 
 /* sim_world_until -- run until the clock says at_ns, or the world is over. */

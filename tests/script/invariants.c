@@ -57,7 +57,7 @@ static uint64_t term_of(const struct world *w, uint64_t id, uint64_t index)
     return install_waits(n) ? 0 : n->disk.log[index].term;
 }
 
-/* A commit index is not synced: a new life begins with what its state machine has, of an old copy
+/* A commit index is not synced: a new process begins with what its state machine has, of an old copy
  * of a disk with less. */
 static bool check_commit(struct world *w, struct world_seen *s, uint64_t id, uint64_t commit)
 {

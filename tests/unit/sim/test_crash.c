@@ -62,7 +62,7 @@ static struct world {
     uint64_t commit; /* entries up to here are never truncated */
     uint64_t last;
     uint64_t term;
-    bool reborn; /* the term of this life is not on the disk yet */
+    bool reborn; /* the term of this process is not on the disk yet */
     bool failed;
     uint32_t repaired;
     uint32_t flushes;
@@ -218,7 +218,7 @@ static void state_check(void)
     tables_close(&tables);
 }
 
-/* ---- one life ---- */
+/* ---- one process ---- */
 
 static bool start(void)
 {

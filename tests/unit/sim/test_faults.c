@@ -85,7 +85,7 @@ static void live(void)
 }
 
 /* What a process finds it will stand by, so a power cut right after that must not take it: what the
- * life before wrote, and failed to sync, or had no time to. */
+ * one before wrote, and failed to sync, or had no time to. */
 static void started_again(uint64_t promised)
 {
     struct log_recovered rec;
@@ -109,7 +109,7 @@ static void went_on(uint64_t promised)
     w.disk.full = true;
     enum err e = start(&rec);
     w.disk.full = false;
-    if (e == ERR_NO_SPACE) { /* the life before had not come far */
+    if (e == ERR_NO_SPACE) { /* the process before had not come far */
         stop();
         e = start(&rec);
     }

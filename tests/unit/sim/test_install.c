@@ -239,7 +239,7 @@ static void on_swapped(void *arg, enum err e, const struct snap_meta *meta)
     }
 }
 
-/* ---- a life ---- */
+/* ---- a process ---- */
 
 static bool refused(enum err e, const struct diag *diag)
 {

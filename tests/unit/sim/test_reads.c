@@ -115,7 +115,7 @@ enum ending {
     ENDING_COUNT
 };
 
-/* A disk as a life has left it. */
+/* A disk as a process has left it. */
 static void history(uint64_t seed, enum ending ending)
 {
     uint64_t errors = w.errors;
