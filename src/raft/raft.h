@@ -157,7 +157,7 @@ struct raft_msg {
                             snapshot: index of its configuration; reminder: life of the receiver
                           that promised */
     uint64_t commit;   /* append, heartbeat */
-    uint64_t epoch;    /* append, heartbeat: leader's epoch for this peer, echoed by replies */
+    uint64_t epoch; /* append, heartbeat, snapshot: leader's epoch for this peer; replies: echo */
     uint64_t read_seq; /* append, heartbeat: newest read round, echoed by replies */
     uint64_t sent_ns;  /* append, heartbeat: the leader's clock, echoed by replies */
     uint64_t id;    /* votes: round; read: asker's number, echoed; reminder: newest vote's term */

@@ -16,7 +16,7 @@ void raft_msg_encode(const struct raft_msg *m, struct writer *w)
 {
     uint32_t count =
         m->type == RAFT_MSG_APPEND && m->last >= m->first ? (uint32_t)(m->last - m->first + 1) : 0;
-    count = m->type == RAFT_MSG_SNAPSHOT ? 1 : count;
+    count = m->type == RAFT_MSG_SNAPSHOT ? 1 : count; /* by liars only: see raft_msg_decode */
     writer_u8(w, (uint8_t)m->type);
     writer_u8(w, (uint8_t)((m->reject ? FLAG_REJECT : 0) | (m->transfer ? FLAG_TRANSFER : 0)));
     writer_varint(w, m->from);
