@@ -252,8 +252,7 @@ static void why_unknown(const struct control *c, const struct raft_conf *now, st
 {
     unsigned long long id = 0;
     for (uint32_t i = 0; id == 0 && i < c->id_count; i++) {
-        bool member = raft_conf_is_voter(now, c->id[i]) || raft_conf_is_learner(now, c->id[i]);
-        id = member ? 0 : c->id[i];
+        id = raft_conf_is_member(now, c->id[i]) ? 0 : c->id[i];
     }
     if (id != 0 && c->kind == CONTROL_CHANGE_MEMBERSHIP) {
         writer_text(out, "node %llu is no member: aspen cluster add %llu=ADDR first", id, id);

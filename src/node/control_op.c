@@ -169,8 +169,7 @@ static enum err tail_of(struct node *n, const struct raft_conf *now, const struc
         ids[count++] = now->learner[i];
     }
     for (uint32_t i = 0; i < c->id_count; i++) {
-        bool there = raft_conf_is_voter(now, c->id[i]) || raft_conf_is_learner(now, c->id[i]);
-        if (!there) {
+        if (!raft_conf_is_member(now, c->id[i])) {
             ids[count++] = c->id[i];
         }
     }

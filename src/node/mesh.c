@@ -156,7 +156,7 @@ static bool is_member(const struct node *n, uint64_t id)
 {
     struct raft_status s;
     raft_status(n->core, &s);
-    return id != 0 && (raft_conf_is_voter(&s.conf, id) || raft_conf_is_learner(&s.conf, id));
+    return id != 0 && raft_conf_is_member(&s.conf, id);
 }
 
 /* The log says which key a member has; a slip of the pen must not cut the member off. */

@@ -52,8 +52,7 @@ void raft_actor_step(struct node *n, struct raft_event *ev, const struct node_st
 
 bool raft_actor_outsider(const struct node *n, const struct raft_status *s)
 {
-    return s->leader == 0 && !raft_conf_is_voter(&s->conf, n->config->node_id) &&
-           !raft_conf_is_learner(&s->conf, n->config->node_id);
+    return s->leader == 0 && !raft_conf_is_member(&s->conf, n->config->node_id);
 }
 
 void raft_actor_message(struct node *n, const struct raft_msg *msg)

@@ -96,8 +96,7 @@ static void conf_encode(struct node *n, struct writer *w)
     for (uint8_t i = 0; i < c->outgoing_count; i++) {
         struct raft_conf others = *c;
         others.outgoing_count = 0;
-        if (!raft_conf_is_voter(&others, c->outgoing[i]) &&
-            !raft_conf_is_learner(&others, c->outgoing[i])) {
+        if (!raft_conf_is_member(&others, c->outgoing[i])) {
             ids[count++] = c->outgoing[i];
         }
     }

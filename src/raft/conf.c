@@ -38,11 +38,6 @@ struct raft_peer *raft_peer_find(struct raft *r, uint64_t id)
     return NULL;
 }
 
-static bool is_member(const struct raft_conf *c, uint64_t id)
-{
-    return raft_conf_is_voter(c, id) || raft_conf_is_learner(c, id);
-}
-
 static void peer_add(struct raft *r, uint64_t id)
 {
     if (id == r->config.id || raft_peer_find(r, id) != NULL) {
@@ -64,7 +59,7 @@ static uint32_t leaving(const struct raft *r)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < r->peer_count; i++) {
-        count += !is_member(&r->effective, r->peer[i].id);
+        count += !raft_conf_is_member(&r->effective, r->peer[i].id);
     }
     return count;
 }
@@ -88,9 +83,9 @@ static void peers_follow(struct raft *r)
     const struct raft_conf *c = &r->effective;
     for (uint32_t i = 0; i < r->peer_count;) {
         uint64_t id = r->peer[i].id;
-        bool told = is_member(&r->committed, id) && r->committed.index < c->index &&
+        bool told = raft_conf_is_member(&r->committed, id) && r->committed.index < c->index &&
                     raft_conf_members(c) + leaving(r) <= RAFT_PEERS_MAX;
-        if (is_member(c, id) || told) {
+        if (raft_conf_is_member(c, id) || told) {
             i++;
         } else { /* answers to it, should it come back, are of no connection to come */
             uint64_t epoch = r->peer[i].epoch;

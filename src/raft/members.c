@@ -24,6 +24,11 @@ bool raft_conf_is_learner(const struct raft_conf *c, uint64_t id)
     return set_has(c->learner, c->learner_count, id) && !raft_conf_is_voter(c, id);
 }
 
+bool raft_conf_is_member(const struct raft_conf *c, uint64_t id)
+{
+    return raft_conf_is_voter(c, id) || raft_conf_is_learner(c, id);
+}
+
 /* What stands beside an id; 0: it is not there. */
 static uint64_t beside(const uint64_t *set, const uint64_t *lives, uint8_t count, uint64_t id)
 {

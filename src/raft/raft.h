@@ -63,6 +63,9 @@ bool raft_conf_is_voter(const struct raft_conf *c, uint64_t id);
 /* raft_conf_is_learner -- receives the log and counts in no majority, of either half. */
 bool raft_conf_is_learner(const struct raft_conf *c, uint64_t id);
 
+/* raft_conf_is_member -- either of them. */
+bool raft_conf_is_member(const struct raft_conf *c, uint64_t id);
+
 /* raft_conf_life -- of a voter of either half; 0: it is bound to none, or is no voter. */
 uint64_t raft_conf_life(const struct raft_conf *c, uint64_t id);
 

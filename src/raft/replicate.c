@@ -358,7 +358,7 @@ static void tell_leaving(struct raft *r, uint64_t index, struct raft_out *out)
     const struct raft_conf *c = &r->effective;
     for (uint32_t i = 0; index >= c->index && i < r->peer_count; i++) {
         const struct raft_peer *p = &r->peer[i];
-        if (!raft_conf_is_voter(c, p->id) && !raft_conf_is_learner(c, p->id)) {
+        if (!raft_conf_is_member(c, p->id)) {
             struct raft_msg *m = raft_send(r, out, p->id, RAFT_MSG_APPEND, r->hard_ticket);
             m->index = c->index;
             m->log_term = raft_term_at(r, c->index);

@@ -357,7 +357,7 @@ void explore_judge_rest(struct explore *w)
     }
     for (uint32_t i = 0; i < w->count; i++) {
         const struct explore_node *n = &w->node[i];
-        bool member = raft_conf_is_voter(c, i + 1) || raft_conf_is_learner(c, i + 1);
+        bool member = raft_conf_is_member(c, i + 1);
         leaders += n->leads;
         if (member && (n->applied != w->commit || n->seen.last != w->commit)) {
             explore_fail(w, "a node did not catch up", i + 1, n->applied);

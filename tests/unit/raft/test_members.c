@@ -71,6 +71,7 @@ static void judge(uint32_t voters, uint32_t learners, uint32_t code)
         bool votes = ((want_voters | (want_voters == voters ? 0 : voters)) & bit) != 0;
         CHECK(raft_conf_is_voter(&next, id) == votes);
         CHECK(raft_conf_is_learner(&next, id) == (!votes && (want_learners & bit) != 0));
+        CHECK(raft_conf_is_member(&next, id) == ((all & bit) != 0));
     }
     if (next.outgoing_count > 0) {
         struct raft_conf left;
