@@ -30,22 +30,26 @@ static uint32_t backend_members(struct service *s, struct service_members *out)
     return out->count;
 }
 
+struct service_reply backend_reply(const struct node *n, enum err code)
+{
+    return (struct service_reply){ .code = code,
+                                   .term = n->told_term,
+                                   .node = n->config->node_id,
+                                   .leader_hint = n->told_leader };
+}
+
 void backend_answer_members(struct node *n, struct op *op)
 {
-    struct service_reply reply = { .code = ERR_OK, .members = &n->members };
+    struct service_reply reply = backend_reply(n, ERR_OK);
     backend_members(&n->service, &n->members);
-    reply.term = n->told_term;
-    reply.node = n->config->node_id;
-    reply.leader_hint = n->told_leader;
+    reply.members = &n->members;
     op_answer(n->ops, op, &reply);
 }
 
 void backend_answer(struct node *n, struct op *op, enum err code, int64_t revision)
 {
-    struct service_reply reply = { .code = code, .revision = revision };
-    reply.term = n->told_term;
-    reply.node = n->config->node_id;
-    reply.leader_hint = n->told_leader;
+    struct service_reply reply = backend_reply(n, code);
+    reply.revision = revision;
     op_answer(n->ops, op, &reply);
 }
 

@@ -18,10 +18,8 @@ enum {
 
 static void answer_text(struct node *n, struct op *op, enum err code, const char *text)
 {
-    struct service_reply reply = { .code = code, .detail = text };
-    reply.term = n->told_term;
-    reply.node = n->config->node_id;
-    reply.leader_hint = n->told_leader;
+    struct service_reply reply = backend_reply(n, code);
+    reply.detail = text;
     op_answer(n->ops, op, &reply);
 }
 
@@ -247,11 +245,9 @@ static void lead_one(struct node *n, struct op *op, const struct raft_status *st
 
 static void answer_snapshot(struct node *n, struct op *op)
 {
-    struct service_reply reply = { .code = ERR_OK };
+    struct service_reply reply = backend_reply(n, ERR_OK);
     struct raft_status st;
     raft_status(n->core, &st);
-    reply.term = n->told_term;
-    reply.node = n->config->node_id;
     reply.snapshot_index = st.made_index;
     reply.snapshot_term = st.made_term;
     op_answer(n->ops, op, &reply);

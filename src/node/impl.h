@@ -570,7 +570,10 @@ enum err backend_begin(struct node *n, enum op_kind kind, struct bytes data,
 MUST_CHECK
 enum err backend_submit(struct node *n, struct op *op);
 
-/* backend_answer -- op_answer with term, node and leader as this node knows them. */
+/* backend_reply -- the head of an answer: term, node and leader as this node knows them. */
+struct service_reply backend_reply(const struct node *n, enum err code);
+
+/* backend_answer -- op_answer with that head. */
 void backend_answer(struct node *n, struct op *op, enum err code, int64_t revision);
 
 /* backend_answer_members -- done; these are the members now. */

@@ -186,7 +186,8 @@ static void answer_missing(struct node *n, struct op *op)
     }
     writer_text(&w, "; name it with --peers or POST /add-peer");
     text[w.offset] = '\0';
-    struct service_reply reply = { .code = ERR_UNKNOWN_ENDPOINT, .detail = text };
+    struct service_reply reply = backend_reply(n, ERR_UNKNOWN_ENDPOINT);
+    reply.detail = text;
     op_answer(n->ops, op, &reply);
 }
 

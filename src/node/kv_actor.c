@@ -53,12 +53,10 @@ static void apply_some(struct node *n)
 
 static void answer_read(struct node *n, struct op *op)
 {
-    struct service_reply reply = { .revision = n->kv.revision };
     struct kv_record rec = { 0 };
-    reply.code = kv_get(&n->kv, bytes_of(op->data, op->data_bytes), &rec);
-    reply.term = n->told_term;
-    reply.node = n->config->node_id;
-    reply.leader_hint = n->told_leader;
+    enum err e = kv_get(&n->kv, bytes_of(op->data, op->data_bytes), &rec);
+    struct service_reply reply = backend_reply(n, e);
+    reply.revision = n->kv.revision;
     reply.record.value = rec.value;
     reply.record.create_revision = rec.create_revision;
     reply.record.mod_revision = rec.mod_revision;
