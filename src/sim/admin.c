@@ -9,7 +9,6 @@ enum {
     ADMIN_TRIES = 4, /* hosts that are tried before it gives up */
     ADMIN_ANY_ONE_IN = 6
 };
-#define ADMIN_GRACE_NS (2 * SIM_S) /* a node may be so late with its answer */
 #define ADMIN_DEADLINE_NS_MIN (200 * SIM_MS)
 #define ADMIN_DEADLINE_NS_MAX (10 * SIM_S)
 #define ADMIN_WAIT_NS_MAX (45 * SIM_S) /* drawn beyond that: the end game waits a minute for all */
@@ -80,20 +79,19 @@ void sim_admin_lost(struct sim_admin *a, const struct sim_host *h)
     }
 }
 
-/* The node has had all the time it was given, and more; a slow or sleeping one gets more. */
+/* The node has had all the time it was given, and more. */
 static void patience_due(struct sim_world *w, struct sim_event *e)
 {
     struct sim_admin_call *c = &w->admin.call[e->a];
     struct sim_host *h = c->asked;
     c->due = NULL;
     ASSERT(h != NULL);
-    bool slow = h->turn_ns > SIM_MS || h->paused_until_ns + ADMIN_GRACE_NS > w->now_ns;
-    if (h->state == SIM_HOST_UP && !slow && c->patience_ns <= sim_host_local(h)) {
+    if (sim_host_owes(h, c->patience_ns)) {
         sim_world_fail(w, "node %llu left a call of the operator without an answer",
                        (unsigned long long)h->id);
         return;
     }
-    c->due = sim_world_at(w, w->now_ns + ADMIN_GRACE_NS, patience_due);
+    c->due = sim_world_at(w, w->now_ns + SIM_HOST_GRACE_NS, patience_due);
     c->due->a = e->a;
 }
 
@@ -162,8 +160,7 @@ static bool prudent(const struct sim_admin *a, const struct sim_admin_step *step
     uint64_t whole = 0;
     for (uint32_t i = 0; i < a->world->node_count; i++) {
         struct sim_host *h = &a->world->host[i];
-        bool good = !h->damaged && !h->restored && !sim_host_wiped(h);
-        whole |= good ? sim_node_bit(h->id) : 0;
+        whole |= sim_host_whole(h) ? sim_node_bit(h->id) : 0;
     }
     return !changes_voters(step) || 2 * sim_node_count(voters & whole) > sim_node_count(voters);
 }
@@ -187,7 +184,7 @@ static void ask(struct sim_admin *a, struct sim_host *h, const struct sim_admin_
                                   .process = h->process,
                                   .step = *step,
                                   .planned = planned,
-                                  .patience_ns = local + span + ADMIN_GRACE_NS };
+                                  .patience_ns = local + span + SIM_HOST_GRACE_NS };
     c->call.expect = step->expect;
     c->step.from = a->world->look.conf.index;
     if (changes_voters(step)) {
@@ -195,7 +192,7 @@ static void ask(struct sim_admin *a, struct sim_host *h, const struct sim_admin_
     }
     sim_world_tell(a->world, h->id, "admin: asks", step->kind,
                    step->kind == SIM_ADMIN_VOTERS ? step->voters : step->id);
-    c->due = sim_world_at(a->world, a->world->now_ns + span + ADMIN_GRACE_NS, patience_due);
+    c->due = sim_world_at(a->world, a->world->now_ns + span + SIM_HOST_GRACE_NS, patience_due);
     c->due->a = (uint32_t)(c - a->call);
     a->asked++;
     if (call(c) != ERR_OK) { /* it was not begun */

@@ -3,7 +3,6 @@
 #include "sim/client_impl.h"
 #include "sim/world.h"
 
-#define CLIENT_GRACE_NS (2 * SIM_S)    /* a node may be so late with its answer */
 #define CLIENT_AGAIN_NS (200 * SIM_MS) /* mean of the time until a write is asked elsewhere */
 
 void sim_client_wait_no_more(struct sim_client *c)
@@ -56,17 +55,16 @@ static void patience_due(struct sim_world *w, struct sim_event *e)
     struct sim_host *h = c->asked;
     c->due = NULL;
     ASSERT(h != NULL);
-    bool slow = h->turn_ns > SIM_MS || h->paused_until_ns + CLIENT_GRACE_NS > w->now_ns;
-    if (h->state == SIM_HOST_UP && !slow && c->patience_ns <= sim_host_local(h)) {
+    if (sim_host_owes(h, c->patience_ns)) {
         sim_world_fail(w, "node %llu left a call of client %u without an answer",
                        (unsigned long long)h->id, c->index);
         return;
     }
-    due_at(c, CLIENT_GRACE_NS, patience_due);
+    due_at(c, SIM_HOST_GRACE_NS, patience_due);
 }
 
 void sim_client_wait(struct sim_client *c, uint64_t span_ns)
 {
-    c->patience_ns = sim_host_local(c->asked) + span_ns + CLIENT_GRACE_NS;
-    due_at(c, span_ns + CLIENT_GRACE_NS, patience_due);
+    c->patience_ns = sim_host_local(c->asked) + span_ns + SIM_HOST_GRACE_NS;
+    due_at(c, span_ns + SIM_HOST_GRACE_NS, patience_due);
 }

@@ -258,7 +258,7 @@ static bool bearable(struct sim_world *w, const struct sim_host *h)
     uint64_t whole = 0;
     for (uint32_t i = 0; i < w->node_count; i++) {
         struct sim_host *other = &w->host[i];
-        bool good = !other->damaged && !other->restored && !sim_host_wiped(other) && other != h;
+        bool good = sim_host_whole(other) && other != h;
         whole |= good ? sim_node_bit(other->id) : 0;
     }
     return sim_look_suffices(&w->look, whole) && sim_admin_bears(&w->admin, whole);

@@ -17,7 +17,6 @@ enum {
 #define FLOOD_SLICE_NS_MAX (20 * SIM_MS)
 #define FLOOD_DEADLINE_NS_MIN (500 * SIM_MS)
 #define FLOOD_DEADLINE_NS_MAX (5 * SIM_S)
-#define FLOOD_GRACE_NS (2 * SIM_S) /* a node may be so late with its answer */
 
 static void end(struct sim_flood *f)
 {
@@ -75,7 +74,7 @@ static bool lives(const struct sim_flood *f)
     return f->host->state == SIM_HOST_UP && f->host->process == f->process;
 }
 
-/* The node has had all the time it asked for, and more; a slow or sleeping one gets more. */
+/* The node has had all the time it asked for, and more. */
 static void patience_due(struct sim_world *w, struct sim_event *e)
 {
     struct sim_flood *f = &w->flood;
@@ -85,12 +84,11 @@ static void patience_due(struct sim_world *w, struct sim_event *e)
         end(f);
         return;
     }
-    bool slow = h->turn_ns > SIM_MS || h->paused_until_ns + FLOOD_GRACE_NS > w->now_ns;
-    if (!slow && f->patience_ns <= sim_host_local(h)) {
+    if (sim_host_owes(h, f->patience_ns)) {
         sim_world_fail(w, "node %llu left %u calls of a flood without an answer",
                        (unsigned long long)h->id, f->pending);
     }
-    sim_world_at(w, w->now_ns + FLOOD_GRACE_NS, patience_due);
+    sim_world_at(w, w->now_ns + SIM_HOST_GRACE_NS, patience_due);
 }
 
 /* What could not be asked of a node that sleeps is asked when it wakes up, all at once. */
@@ -113,13 +111,13 @@ static void slice_due(struct sim_world *w, struct sim_event *e)
             f->refused++;
         }
     }
-    f->patience_ns = sim_host_local(h) + f->deadline_ns + FLOOD_GRACE_NS;
+    f->patience_ns = sim_host_local(h) + f->deadline_ns + SIM_HOST_GRACE_NS;
     bool more = lives(f) && to > 0 && f->asked < f->count && !f->over;
     sim_host_leave(h);
     if (more) {
         sim_world_at(w, w->now_ns + e->n, slice_due)->n = e->n;
     } else {
-        sim_world_at(w, w->now_ns + f->deadline_ns + FLOOD_GRACE_NS, patience_due);
+        sim_world_at(w, w->now_ns + f->deadline_ns + SIM_HOST_GRACE_NS, patience_due);
     }
 }
 

@@ -170,6 +170,17 @@ bool sim_host_wiped(struct sim_host *h)
     return h->wiped;
 }
 
+bool sim_host_whole(struct sim_host *h)
+{
+    return !h->damaged && !h->restored && !sim_host_wiped(h);
+}
+
+bool sim_host_owes(const struct sim_host *h, uint64_t patience_ns)
+{
+    bool slow = h->turn_ns > SIM_MS || h->paused_until_ns + SIM_HOST_GRACE_NS > h->world->now_ns;
+    return h->state == SIM_HOST_UP && !slow && patience_ns <= sim_host_local(h);
+}
+
 /* Whether a node may end with this reason, given what was done to its machine. */
 static bool may_stop(const struct sim_host *h, enum err why)
 {

@@ -21,6 +21,8 @@ enum {
     SIM_HOST_PORT = 26000 /* of QUIC */
 };
 
+#define SIM_HOST_GRACE_NS (2 * SIM_S) /* a node may be so late with its answer */
+
 struct sim_world;
 struct sim_event;
 
@@ -87,6 +89,13 @@ void sim_host_start(struct sim_host *h);
 
 /* sim_host_wiped -- it lost its disk, and has not seen yet that its new incarnation is a voter. */
 bool sim_host_wiped(struct sim_host *h);
+
+/* sim_host_whole -- its disk has all that it ever promised, and counts. */
+bool sim_host_whole(struct sim_host *h);
+
+/* sim_host_owes -- it is up, should have answered when its clock was at patience_ns (which has
+ * SIM_HOST_GRACE_NS in it), and has no excuse: one that is slow, or slept until lately, is late. */
+bool sim_host_owes(const struct sim_host *h, uint64_t patience_ns);
 
 /* sim_host_start_twice -- a second process on the directory of the one that runs: it must be
  * refused as such, and change nothing, or the world fails; false: none runs. */

@@ -29,16 +29,6 @@ static uint64_t *connection_of(struct sim_net *n, uint32_t a, uint32_t b)
     return a < b ? &n->connection[a][b] : &n->connection[b][a];
 }
 
-/* Index of a key; node_count when it is nobody's here. */
-static uint32_t index_of(const struct sim_world *w, const struct node_key *key)
-{
-    uint32_t i = 0;
-    while (i < w->node_count && !ids_key_equal(&w->key[i], key)) {
-        i++;
-    }
-    return i;
-}
-
 /* ---- telling a side ---- */
 
 static void tell_down(struct sim_net *n, uint32_t side, uint32_t peer)
@@ -348,7 +338,7 @@ static enum err peer_set(struct link *base, const struct node_key *peer,
 {
     struct sim_link *l = link_of(base);
     struct sim_net *n = net_of(l);
-    uint32_t i = index_of(n->world, peer);
+    uint32_t i = sim_world_index(n->world, peer);
     (void)addrs;
     (void)count;
     if (i < n->world->node_count && i != l->host->index && !l->known[i]) {
@@ -361,7 +351,7 @@ static enum err peer_set(struct link *base, const struct node_key *peer,
 static void peer_forget(struct link *base, const struct node_key *peer)
 {
     struct sim_link *l = link_of(base);
-    uint32_t i = index_of(net_of(l)->world, peer);
+    uint32_t i = sim_world_index(net_of(l)->world, peer);
     if (i < net_of(l)->world->node_count) {
         l->known[i] = false;
         sim_net_break(net_of(l), l->host->index, i);
@@ -371,7 +361,7 @@ static void peer_forget(struct link *base, const struct node_key *peer)
 static bool peer_is_up(struct link *base, const struct node_key *peer)
 {
     struct sim_link *l = link_of(base);
-    uint32_t i = index_of(net_of(l)->world, peer);
+    uint32_t i = sim_world_index(net_of(l)->world, peer);
     return i < net_of(l)->world->node_count && l->told[i] != 0;
 }
 
@@ -380,7 +370,7 @@ static enum err send_frame(struct link *base, const struct node_key *peer, enum 
 {
     struct sim_link *l = link_of(base);
     struct sim_net *n = net_of(l);
-    uint32_t to = index_of(n->world, peer);
+    uint32_t to = sim_world_index(n->world, peer);
     size_t count = head.count + body.count;
     if (to >= n->world->node_count || l->told[to] == 0) {
         return ERR_PEER_GONE;
@@ -457,7 +447,7 @@ enum err sim_net_open(void *arg, const struct node_key *key, const struct link_h
 {
     struct sim_host *h = arg;
     struct sim_link *l = &h->world->net.link[h->index];
-    ASSERT(index_of(h->world, key) == h->index && !l->open);
+    ASSERT(sim_world_index(h->world, key) == h->index && !l->open);
     memset(l, 0, sizeof *l);
     l->link.table = &sim_link_table;
     l->host = h;

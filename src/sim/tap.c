@@ -20,11 +20,8 @@ static struct sim_tap *tap_of(struct link *l)
 /* Whose key it is: links know no others here. */
 static uint32_t index_of(const struct sim_world *w, const struct node_key *key)
 {
-    uint32_t i = 0;
-    while (!ids_key_equal(&w->key[i], key)) {
-        i++;
-        ASSERT(i < w->node_count);
-    }
+    uint32_t i = sim_world_index(w, key);
+    ASSERT(i < w->node_count);
     return i;
 }
 

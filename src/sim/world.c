@@ -241,6 +241,15 @@ bool sim_world_run(struct sim_world *w)
     return !w->failed;
 }
 
+uint32_t sim_world_index(const struct sim_world *w, const struct node_key *key)
+{
+    uint32_t i = 0;
+    while (i < w->node_count && !ids_key_equal(&w->key[i], key)) {
+        i++;
+    }
+    return i;
+}
+
 void sim_world_close(struct sim_world *w)
 {
     sim_faults_done(&w->faults);

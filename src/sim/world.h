@@ -105,6 +105,9 @@ struct sim_world *sim_world_open(const struct sim_options *options);
  * in failure. */
 bool sim_world_run(struct sim_world *w);
 
+/* sim_world_index -- of the machine that has this key; node_count: it is nobody's here. */
+uint32_t sim_world_index(const struct sim_world *w, const struct node_key *key);
+
 /* sim_world_close -- end every process that is left, and give everything back. */
 void sim_world_close(struct sim_world *w);
 
