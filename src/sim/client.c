@@ -76,7 +76,7 @@ uint32_t sim_clients_busy(const struct sim_clients *all)
 void sim_clients_init(struct sim_clients *all, struct sim_world *w, uint64_t seed)
 {
     all->world = w;
-    all->core = UINT64_MAX;
+    all->survivors = UINT64_MAX;
     prng_seed(&all->prng, seed);
     history_init(&all->history, &w->mem);
     sim_clients_draw_load(all);

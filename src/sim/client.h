@@ -82,7 +82,7 @@ struct sim_clients {
     struct sim_client client[SIM_CLIENTS_MAX];
     struct history history;
     uint64_t serial;
-    uint64_t core; /* bits of the hosts that are asked; all at first */
+    uint64_t survivors; /* bits of the hosts that are asked: all, until the end game draws some */
     bool resting;
     uint64_t writes_ok, writes_failed, writes_unknown, reads_ok, reads_failed;
     uint8_t filling[SIM_VALUE_BYTES_MAX];

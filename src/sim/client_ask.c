@@ -33,7 +33,7 @@ static struct sim_host *pick(struct sim_client *c)
                           ? c->index % w->node_count
                           : prng_below(&all->prng, w->node_count);
         struct sim_host *h = &w->host[at];
-        if ((all->core >> at & 1u) != 0 && sim_host_enter(h)) {
+        if ((all->survivors >> at & 1u) != 0 && sim_host_enter(h)) {
             return h;
         }
     }

@@ -35,14 +35,14 @@ static bool in_vain(struct sim_world *w, uint64_t ns, bool (*holds)(struct sim_w
     return !wait_for(w, ns, holds) && !sim_world_over(w);
 }
 
-static bool in_core(const struct sim_world *w, uint32_t i)
+static bool survives(const struct sim_world *w, uint32_t i)
 {
-    return (w->clients.core >> i & 1u) != 0;
+    return (w->clients.survivors >> i & 1u) != 0;
 }
 
 static bool has_leader(struct sim_world *w)
 {
-    return sim_look_leader(&w->look, w->clients.core, true) != 0;
+    return sim_look_leader(&w->look, w->clients.survivors, true) != 0;
 }
 
 /* Packets that found no way are sent again at doubled intervals, so that a connection that has been
@@ -68,7 +68,7 @@ static bool all_equal(struct sim_world *w)
     uint64_t applied = 0;
     for (uint32_t i = 0; i < w->node_count; i++) {
         const struct sim_seen *s = &w->look.seen[i];
-        if (!in_core(w, i)) {
+        if (!survives(w, i)) {
             continue;
         }
         if (!s->alive || s->applied != s->last || (applied != 0 && s->applied != applied)) {
@@ -114,9 +114,9 @@ static uint64_t drop_some(struct sim_world *w, uint64_t nodes)
     return nodes;
 }
 
-/* The core; 0: there is none. A cluster that nobody could begin begins now: it takes the node that
+/* The survivors; 0: there are none. A cluster that nobody could begin begins now: it takes the node that
  * is asked to, and a majority of those that are to be its members. */
-static uint64_t draw_core(struct sim_world *w)
+static uint64_t draw_survivors(struct sim_world *w)
 {
     uint64_t nodes = able(w);
     if (w->look.conf.index != 0) {
@@ -138,14 +138,14 @@ static void cut_off(struct sim_world *w, uint32_t i)
     }
 }
 
-/* Members outside the core are away for good: down, or out of reach. Who is no member may also be
+/* Members that do not survive are away for good: down, or out of reach. Who is no member may also be
  * there, and disturb nobody. */
 static void leave_others(struct sim_world *w)
 {
     uint64_t of_cluster = members(w) != 0 ? members(w) : w->founders;
     for (uint32_t i = 0; i < w->node_count; i++) {
         bool member = (of_cluster & sim_node_bit(i + 1)) != 0;
-        if (in_core(w, i) || (!member && sim_chance(&w->prng, 2))) {
+        if (survives(w, i) || (!member && sim_chance(&w->prng, 2))) {
             continue;
         }
         if (sim_chance(&w->prng, 2)) {
@@ -159,7 +159,7 @@ static void leave_others(struct sim_world *w)
 
 static const struct sim_seen *leader_of(const struct sim_world *w)
 {
-    uint64_t id = sim_look_leader(&w->look, w->clients.core, true);
+    uint64_t id = sim_look_leader(&w->look, w->clients.survivors, true);
     return id != 0 ? &w->look.seen[id - 1] : NULL;
 }
 
@@ -167,7 +167,7 @@ static const struct sim_seen *leader_of(const struct sim_world *w)
 static bool has_calm_leader(struct sim_world *w)
 {
     const struct sim_seen *s = leader_of(w);
-    uint64_t id = sim_look_leader(&w->look, w->clients.core, true);
+    uint64_t id = sim_look_leader(&w->look, w->clients.survivors, true);
     return s != NULL && s->effective.index <= s->commit && s->effective.outgoing_count == 0 &&
            (sim_voters(&s->effective) & sim_node_bit(id)) != 0;
 }
@@ -176,23 +176,23 @@ static bool has_calm_leader(struct sim_world *w)
  * made voters of nodes that are away, and nothing can be demanded. */
 static bool keep_members(struct sim_world *w)
 {
-    if (!sim_look_suffices(&w->look, w->clients.core)) {
+    if (!sim_look_suffices(&w->look, w->clients.survivors)) {
         return false;
     }
     if (in_vain(w, END_ELECTIONS * w->election_ns_max, has_calm_leader)) {
         sim_world_fail(w, "liveness: a change of the members does not come to its end");
         return false;
     }
-    w->clients.core &= sim_members(&w->look.conf);
-    return sim_look_suffices(&w->look, w->clients.core);
+    w->clients.survivors &= sim_members(&w->look.conf);
+    return sim_look_suffices(&w->look, w->clients.survivors);
 }
 
-static uint32_t core_member(struct sim_world *w)
+static uint32_t any_survivor(struct sim_world *w)
 {
     uint32_t i = 0;
     do {
         i = (uint32_t)prng_below(&w->prng, w->node_count);
-    } while (!in_core(w, i));
+    } while (!survives(w, i));
     return i;
 }
 
@@ -202,7 +202,7 @@ static bool served(struct sim_world *w, bool write, uint32_t key)
     struct sim_clients *c = &w->clients;
     for (int i = 0; i < END_ATTEMPTS && !sim_world_over(w); i++) {
         uint64_t before = write ? c->writes_ok : c->reads_ok;
-        bool asked = sim_clients_ask(c, 0, core_member(w), write, key);
+        bool asked = sim_clients_ask(c, 0, any_survivor(w), write, key);
         if (asked && wait_for(w, END_ANSWER_NS, all_answered) &&
             (write ? c->writes_ok : c->reads_ok) > before) {
             return true;
@@ -243,15 +243,15 @@ static void judge_history(struct sim_world *w)
 /* A well majority has a leader in time; false: there is none to demand it of. */
 static bool gather(struct sim_world *w)
 {
-    uint64_t core = draw_core(w);
-    if (core == 0) {
+    uint64_t survivors = draw_survivors(w);
+    if (survivors == 0) {
         return false;
     }
-    w->clients.core = core;
+    w->clients.survivors = survivors;
     leave_others(w);
     sim_world_until(w, w->now_ns + settle_ns(w));
     bool begun = w->look.conf.index != 0;
-    if (begun && !sim_look_suffices(&w->look, core)) {
+    if (begun && !sim_look_suffices(&w->look, survivors)) {
         return false;
     }
     if (in_vain(w, END_ELECTIONS * w->election_ns_max, has_leader)) {
