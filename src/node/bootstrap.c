@@ -222,7 +222,7 @@ static enum err open_core(struct node *n, const struct log_recovered *rec, struc
     return e == ERR_OK ? e : diag_set(diag, e, "the log and the vote contradict each other");
 }
 
-static void open_lists(struct node *n)
+static void open_memory(struct node *n)
 {
     struct list *lists[] = { &n->writes, &n->reads,    &n->waiting,
                              &n->inits,  &n->controls, &n->read_waits };
@@ -373,7 +373,7 @@ static enum err open_link(struct node *n, struct diag *diag)
 static enum err open_all(struct node *n, struct diag *diag)
 {
     struct log_recovered rec;
-    open_lists(n);
+    open_memory(n);
     book_init(&n->book);
     TRY(open_dir(n, diag));
     TRY(open_home(n, diag));

@@ -6,8 +6,6 @@
  */
 #include "node/impl.h"
 
-#include <stdio.h>
-
 enum {
     PART_BUDGET = 1024 /* messages of one actor in a round */
 };
@@ -100,14 +98,4 @@ void node_fail(struct node *n, enum node_part part, enum err why, const char *wh
     metrics_add(&n->metrics, METRICS_STORAGE_ERRORS, 1);
     n->failed_what = what;
     supervisor_failed(&n->parts.child[part], why);
-}
-
-void node_dump(const struct node *n, int fd)
-{
-    dprintf(fd, "node %llu: role %d, term %llu, leader %llu, applied %llu of %llu, durable %llu\n",
-            (unsigned long long)n->config->node_id, (int)n->told_role,
-            (unsigned long long)n->told_term, (unsigned long long)n->told_leader,
-            (unsigned long long)n->kv.applied, (unsigned long long)n->apply_target,
-            (unsigned long long)n->durable_index);
-    trace_dump(&n->trace, fd);
 }

@@ -1,5 +1,7 @@
-/* node/status.c -- pictures of the node for the API: status and metrics text. */
+/* node/status.c -- pictures of the node: status and metrics text for the API, a dump for a panic. */
 #include "node/impl.h"
+
+#include <stdio.h>
 
 /* A learner, or a voter that lost its disk. */
 static bool counts_for_nothing(const struct raft_status *r)
@@ -125,4 +127,14 @@ void node_transport_text(struct service *s, struct writer *out)
     struct link_stats st;
     link_stats(n->link, &st);
     metrics_transport_write(&st, n->config->node_id, out);
+}
+
+void node_dump(const struct node *n, int fd)
+{
+    dprintf(fd, "node %llu: role %d, term %llu, leader %llu, applied %llu of %llu, durable %llu\n",
+            (unsigned long long)n->config->node_id, (int)n->told_role,
+            (unsigned long long)n->told_term, (unsigned long long)n->told_leader,
+            (unsigned long long)n->kv.applied, (unsigned long long)n->apply_target,
+            (unsigned long long)n->durable_index);
+    trace_dump(&n->trace, fd);
 }

@@ -394,7 +394,7 @@ void sim_host_wall(struct sim_host *h, int64_t shift_ns)
 
 /* ---- set-up ---- */
 
-static uint64_t no_time(void *arg)
+static uint64_t world_time(void *arg)
 {
     return ((struct sim_host *)arg)->world->now_ns;
 }
@@ -490,7 +490,7 @@ static void draw_bounds(struct sim_host *h)
 
 void sim_host_init(struct sim_host *h, struct sim_world *w, uint32_t index)
 {
-    struct logger_sink sink = { log_line, no_time, no_time, h };
+    struct logger_sink sink = { log_line, world_time, world_time, h };
     memset(h, 0, sizeof *h);
     h->world = w;
     h->index = index;
