@@ -10,20 +10,9 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "node/frame.h"
 
 #include <stdint.h>
-
-/* First byte of every frame between nodes, on whatever stream class. */
-enum frame_kind {
-    FRAME_RAFT = 1,       /* a Raft message follows, as raft/raft_codec.h says */
-    FRAME_WRITE = 2,      /* a command to propose */
-    FRAME_ANSWER = 3,     /* what came of it */
-    FRAME_CONTROL = 4,    /* a change of the cluster, as node/control_codec.h says */
-    FRAME_SNAP_OFFER = 5, /* of a snapshot, and its pieces, as node/snapshot_codec.h says */
-    FRAME_SNAP_WANT = 6,
-    FRAME_SNAP_PART = 7,
-    FRAME_LIFE = 8 /* u64: the incarnation of the node that connected, as in Raft messages */
-};
 
 struct call_write {
     enum frame_kind kind; /* FRAME_WRITE or FRAME_CONTROL */

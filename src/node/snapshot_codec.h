@@ -9,7 +9,8 @@
 #ifndef NODE_SNAPSHOT_CODEC_H
 #define NODE_SNAPSHOT_CODEC_H
 
-#include "node/call_codec.h"
+#include "base/bytes.h"
+#include "node/frame.h"
 #include "store/snap_format.h"
 
 /* A Raft message in all but its configuration, which the snapshot has. */

@@ -1,6 +1,6 @@
 /* sim/judge_office.c -- who must not stay leader. What a leader may rely on is counted where it
  * comes from, in the network: a core that is mistaken about it is not asked. */
-#include "node/call_codec.h"
+#include "node/frame.h"
 #include "raft/raft_codec.h"
 #include "sim/majority.h"
 #include "sim/world.h"

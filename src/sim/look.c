@@ -1,7 +1,7 @@
 /* sim/look.c -- nodes are looked at after each step; judges and faults are told. */
 #include "sim/look.h"
 
-#include "node/call_codec.h"
+#include "node/frame.h"
 #include "raft/raft_codec.h"
 #include "sim/majority.h"
 #include "sim/world.h"
