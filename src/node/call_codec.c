@@ -8,7 +8,7 @@ enum {
     CALL_NAME_BYTES_MAX = 32
 };
 
-void call_write_encode(const struct call_write *c, struct writer *w)
+void call_request_encode(const struct call_request *c, struct writer *w)
 {
     writer_u8(w, (uint8_t)c->kind);
     writer_varint(w, c->ticket);
@@ -16,10 +16,10 @@ void call_write_encode(const struct call_write *c, struct writer *w)
     writer_varint(w, c->command.count);
 }
 
-enum err call_write_decode(struct bytes frame, struct call_write *out)
+enum err call_request_decode(struct bytes frame, struct call_request *out)
 {
     struct reader r = reader_of(frame);
-    struct call_write c = { .kind = (enum frame_kind)reader_u8(&r) };
+    struct call_request c = { .kind = (enum frame_kind)reader_u8(&r) };
     if (c.kind != FRAME_WRITE && c.kind != FRAME_CONTROL) {
         return ERR_MALFORMED;
     }

@@ -14,11 +14,11 @@
 
 #include <stdint.h>
 
-struct call_write {
+struct call_request {
     enum frame_kind kind; /* FRAME_WRITE or FRAME_CONTROL */
     uint64_t ticket;
-    uint64_t timeout_ms; /* how long the asker still waits */
-    struct bytes command;
+    uint64_t timeout_ms;  /* how long the asker still waits */
+    struct bytes command; /* or change */
 };
 
 struct call_answer {
@@ -38,12 +38,12 @@ enum {
     CALL_DETAIL_BYTES_MAX = 256
 };
 
-/* call_write_encode -- everything but the command, which follows as the frame's body. */
-void call_write_encode(const struct call_write *c, struct writer *w);
+/* call_request_encode -- everything but the command, which follows as the frame's body. */
+void call_request_encode(const struct call_request *c, struct writer *w);
 
-/* call_write_decode -- frame with its kind byte. err ERR_MALFORMED. */
+/* call_request_decode -- frame with its kind byte. err ERR_MALFORMED. */
 MUST_CHECK
-enum err call_write_decode(struct bytes frame, struct call_write *out);
+enum err call_request_decode(struct bytes frame, struct call_request *out);
 
 /* call_answer_encode -- everything but the members, which follow as the frame's body. The error
  * travels by name, so that versions may differ in their lists. */

@@ -1,4 +1,5 @@
-/* node/forward.c -- a follower hands a write to the leader, the leader answers it. */
+/* node/forward.c -- a follower hands a write or a change of the cluster to the leader, the leader
+ * answers it. */
 #include "base/mark.h"
 #include "base/panic.h"
 #include "kv/command.h"
@@ -31,11 +32,11 @@ bool forward_out(struct node *n, struct op *op, uint64_t leader)
         MARK("node: the leader cannot be reached");
         return false;
     }
-    struct call_write c = { .kind = op->kind == OP_CONTROL ? FRAME_CONTROL : FRAME_WRITE,
-                            .ticket = op->ticket,
-                            .timeout_ms = time_left_ms(op, os_now(n->os)),
-                            .command = { op->data, op->data_bytes } };
-    call_write_encode(&c, &w);
+    struct call_request c = { .kind = op->kind == OP_CONTROL ? FRAME_CONTROL : FRAME_WRITE,
+                              .ticket = op->ticket,
+                              .timeout_ms = time_left_ms(op, os_now(n->os)),
+                              .command = { op->data, op->data_bytes } };
+    call_request_encode(&c, &w);
     ASSERT(!w.bad);
     enum err e = link_send(n->link, &peer->key, LINK_CALL, writer_bytes(&w), c.command);
     if (e == ERR_PEER_GONE) {
@@ -91,7 +92,7 @@ void forward_remote(void *arg, const struct op *op, const struct service_reply *
 }
 
 /* What every node would refuse once it is committed need not go into the log. */
-static enum err command_good(const struct call_write *w)
+static enum err command_good(const struct call_request *w)
 {
     struct command_op ops[KV_TXN_OPS_MAX];
     struct command c;
@@ -105,7 +106,7 @@ static enum err command_good(const struct call_write *w)
 }
 
 /* A peer's operation, to be answered to it. */
-static enum err take(struct node *n, const struct call_write *c, struct op **out)
+static enum err take(struct node *n, const struct call_request *c, struct op **out)
 {
     uint64_t now = os_now(n->os);
     uint64_t wait_ms = c->timeout_ms < FORWARD_MS_MAX ? c->timeout_ms : FORWARD_MS_MAX;
@@ -122,9 +123,9 @@ static enum err take(struct node *n, const struct call_write *c, struct op **out
 
 void forward_in(struct node *n, const struct node_key *peer, uint64_t epoch, struct bytes frame)
 {
-    struct call_write c;
+    struct call_request c;
     struct op *op = NULL;
-    if (call_write_decode(frame, &c) != ERR_OK) {
+    if (call_request_decode(frame, &c) != ERR_OK) {
         MARK("node: a forwarded write that makes no sense");
         metrics_add(&n->metrics, METRICS_RPC_ERRORS, 1);
         return;

@@ -451,7 +451,7 @@ bool snapshot_receive_installing(const struct node *n);
  * is as it was. True: op is with the leader, or was answered ERR_BUSY because the way is full. */
 bool forward_out(struct node *n, struct op *op, uint64_t leader);
 
-/* forward_in -- a peer's write in a frame of this life of its connection. */
+/* forward_in -- a peer's write or change in a frame of this life of its connection. */
 void forward_in(struct node *n, const struct node_key *peer, uint64_t epoch, struct bytes frame);
 
 /* forward_answer_in -- what the leader answered; dropped when the asker has been told already. */

@@ -6,11 +6,11 @@
 
 static struct bytes write_frame(uint8_t *room, size_t bytes)
 {
-    struct call_write c = {
+    struct call_request c = {
         .kind = FRAME_WRITE, .ticket = 300, .timeout_ms = 70000, .command = bytes_text("command")
     };
     struct writer w = writer_of(room, bytes);
-    call_write_encode(&c, &w);
+    call_request_encode(&c, &w);
     writer_put(&w, c.command);
     CHECK(!w.bad);
     return writer_bytes(&w);
@@ -36,18 +36,18 @@ static struct bytes answer_frame(uint8_t *room, size_t bytes)
 static void writes(void)
 {
     uint8_t room[128];
-    struct call_write c;
+    struct call_request c;
     struct bytes b = write_frame(room, sizeof room);
-    CHECK(call_write_decode(b, &c) == ERR_OK);
+    CHECK(call_request_decode(b, &c) == ERR_OK);
     CHECK(c.ticket == 300 && c.timeout_ms == 70000 &&
           bytes_equal(c.command, bytes_text("command")));
     for (size_t n = 0; n < b.count; n++) {
-        CHECK(call_write_decode(bytes_of(b.data, n), &c) == ERR_MALFORMED);
+        CHECK(call_request_decode(bytes_of(b.data, n), &c) == ERR_MALFORMED);
     }
     room[b.count] = 0;
-    CHECK(call_write_decode(bytes_of(b.data, b.count + 1), &c) == ERR_MALFORMED);
+    CHECK(call_request_decode(bytes_of(b.data, b.count + 1), &c) == ERR_MALFORMED);
     room[0] = FRAME_ANSWER;
-    CHECK(call_write_decode(b, &c) == ERR_MALFORMED);
+    CHECK(call_request_decode(b, &c) == ERR_MALFORMED);
 }
 
 static void answers(void)

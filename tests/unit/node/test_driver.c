@@ -80,13 +80,13 @@ static void forwarded_to_a_full_disk(void)
     struct command_op op = { COMMAND_PUT, bytes_text("k"), bytes_text("v"), 0 };
     struct command command = { 0, 0, 1, &op };
     command_encode(&command, &cw);
-    struct call_write c = {
+    struct call_request c = {
         .kind = FRAME_WRITE, .ticket = 9, .timeout_ms = 1000, .command = writer_bytes(&cw)
     };
     begin(1);
     t.n.told_role = RAFT_LEADER;
     t.n.disk_full = true;
-    call_write_encode(&c, &w);
+    call_request_encode(&c, &w);
     writer_put(&w, c.command);
     forward_in(&t.n, &key_2, 7, writer_bytes(&w));
     CHECK_U64(op_count(t.n.ops), 0);

@@ -243,18 +243,18 @@ static void test_command(void)
 static void test_write(void)
 {
     for (uint32_t round = 0; round < ROUNDS; round++) {
-        struct call_write back;
+        struct call_request back;
         enum frame_kind kind = round % 2 == 0 ? FRAME_WRITE : FRAME_CONTROL;
-        struct call_write c = { kind, number(), number(), bytes_text("the command") };
+        struct call_request c = { kind, number(), number(), bytes_text("the command") };
         struct writer w = paper();
-        call_write_encode(&c, &w);
+        call_request_encode(&c, &w);
         writer_put(&w, c.command);
         struct eye e = eye_of(&w);
         CHECK(fixed(&e, 1) == (round % 2 == 0 ? 2 : 4) && varint(&e) == c.ticket &&
               varint(&e) == c.timeout_ms);
         blob_is(&e, c.command);
         ends(&e);
-        CHECK(call_write_decode(writer_bytes(&w), &back) == ERR_OK && back.ticket == c.ticket &&
+        CHECK(call_request_decode(writer_bytes(&w), &back) == ERR_OK && back.ticket == c.ticket &&
               back.timeout_ms == c.timeout_ms && bytes_equal(back.command, c.command));
     }
 }
