@@ -364,7 +364,7 @@ static enum err open_link(struct node *n, struct diag *diag)
         return e;
     }
     note_ports(n);
-    mesh_save(n);
+    book_keeper_save(n);
     return dial_known(n, diag);
 }
 
@@ -377,7 +377,7 @@ static enum err open_all(struct node *n, struct diag *diag)
     book_init(&n->book);
     TRY(open_dir(n, diag));
     TRY(open_home(n, diag));
-    TRY(mesh_load(n, diag));
+    TRY(book_keeper_load(n, diag));
     n->boot = mem_take(&n->mem, sizeof *n->boot);
     TRY(open_log(n, &rec, diag));
     if (rec.repaired) {

@@ -476,17 +476,19 @@ bool mesh_sender_good(struct node *n, const struct node_key *peer, uint64_t id);
 /* mesh_members -- learn who the members are from the tail of a configuration entry. */
 void mesh_members(struct node *n, struct bytes tail);
 
-/* mesh_save -- let the keeper write the book, if it changed and none is being written. */
-void mesh_save(struct node *n);
+/* ---- book_keeper.c ---- */
 
-/* mesh_keeper_start, mesh_keeper_stop -- of the supervisor's row; self is the node. */
-MUST_CHECK
-enum err mesh_keeper_start(void *self);
-void mesh_keeper_stop(void *self);
+/* book_keeper_save -- let the keeper write the book, if it changed and none is being written. */
+void book_keeper_save(struct node *n);
 
-/* mesh_load -- the book from disk; a damaged one begins anew. err ERR_IO. */
+/* book_keeper_start, book_keeper_stop -- of the supervisor's row; self is the node. */
 MUST_CHECK
-enum err mesh_load(struct node *n, struct diag *diag);
+enum err book_keeper_start(void *self);
+void book_keeper_stop(void *self);
+
+/* book_keeper_load -- the book from disk; a damaged one begins anew. err ERR_IO. */
+MUST_CHECK
+enum err book_keeper_load(struct node *n, struct diag *diag);
 
 /* ---- init_op.c ---- */
 

@@ -1,4 +1,4 @@
-/* node/mesh.c -- the link's news and the book of members; who is who, and where.
+/* node/mesh.c -- the link's news; who is who, and where.
  *
  * Why: a peer is known by its key (proved by TLS); the number it claims in messages is believed
  *      once, and afterwards must stay with that key
@@ -7,8 +7,6 @@
 #include "base/panic.h"
 #include "node/impl.h"
 #include "raft/raft_codec.h"
-
-static const char book_name[] = "nodes";
 
 static void tell_raft(struct node *n, const struct book_entry *e)
 {
@@ -90,7 +88,7 @@ bool mesh_sender_good(struct node *n, const struct node_key *peer, uint64_t id)
         return false;
     }
     tell_raft(n, e);
-    mesh_save(n);
+    book_keeper_save(n);
     return true;
 }
 
@@ -191,7 +189,7 @@ enum err mesh_peer(struct node *n, uint64_t id, const struct node_key *key,
     if (before != e->id && e->up) {
         tell_raft(n, e);
     }
-    mesh_save(n);
+    book_keeper_save(n);
     if (!list_empty(&n->inits)) {
         actor_poke(&n->raft_actor); /* it may have waited for this peer */
     }
@@ -213,91 +211,5 @@ void mesh_members(struct node *n, struct bytes tail)
             tell_raft(n, m);
         }
     }
-    mesh_save(n);
-}
-
-/* ---- the book on disk: metadata written by a worker, whole, and renamed into place ---- */
-
-static void save_run(void *arg)
-{
-    struct node *n = arg;
-    struct os_file *file = NULL;
-    enum err e = os_file_open(n->dir, "nodes.part", OS_OPEN_WRITE | OS_OPEN_CREATE, &file);
-    if (e == ERR_OK) {
-        e = os_file_truncate(file, 0);
-        e = e == ERR_OK ? os_file_write(file, 0, n->book_bytes, n->book_count) : e;
-        e = e == ERR_OK ? os_file_sync(file) : e;
-        os_file_close(file);
-    }
-    e = e == ERR_OK ? os_dir_rename(n->dir, "nodes.part", book_name) : e;
-    n->book_err = e == ERR_OK ? os_dir_sync(n->dir) : e;
-}
-
-static void save_done(void *arg)
-{
-    struct node *n = arg;
-    n->book_saving = false;
-    if (n->book_err != ERR_OK) {
-        MARK("node: the book cannot be kept");
-        metrics_add(&n->metrics, METRICS_STORAGE_ERRORS, 1);
-        logger_log(n->logger, LOGGER_WARN, "the book of nodes cannot be kept",
-                   logger_err(n->book_err));
-        n->book.dirty = true;
-        supervisor_failed(&n->parts.child[NODE_PART_KEEPER], n->book_err);
-        return;
-    }
-    mesh_save(n);
-}
-
-void mesh_save(struct node *n)
-{
-    if (!n->book.dirty || n->book_saving || n->keeper == NULL) {
-        return;
-    }
-    struct writer w = writer_of(n->book_bytes, BOOK_BYTES_MAX);
-    book_encode(&n->book, &w);
-    ASSERT(!w.bad);
-    n->book_count = w.offset;
-    n->book.dirty = false;
-    n->book_saving = true;
-    n->book_job = (struct os_job){ .run = save_run, .done = save_done, .arg = n };
-    list_init(&n->book_job.link);
-    os_worker_submit(n->keeper, &n->book_job);
-}
-
-enum err mesh_keeper_start(void *self)
-{
-    struct node *n = self;
-    if (n->keeper == NULL) {
-        TRY(os_worker_open(n->os, "aspen-keep", &n->keeper));
-    }
-    mesh_save(n); /* what could not be kept before */
-    return ERR_OK;
-}
-
-void mesh_keeper_stop(void *self)
-{
-    (void)self; /* its thread ends with the storage: a save under way is brought to its end */
-}
-
-enum err mesh_load(struct node *n, struct diag *diag)
-{
-    struct os_file *file = NULL;
-    size_t count = 0;
-    enum err e = os_file_open(n->dir, book_name, OS_OPEN_READ, &file);
-    if (e == ERR_NO_FILE) {
-        return ERR_OK;
-    }
-    if (e == ERR_OK) {
-        e = os_file_read(file, 0, n->book_bytes, BOOK_BYTES_MAX, &count);
-        os_file_close(file);
-    }
-    e = e == ERR_OK ? book_decode(&n->book, bytes_of(n->book_bytes, count)) : e;
-    if (e == ERR_CORRUPT) {
-        /* addresses decide nothing: go on without them, they will be learnt again */
-        logger_log(n->logger, LOGGER_WARN, "the book of nodes is damaged and begins anew");
-        book_init(&n->book);
-        return ERR_OK;
-    }
-    return e == ERR_OK ? e : diag_set(diag, e, "nodes: %s", err_text(e));
+    book_keeper_save(n);
 }

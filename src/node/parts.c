@@ -51,8 +51,8 @@ static const struct supervisor_spec rows[NODE_PART_COUNT] = {
     /* a disk that is full for a week must not end the node: it is tried without end */
     [NODE_PART_KEEPER] = { .name = "keeper",
                            .policy = SUPERVISOR_RESTART,
-                           .start = mesh_keeper_start,
-                           .stop = mesh_keeper_stop,
+                           .start = book_keeper_start,
+                           .stop = book_keeper_stop,
                            .backoff_ns_min = NS_PER_S,
                            .backoff_ns_max = 60 * NS_PER_S,
                            .restarts_max = UINT32_MAX,
