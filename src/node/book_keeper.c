@@ -1,4 +1,4 @@
-/* node/book_keeper.c -- the book of nodes on disk: written whole by a worker, and renamed into place.
+/* node/book_keeper.c -- the book of nodes on disk: written whole by a worker, then renamed.
  *
  * Why: it decides nothing, so nobody waits for it, and a disk that refuses it ends no node
  */

@@ -1,7 +1,7 @@
 /* node/bootstrap.c -- a node from nothing to ready, and back.
  *
- * Order: directory, identity, book, log, state machine, core, actors, link; closed in reverse, but the
- *        log before the state machine (close_storage says why)
+ * Order: directory, identity, book, log, state machine, core, actors, link; closed in reverse, but
+ *        the log before the state machine (close_storage says why)
  */
 #include "base/mark.h"
 #include "base/panic.h"

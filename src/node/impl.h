@@ -369,8 +369,8 @@ void state_conf_seen(struct node *n, uint64_t index, struct bytes data);
 
 /* ---- snapshot_make.c ---- */
 
-/* snapshot_make_open -- the store of snapshots, and whom it tells: of those that are made, stored and
- * received; before the state machine. err as snap_open. */
+/* snapshot_make_open -- the store of snapshots, and whom it tells: of those that are made, stored
+ * and received; before the state machine. err as snap_open. */
 MUST_CHECK
 enum err snapshot_make_open(struct node *n, struct diag *diag);
 

@@ -1,7 +1,7 @@
 /* node/node.h -- a whole node: opened from a configuration, asked through its service, closed.
  *
- * Order:   node_open starts log, state machine, consensus and network in this order; node_close ends
- *          them from the network on, the log before the state machine. In between the loop runs.
+ * Order:   node_open starts log, state machine, consensus and network in this order; node_close
+ *          ends them from the network on, the log before the state machine. Between, the loop runs.
  * Owns:    everything below it; config and logger belong to the caller and outlive it
  * Thread:  the loop's
  */

@@ -1,4 +1,4 @@
-/* node/status.c -- pictures of the node: status and metrics text for the API, a dump for a panic. */
+/* node/status.c -- pictures of the node: status and metrics for the API, a dump for a panic. */
 #include "node/impl.h"
 
 #include <stdio.h>

@@ -22,8 +22,8 @@ void raft_msg_encode(const struct raft_msg *m, struct writer *w);
 /* raft_entry_encode -- the head of one entry; its data follows. */
 void raft_entry_encode(uint64_t term, uint8_t kind, uint32_t size, struct writer *w);
 
-/* raft_msg_decode -- entries point into the bytes; max is the room in entries. RAFT_MSG_SNAPSHOT has
- * a form, so that it is refused by name: no honest node sends it so, its driver sends an offer.
+/* raft_msg_decode -- entries point into the bytes; max is the room in entries. RAFT_MSG_SNAPSHOT
+ * has a form, so that it is refused by name: no honest node sends it so, its driver sends an offer.
  *   err ERR_MALFORMED, ERR_TOO_MANY_OPS (more entries than max): out untouched */
 MUST_CHECK
 enum err raft_msg_decode(struct bytes b, struct raft_msg *out, struct raft_entry *entries,

@@ -1,4 +1,4 @@
-/* sim/host.c -- processes of a node: start, step, stop, crash; and the machine's own idea of time. */
+/* sim/host.c -- processes of a node: start, step, stop, crash; the machine's own idea of time. */
 #include "sim/host.h"
 
 #include "base/panic.h"

@@ -1,7 +1,7 @@
 /* sim/host.h -- one machine of the world and the processes of the node on it.
  *
- * Shape:      disk and rows survive; a process is a loop, a node and its clients' calls. The machine's
- *             clock runs at a rate of its own.
+ * Shape:      disk and rows survive; a process is a loop, a node and its clients' calls. The
+ *             machine's clock runs at a rate of its own.
  * Invariants: once a machine has crashed inside a step nothing more that it does counts: the disk
  *             refuses, the network and the clients hear nothing
  * Order:      sim_host_enter before anybody calls into the node from outside its loop,

@@ -114,8 +114,8 @@ static uint64_t drop_some(struct sim_world *w, uint64_t nodes)
     return nodes;
 }
 
-/* The survivors; 0: there are none. A cluster that nobody could begin begins now: it takes the node that
- * is asked to, and a majority of those that are to be its members. */
+/* The survivors; 0: there are none. A cluster that nobody could begin begins now: it takes the
+ * node that is asked to, and a majority of those that are to be its members. */
 static uint64_t draw_survivors(struct sim_world *w)
 {
     uint64_t nodes = able(w);
@@ -138,8 +138,8 @@ static void cut_off(struct sim_world *w, uint32_t i)
     }
 }
 
-/* Members that do not survive are away for good: down, or out of reach. Who is no member may also be
- * there, and disturb nobody. */
+/* Members that do not survive are away for good: down, or out of reach. Who is no member may also
+ * be there, and disturb nobody. */
 static void leave_others(struct sim_world *w)
 {
     uint64_t of_cluster = members(w) != 0 ? members(w) : w->founders;

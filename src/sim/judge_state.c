@@ -1,4 +1,4 @@
-/* sim/judge_state.c -- equal state at equal applied index, on all nodes and in all their processes. */
+/* sim/judge_state.c -- equal state at equal applied index, on all nodes, in all their processes. */
 #include "sim/world.h"
 
 #include <inttypes.h>

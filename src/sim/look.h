@@ -1,9 +1,9 @@
 /* sim/look.h -- what was seen of the nodes from outside, for everybody who watches them.
  *
  * Shape:      nodes are looked at after every step, their frames as these leave. What is seen goes
- *             to the judges, the faults and the story. Who needs more than the newest sight asks the
- *             node itself (node_look): most judges, and the faults that must bear a loss. No fault
- *             asks a judge, and no judge tells a fault (tests/sim/sides.sh)
+ *             to the judges, the faults and the story. Who needs more than the newest sight asks
+ *             the node itself (node_look): most judges, and the faults that must bear a loss. No
+ *             fault asks a judge, and no judge tells a fault (tests/sim/sides.sh)
  * Invariants: while the judges are told of a step, the look still says what was seen before it
  * Thread:     one
  */

@@ -57,8 +57,8 @@ static uint64_t term_of(const struct world *w, uint64_t id, uint64_t index)
     return install_waits(n) ? 0 : n->disk.log[index].term;
 }
 
-/* A commit index is not synced: a new process begins with what its state machine has, of an old copy
- * of a disk with less. */
+/* A commit index is not synced: a new process begins with what its state machine has, of an old
+ * copy of a disk with less. */
 static bool check_commit(struct world *w, struct world_seen *s, uint64_t id, uint64_t commit)
 {
     const struct world_node *n = &w->node[id];

@@ -1,6 +1,6 @@
 /* tests/unit/sim/test_admin.c -- Subject: what the operator of a world wants, and what it bears in
- * mind. Method: a world without a process, whose members are told by the test; many plans are drawn,
- * and each must be one that an operator could mean.
+ * mind. Method: a world without a process, whose members are told by the test; many plans are
+ * drawn, and each must be one that an operator could mean.
  */
 #include "tap.h"
 

@@ -1,8 +1,8 @@
 /* tests/unit/raft/space/world.c -- one world of the state space: what can happen in it.
  *
  * Invariants: time stands still: elections and heartbeats are called for; what is committed and
- *             durable is applied at once, and a new process begins with nothing applied but the first
- *             entry. So a world is finite, and no order of events is left out.
+ *             durable is applied at once, and a new process begins with nothing applied but the
+ *             first entry. So a world is finite, and no order of events is left out.
  */
 #include "space.h"
 
