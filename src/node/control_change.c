@@ -118,6 +118,20 @@ bool control_majority(const struct node *n, const struct raft_status *st,
            raft_quorum(&next, answers, &roll) != 0;
 }
 
+bool control_heard(const struct node *n, const struct raft_status *st,
+                   const struct raft_change *changes, uint32_t count)
+{
+    struct roll roll = roll_of(n, st);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t id = changes[i].id;
+        if (changes[i].kind == RAFT_CHANGE_VOTER && raft_conf_is_learner(&st->conf, id) &&
+            answers(&roll, id, 0) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool control_silent(const struct node *n, const struct raft_status *st, uint64_t id)
 {
     struct roll roll = roll_of(n, st);
@@ -154,6 +168,19 @@ static void why_no_majority(const struct roll *roll, const struct raft_conf *nex
                 count > 1 ? "them" : "it", (unsigned long long)first);
 }
 
+static void why_silent(const struct roll *roll, const struct raft_peer_status *p,
+                       struct writer *out)
+{
+    unsigned long long id = p->id;
+    uint64_t since = p->quiet_ns != 0 ? p->quiet_ns : roll->now_ns; /* 0: nobody knows */
+    uint64_t seconds = roll->now_ns > since ? (roll->now_ns - since) / NS_PER_S : 0;
+    writer_text(out, "node %llu does not answer", id);
+    if (seconds > 0) {
+        writer_text(out, ", for %llu s now", (unsigned long long)seconds);
+    }
+    writer_text(out, ": start it, then ask again; or take it away: aspen cluster remove %llu", id);
+}
+
 /* Whom it waited for in vain: one that does not answer, else one that lags. */
 static void why_behind(const struct control *c, const struct roll *roll, struct writer *out)
 {
@@ -163,12 +190,8 @@ static void why_behind(const struct control *c, const struct roll *roll, struct 
         const struct raft_peer_status *p = &st->peer[i];
         bool waited = named(c, p->id) &&
                       (c->kind == CONTROL_TRANSFER || raft_conf_is_learner(&st->conf, p->id));
-        unsigned long long id = p->id;
-        if (waited && answers(roll, id, 0) == 0) {
-            writer_text(out,
-                        "node %llu does not answer: start it, then ask again; or take it away: "
-                        "aspen cluster remove %llu",
-                        id, id);
+        if (waited && answers(roll, p->id, 0) == 0) {
+            why_silent(roll, p, out);
             return;
         }
         lags = waited && p->match < st->commit ? p : lags;

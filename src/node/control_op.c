@@ -207,6 +207,11 @@ static void change(struct node *n, struct op *op, const struct control *c,
         wait_for(n, op, ERR_NO_MAJORITY);
         return;
     }
+    if (meant && !control_heard(n, st, changes, ev.count)) {
+        MARK("node: a learner that does not answer is not promoted");
+        wait_for(n, op, ERR_NOT_CAUGHT_UP);
+        return;
+    }
     ev.tail_size = (uint32_t)tail.offset;
     step(n, op, &ev, writer_bytes(&tail));
 }

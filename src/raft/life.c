@@ -89,7 +89,9 @@ void raft_life_bind(struct raft *r, struct raft_conf *c)
 }
 
 /* Rounds as in the thesis, 4.2.1: what was there when a round began is here at its end, and the
- * round was short. */
+ * round was short. How long it has been silent need not be asked: it becomes a voter in the very
+ * step that hears of its last entry, or an election timeout later at most: whoever leads waits no
+ * longer for a majority or for the end of a transfer. */
 static bool caught_up(struct raft *r, struct raft_peer *p)
 {
     if (plain(r, p->id) == 0) {

@@ -108,15 +108,19 @@ static void asked_elsewhere(struct play *p)
     uint64_t all[] = { 1, 2, 3, 4 };
     play_expect_ok(p, play_remove(p, leader, late));
     play_expect_ok(p, play_learner(p, leader, late));
+    play_elections_pass(p, 1);
     play_crash(p, late);
-    play_elections_pass(p, 2);
-    play_writes(p, leader, 0);
+    play_elections_pass(p, 2); /* nothing is written: it has everything, as far as they know */
+    uint64_t index = play_status(p, leader).conf.index;
     uint32_t behind = play_voters(p, asked, all, 4);
     play_expect_code(p, behind, ERR_NOT_CAUGHT_UP);
+    play_expect(p, play_status(p, leader).conf.index == index, "nothing was begun");
     char name[64];
     snprintf(name, sizeof name, "node %llu does not answer", (unsigned long long)late);
     expect_says(p, behind, name);
+    expect_says(p, behind, " s now: start it");
     expect_says(p, behind, "aspen cluster remove");
+    EXPECT_MARK("node: a learner that does not answer is not promoted");
     play_expect_ok(p, play_remove(p, asked, late));
     uint64_t dead = play_follower(p, leader, 2);
     play_crash(p, dead);
@@ -125,6 +129,24 @@ static void asked_elsewhere(struct play *p)
     play_expect_code(p, unsafe, ERR_NO_MAJORITY);
     expect_says(p, unsafe, "aspen cluster remove");
     play_writes(p, asked, 0);
+}
+
+/* It is heard again before the deadline, and has everything: it was only waited for. */
+static void learner_heard_in_time(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t away = play_follower(p, leader, 1);
+    uint64_t all[] = { 1, 2, 3 };
+    play_expect_ok(p, play_remove(p, leader, away));
+    play_expect_ok(p, play_learner(p, leader, away));
+    play_elections_pass(p, 1);
+    play_crash(p, away);
+    play_elections_pass(p, 2);
+    uint32_t change = play_voters(p, leader, all, 3);
+    play_elections_pass(p, 2);
+    play_expect_pending(p, change);
+    play_start(p, away);
+    play_expect_ok(p, change);
 }
 
 /* It answers and lacks something: that is said, not that it is gone. */
@@ -415,6 +437,8 @@ int main(void)
          dead_since_the_term_began);
     PLAY(4, "members: asked on a follower, refused by the leader (R=4, with its reason)",
          asked_elsewhere);
+    PLAY(3, "members: a silent learner answers before the deadline (R=3, it is a voter then)",
+         learner_heard_in_time);
     PLAY(3, "members: a learner answers and has not everything (R=3, refused, named)",
          behind_is_not_dead);
     PLAY(2, "members: what cannot be done (R=2, the one reason, and what to type)", reasons);

@@ -383,9 +383,10 @@ def members(nodes):
     wait_for(20, lambda: re.match(r"6 +learner +[1-9]\d* +0 +\d+ ms", row(cluster("status")[1], learner)))
     where = learner.url
     learner.kill()
-    asked.write("k", "v")
+    wait_for(10, lambda: leader.ask("/raft-metrics")[1]["millis_since_contact"]["6"] > 1500)
     refused("one that is down takes nobody's place", ("replace", str(asked.id), "6=" + where),
-            r"node 6 does not answer(?s:.*)stays a learner.*aspen cluster remove 6")
+            r"node 6 does not answer, for \d+ s now(?s:.*)stays a learner.*aspen cluster remove 6")
+    asked.write("k", "v")
     out = cluster("status")[1]
     silent = re.match(r"6 +learner +\d+ +[1-9]\d* +([5-9]\d{3} ms|\d+ s)", row(out, learner))
     check("members", "... and is seen to lag and to be silent", silent, out)
