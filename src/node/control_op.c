@@ -131,8 +131,10 @@ static void wait_for(struct node *n, struct op *op, enum err what)
 
 /* ---- on the leader ---- */
 
-/* The learner's endpoint, if the request brings it, and the texts of its operator. */
-static enum err endpoint_learn(struct node *n, const struct control *c)
+/* The book as it would be with the learner's endpoint, if the request brings it, and the texts of
+ * its operator; dirty where that is news. The node's own book hears of it from the entry: who is
+ * refused has changed nothing. */
+static enum err endpoint_next(struct node *n, const struct control *c, struct book *next)
 {
     struct book *scratch = mem_alloc(&n->mem, sizeof *scratch);
     if (scratch == NULL) {
@@ -141,21 +143,27 @@ static enum err endpoint_learn(struct node *n, const struct control *c)
     book_init(scratch);
     enum err e = book_tail_learn(scratch, c->tail, os_wall(n->os));
     const struct book_entry *told = e == ERR_OK ? book_by_id(scratch, c->id[0]) : NULL;
+    struct book_entry *known = NULL;
+    next->dirty = false;
     if (told != NULL) {
-        e = mesh_peer(n, told->id, &told->key, told->addrs, told->addr_count);
+        e = mesh_peer_may(n, told->id, &told->key);
+        e = e == ERR_OK ? book_learn(next, told->id, &told->key, os_wall(n->os), &known) : e;
+    }
+    if (known != NULL && told->addr_count > 0) {
+        book_addrs_set(next, known, told->addrs, told->addr_count, os_wall(n->os));
     }
     mem_free(&n->mem, scratch);
     TRY(e);
-    struct book_entry *known = book_by_id(&n->book, c->id[0]);
+    known = book_by_id(next, c->id[0]);
     if (known == NULL) {
         return ERR_UNKNOWN_ENDPOINT;
     }
-    book_texts_set(&n->book, known, c->addr, c->raft_addr);
+    book_texts_set(next, known, c->addr, c->raft_addr);
     return ERR_OK;
 }
 
 /* The endpoints of all who are members now or may be next. */
-static enum err tail_of(struct node *n, const struct raft_conf *now, const struct control *c,
+static enum err tail_of(struct book *book, const struct raft_conf *now, const struct control *c,
                         struct writer *tail)
 {
     uint64_t ids[RAFT_PEERS_MAX + SERVICE_MEMBERS_MAX];
@@ -171,7 +179,7 @@ static enum err tail_of(struct node *n, const struct raft_conf *now, const struc
             ids[count++] = c->id[i];
         }
     }
-    return book_tail_encode(&n->book, ids, count, tail);
+    return book_tail_encode(book, ids, count, tail);
 }
 
 static void step(struct node *n, struct op *op, struct raft_event *ev, struct bytes tail)
@@ -186,34 +194,68 @@ static void step(struct node *n, struct op *op, struct raft_event *ev, struct by
     raft_actor_step(n, ev, &s);
 }
 
-/* A configuration that another one was meant for is for the core to refuse. */
-static void change(struct node *n, struct op *op, const struct control *c,
-                   const struct raft_status *st)
+/* What only needs time; a configuration that another one was meant for is for the core to refuse. */
+static enum err not_now(const struct node *n, const struct control *c, const struct raft_status *st,
+                        const struct raft_event *ev)
 {
+    bool meant = c->expect == 0 || c->expect == st->conf.index;
+    if (meant && !control_majority(n, st, ev->changes, ev->count)) {
+        MARK("node: a change that would leave no majority waits");
+        return ERR_NO_MAJORITY;
+    }
+    if (meant && !control_heard(n, st, ev->changes, ev->count)) {
+        MARK("node: a learner that does not answer is not promoted");
+        return ERR_NOT_CAUGHT_UP;
+    }
+    return ERR_OK;
+}
+
+/* The entry names the members as this book does. True: it was written. The operation may be gone
+ * afterwards, and with it what c borrows. */
+static bool change(struct node *n, struct op *op, const struct control *c,
+                   const struct raft_status *st, struct book *book)
+{
+    struct raft_status after;
     struct raft_change changes[CONTROL_CHANGES_MAX];
     struct raft_event ev = { .type = RAFT_EV_CONF, .changes = changes, .expect = c->expect };
     struct writer tail =
         writer_of(n->frame + RAFT_CONF_BYTES_MAX, n->frame_capacity - RAFT_CONF_BYTES_MAX);
     enum err e = control_changes(c, &st->conf, changes, &ev.count);
-    e = e == ERR_OK && c->kind == CONTROL_ADD_LEARNER ? endpoint_learn(n, c) : e;
-    e = e == ERR_OK ? tail_of(n, &st->conf, c, &tail) : e;
+    e = e == ERR_OK ? tail_of(book, &st->conf, c, &tail) : e;
     if (e != ERR_OK) {
         refuse(n, op, e);
-        return;
+        return false;
     }
-    bool meant = c->expect == 0 || c->expect == st->conf.index;
-    if (meant && !control_majority(n, st, changes, ev.count)) {
-        MARK("node: a change that would leave no majority waits");
-        wait_for(n, op, ERR_NO_MAJORITY);
-        return;
-    }
-    if (meant && !control_heard(n, st, changes, ev.count)) {
-        MARK("node: a learner that does not answer is not promoted");
-        wait_for(n, op, ERR_NOT_CAUGHT_UP);
-        return;
+    enum err later = not_now(n, c, st, &ev);
+    if (later != ERR_OK) {
+        wait_for(n, op, later);
+        return false;
     }
     ev.tail_size = (uint32_t)tail.offset;
     step(n, op, &ev, writer_bytes(&tail));
+    raft_status(n->core, &after);
+    return after.conf.index != st->conf.index;
+}
+
+/* The entry tells this node's book of the learner, but for addresses where it knows others. */
+static void add_one(struct node *n, struct op *op, const struct control *c,
+                    const struct raft_status *st)
+{
+    struct book *next = mem_alloc(&n->mem, sizeof *next);
+    if (next == NULL) {
+        refuse(n, op, ERR_BUSY);
+        return;
+    }
+    *next = n->book;
+    uint64_t id = c->id[0];
+    enum err e = endpoint_next(n, c, next);
+    if (e != ERR_OK) {
+        refuse(n, op, e);
+    } else if (change(n, op, c, st, next)) {
+        const struct book_entry *now = book_by_id(next, id);
+        IGNORE(mesh_peer(n, id, &now->key, now->addrs, now->addr_count)); /* full: as before */
+    }
+    mem_free(&n->mem, next);
 }
 
 static void snapshot_one(struct node *n, struct op *op)
@@ -241,8 +283,10 @@ static void lead_one(struct node *n, struct op *op, const struct raft_status *st
         transfer_one(n, op, st, c.id_count > 0 ? c.id[0] : 0);
     } else if (st->conf.outgoing_count > 0) {
         wait_for(n, op, ERR_CONF_PENDING);
+    } else if (c.kind == CONTROL_ADD_LEARNER) {
+        add_one(n, op, &c, st);
     } else {
-        change(n, op, &c, st);
+        change(n, op, &c, st, &n->book);
     }
 }
 

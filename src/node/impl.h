@@ -464,6 +464,11 @@ void forward_remote(void *arg, const struct op *op, const struct service_reply *
 
 extern const struct link_handler mesh_handler;
 
+/* mesh_peer_may -- whether mesh_peer would believe it.
+ *   err ERR_BAD_REQUEST (key or number are this node's or another member's) */
+MUST_CHECK
+enum err mesh_peer_may(struct node *n, uint64_t id, const struct node_key *key);
+
 /* mesh_peer -- a peer by its key, and by its number unless that is 0, at these addresses.
  *   err ERR_BAD_REQUEST (key or number are this node's or another member's), and the link's */
 MUST_CHECK

@@ -168,15 +168,20 @@ static bool contradicts_log(struct node *n, uint64_t id, const struct node_key *
     return of_key != NULL && of_key->id != id && is_member(n, of_key->id);
 }
 
+enum err mesh_peer_may(struct node *n, uint64_t id, const struct node_key *key)
+{
+    bool own = ids_key_equal(key, &n->home.key);
+    bool good = own == (id == n->config->node_id) && (own || !contradicts_log(n, id, key));
+    return good ? ERR_OK : ERR_BAD_REQUEST;
+}
+
 enum err mesh_peer(struct node *n, uint64_t id, const struct node_key *key,
                    const struct os_addr *addrs, uint32_t count)
 {
     struct book_entry *e = NULL;
-    if (ids_key_equal(key, &n->home.key)) {
-        return id == n->config->node_id ? ERR_OK : ERR_BAD_REQUEST;
-    }
-    if (id == n->config->node_id || contradicts_log(n, id, key)) {
-        return ERR_BAD_REQUEST;
+    TRY(mesh_peer_may(n, id, key));
+    if (id == n->config->node_id) {
+        return ERR_OK;
     }
     uint64_t before = book_by_key(&n->book, key) != NULL ? book_by_key(&n->book, key)->id : 0;
     TRY(book_learn(&n->book, id, key, os_wall(n->os), &e));

@@ -222,6 +222,49 @@ static void meant_for_another(struct play *p)
     play_expect_ok(p, play_voters(p, asked, all, 3));
 }
 
+/* ---- where a learner is ---- */
+
+/* As this node would say it. */
+static bool is_at(const struct play *p, uint64_t node, uint64_t id, const char *addr)
+{
+    struct service_members m;
+    struct service *s = node_service(play_host(p, node)->node);
+    s->table->members(s, &m);
+    for (uint32_t i = 0; i < m.count; i++) {
+        if (m.member[i].id == id) {
+            return strcmp(m.member[i].addr, addr) == 0;
+        }
+    }
+    return false;
+}
+
+static bool is_at_good(const struct play *p, uint64_t node, uint64_t id)
+{
+    return is_at(p, node, id, "good:1");
+}
+
+/* What is refused changes nothing, what the leader knows of the learner neither: the next change
+ * would carry it to everybody. */
+static void refused_address(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t asked = play_follower(p, leader, 1);
+    uint64_t learner = play_follower(p, leader, 2);
+    play_expect_ok(p, play_remove(p, leader, learner));
+    play_expect_ok(p, play_learner_at(p, leader, learner, "good:1"));
+    for (uint64_t node = 1; node <= 3; node++) {
+        play_await(p, is_at_good, node, learner, "the learner to be known");
+    }
+    for (int i = 0; i < 2; i++) {
+        p->expect = 1;
+        uint32_t refused = play_learner_at(p, i == 0 ? leader : asked, learner, "refused:2");
+        play_expect_code(p, refused, ERR_CONF_CHANGED);
+        for (uint64_t node = 1; node <= 3; node++) {
+            play_expect(p, is_at_good(p, node, learner), "the learner is where it was");
+        }
+    }
+}
+
 /* ---- changes whose leader loses power ---- */
 
 struct replacement {
@@ -444,6 +487,7 @@ int main(void)
     PLAY(2, "members: what cannot be done (R=2, the one reason, and what to type)", reasons);
     PLAY(3, "members: a change of another configuration than was meant (R=3, refused)",
          meant_for_another);
+    PLAY(3, "members: a refused address of a learner (R=3, nobody heard of it)", refused_address);
     PLAY(4, "members: a change that only its dead leader has (R=4, it never was)",
          joint_with_its_leader_only);
     PLAY(4, "members: the leader dies before the joint part is committed (R=4, it is finished)",

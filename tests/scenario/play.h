@@ -202,10 +202,11 @@ void play_again(struct play *p, uint32_t ask, uint64_t at);
 uint32_t play_read(struct play *p, uint64_t at, uint32_t key);
 uint32_t play_read_local(struct play *p, uint64_t at, uint32_t key);
 
-/* play_voters, play_learner, play_remove, play_transfer -- ask a node to change members, or who
- * leads; no key, no history. */
+/* play_voters, play_learner, play_learner_at, play_remove, play_transfer -- ask a node to change
+ * members, or who leads; no key, no history. */
 uint32_t play_voters(struct play *p, uint64_t at, const uint64_t *ids, uint32_t count);
 uint32_t play_learner(struct play *p, uint64_t at, uint64_t id);
+uint32_t play_learner_at(struct play *p, uint64_t at, uint64_t id, const char *addr);
 uint32_t play_remove(struct play *p, uint64_t at, uint64_t id);
 uint32_t play_transfer(struct play *p, uint64_t at, uint64_t to);
 

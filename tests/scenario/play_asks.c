@@ -265,7 +265,12 @@ uint32_t play_voters(struct play *p, uint64_t at, const uint64_t *ids, uint32_t 
 
 uint32_t play_learner(struct play *p, uint64_t at, uint64_t id)
 {
-    struct service_member member = { .id = id, .addr = bytes_text("stage") };
+    return play_learner_at(p, at, id, "stage");
+}
+
+uint32_t play_learner_at(struct play *p, uint64_t at, uint64_t id, const char *addr)
+{
+    struct service_member member = { .id = id, .addr = bytes_text(addr) };
     struct play_ask *a = ask_cluster(p, at, ASK_CHANGE_DEADLINE_NS, "asked for a learner");
     struct service *s = node_service(play_host(p, at)->node);
     return asked(a, s->table->add_learner(s, &member, &a->call));

@@ -57,14 +57,27 @@ static void a_wiped_voter_is_no_majority(void)
     end();
 }
 
-/* A learner's endpoint is learned at each try: were the actor poked by it, a change that waits
- * would be tried in every turn, and take a whole processor. */
+/* A change that waits, here until the own term has committed, is tried in every turn. It pokes no
+ * actor, or it would take a whole processor; and the book hears of it once it is in the log. */
 static void waits_at_rest(void)
 {
+    const struct node_key key_4 = { { 4 } };
+    struct service_member member = { .id = 4, .addr = bytes_text("four:1") };
+    struct log_entry first = { 1, 1, RAFT_ENTRY_NOOP, bytes_of(NULL, 0) };
+    struct log_write w = { .ticket = 1, .entries = &first, .count = 1 };
     begin(1);
+    CHECK(log_append(t.n.log, &w) == ERR_OK);
+    lead_1();
+    CHECK(mesh_peer(&t.n, 4, &key_4, NULL, 0) == ERR_OK);
+    CHECK(control_add_learner(&t.n.service, &member, &t.call) == ERR_OK);
     t.n.raft_actor.poked = false;
-    CHECK(mesh_peer(&t.n, 2, &key_2, NULL, 0) == ERR_OK);
-    CHECK(!t.n.raft_actor.poked && book_by_id(&t.n.book, 2) != NULL);
+    control_advance(&t.n);
+    CHECK(!t.n.raft_actor.poked && t.called == 0 && !list_empty(&t.n.controls));
+    CHECK(book_by_id(&t.n.book, 4)->addr[0] == '\0');
+    CHECK(mesh_peer(&t.n, 4, &key_4, NULL, 0) == ERR_OK);
+    CHECK(!t.n.raft_actor.poked); /* nor does an endpoint that was known */
+    control_expire(&t.n, t.call.deadline_ns);
+    CHECK(t.called == 1 && t.code == ERR_BUSY);
     end();
 }
 
@@ -125,7 +138,7 @@ static void transfer_until_somebody_leads(void)
 
 int main(void)
 {
-    TAP_TEST("control: to learn an endpoint again wakes nobody", waits_at_rest);
+    TAP_TEST("control: a change that waits wakes nobody, and nobody hears of it", waits_at_rest);
     TAP_TEST("control: voters named without a wiped one do not get it back",
              named_without_the_wiped);
     TAP_TEST("control: a wiped voter makes no majority", a_wiped_voter_is_no_majority);

@@ -503,29 +503,6 @@ static void space_is_short(void)
     }
 }
 
-/* Node 1 stands, and node 2 is for it. */
-static void lead_1(void)
-{
-    const struct raft_out *out = t.n.out;
-    core_step((struct raft_event){ .type = RAFT_EV_CAMPAIGN });
-    for (int type = RAFT_MSG_PREVOTE; type <= RAFT_MSG_VOTE; type += 2) {
-        struct raft_msg yes = { .type = (enum raft_msg_type)(type + 1), .from = 2, .to = 1 };
-        struct raft_event written = { .type = RAFT_EV_PERSISTED };
-        for (uint32_t i = 0; i < out->count; i++) {
-            const struct raft_effect *e = &out->effect[i];
-            if (e->type == RAFT_DO_SEND && (int)e->msg.type == type) {
-                yes.term = e->msg.term;
-                yes.id = e->msg.id;
-            }
-            written.ticket = e->type == RAFT_DO_WRITE ? e->ticket : written.ticket;
-        }
-        core_step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &yes });
-        if (type == RAFT_MSG_VOTE) {
-            core_step(written);
-        }
-    }
-}
-
 static void has_entries(uint64_t from, uint64_t last)
 {
     struct raft_msg m = { .type = RAFT_MSG_APPEND_REPLY, .from = from, .to = 1, .epoch = 1 };
