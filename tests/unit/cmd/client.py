@@ -1,0 +1,142 @@
+#!/usr/bin/python3
+"""tests/unit/cmd/client.py -- what `aspen` asks of which endpoint, and what it makes of the answers.
+
+Subject: the program `aspen`, src/cmd/cli*.c
+Method:  endpoints on loopback that answer what the test wants and keep what they were sent; so a race between two
+         operators, or a configuration that one endpoint does not know yet, is there whenever the test asks for it
+Usage:   client.py PROGRAM
+"""
+import http.server
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+
+ENV = {k: v for k, v in os.environ.items() if not k.startswith("ASPEN_")}
+NOBODY = "http://127.0.0.1:1"
+_count = [0, 0]
+
+
+def check(name, good, detail=""):
+    _count[0] += 1
+    print(f"{'ok' if good else 'not ok'} {_count[0]} - client: {name}", flush=True)
+    if not good:
+        _count[1] += 1
+        print("# " + str(detail)[:2000].replace("\n", "\n# "), flush=True)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def answer(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.asked.append((self.path, json.loads(body) if body else None))
+        status, tree = self.server.answers.get(self.path, (404, {"error": "no such route", "code": "NO_ROUTE"}))
+        if status is None:  # it dies with the request in its hands
+            return
+        text = json.dumps(tree).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_POST = answer
+
+    def log_message(self, *args):
+        pass
+
+
+class Endpoint(http.server.ThreadingHTTPServer):
+    """Answers by path: (status, object); status None: the connection is cut."""
+
+    def __init__(self, **answers):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answers = {"/" + path.replace("_", "-"): answer for path, answer in answers.items()}
+        self.asked = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def sent(self, path):
+        return [body for asked, body in self.asked if asked == path]
+
+
+def aspen(endpoints, *args):
+    urls = ",".join(e if isinstance(e, str) else e.url for e in endpoints)
+    r = subprocess.run([sys.argv[1], "--endpoints", urls, "--timeout", "10", *args], env=ENV, capture_output=True,
+                       timeout=40, check=False)
+    return r.returncode, r.stdout.decode(), r.stderr.decode()
+
+
+def said(index, voters, learners=()):
+    """Of /raft-metrics, what a change is made of."""
+    return 200, {"node_id": 1, "config_index": index, "members": list(voters), "learners": list(learners)}
+
+
+def state(index, voters, learners=()):
+    """The cluster, as the answer to a change."""
+    nodes = [{"id": i, "addr": f"127.0.0.1:{8080 + i}", "raft_addr": None} for i in (*voters, *learners)]
+    return 200, {"nodes": nodes, "members": list(voters), "learners": [n for n in nodes if n["id"] in learners],
+                 "config_index": index}
+
+
+def refusal(status, code, text):
+    return status, {"error": text, "code": code}
+
+
+def info(node_id):
+    return 200, {"node_id": node_id, "endpoint_addr": {"id": "ab" * 32, "addrs": []}}
+
+
+CHANGED = refusal(409, "CONF_CHANGED", "the configuration is not the one that was meant")
+NO_LEADER = refusal(503, "NO_LEADER", "no leader is known here")
+
+
+# ---- what is changed is what was seen ----
+
+def expects():
+    """Another operator may be faster: then the node has to refuse, so it is told what was seen."""
+    one = Endpoint(raft_metrics=said(7, [1, 2, 3], [4, 5]), change_membership=state(8, [1, 2, 3, 4], [5]))
+    rc, _, err = aspen([one], "cluster", "promote", "4")
+    sent = one.sent("/change-membership")
+    check("promotion is of the configuration that was seen",
+          rc == 0 and sent == [{"members": [1, 2, 3, 4], "expect": 7}], (rc, err, sent))
+    one.answers["/change-membership"] = CHANGED
+    rc, out, err = aspen([one], "cluster", "promote", "4")
+    check("... and one that came too late is refused, once", rc == 1 and out == "" and "was meant" in err and
+          len(one.sent("/change-membership")) == 2, (rc, out, err))
+    new = Endpoint(node_info=info(6))
+    one = Endpoint(raft_metrics=said(7, [1, 2, 3]), add_peer=(200, {}), add_learner=state(9, [1, 2, 3], [6]),
+                   change_membership=state(10, [1, 3, 6]))
+    rc, _, err = aspen([one], "cluster", "replace", "2", "6=" + new.url)
+    sent = one.sent("/change-membership")
+    check("replacement is of the configuration that its first half left",
+          rc == 0 and sent == [{"members": [1, 3, 6], "expect": 9}], (rc, err, sent))
+    one.answers["/add-learner"] = state(9, [1, 3], [6])
+    rc, _, err = aspen([one], "cluster", "replace", "2", "6=" + new.url)
+    check("... and not made when another one has taken the voter away meanwhile",
+          rc == 1 and "node 2 is no member" in err and len(one.sent("/change-membership")) == 1, (rc, err))
+
+
+def newest():
+    """A node that was removed stands first among the endpoints, and knows nothing of what came later."""
+    old, new = said(4, [1, 2, 3], [5]), said(9, [1, 2, 4], [5])
+    for name, answers in (("first", (old, new)), ("last", (new, old))):
+        both = [Endpoint(raft_metrics=a, change_membership=state(10, [1, 2, 4, 5])) for a in answers]
+        rc, _, err = aspen(both, "cluster", "promote", "5")
+        sent = both[0].sent("/change-membership")
+        check(f"with the older configuration {name}, the newer one is changed",
+              rc == 0 and sent == [{"members": [1, 2, 4, 5], "expect": 9}], (rc, err, sent))
+    both = [Endpoint(raft_metrics=a) for a in (old, new)]
+    rc, _, err = aspen(both, "cluster", "replace", "3", "6=127.0.0.1:1")
+    check("who is no member in the newer one is not replaced", rc == 1 and "node 3 is no member" in err, (rc, err))
+
+
+def main():
+    socket.setdefaulttimeout(20)
+    expects()
+    newest()
+    print(f"1..{_count[0]}")
+    sys.exit(1 if _count[1] else 0)
+
+
+main()
