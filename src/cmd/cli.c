@@ -1,6 +1,8 @@
 /* cmd/cli.c -- asking endpoints, and the commands on keys. */
 #include "cmd/cli.h"
 
+#include "base/ids.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -40,6 +42,35 @@ bool cli_has(const json_t *list, json_int_t id)
         }
     }
     return false;
+}
+
+/* Digits alone, and no more than the interface carries: what is beyond would become another one. */
+static json_int_t id_of(struct bytes digits)
+{
+    uint64_t id = 0;
+    return ids_u64(digits, &id) == ERR_OK && id <= INT64_MAX ? (json_int_t)id : 0;
+}
+
+json_int_t cli_id(const char *text)
+{
+    json_int_t id = id_of(bytes_text(text));
+    if (id == 0) {
+        fprintf(stderr, "aspen: %s is no node id, 1 to %lld\n", text, (long long)INT64_MAX);
+    }
+    return id;
+}
+
+json_int_t cli_named(const char *text, const char **out_addr)
+{
+    size_t n = strcspn(text, "=");
+    json_int_t id = text[n] == '=' && text[n + 1] != '\0' ? id_of(bytes_of(text, n)) : 0;
+    if (id == 0) {
+        fprintf(stderr,
+                "aspen: %s is not ID=ADDR, as in 4=127.0.0.1:8084, with an ID of 1 to %lld\n", text,
+                (long long)INT64_MAX);
+    }
+    *out_addr = text + n + (id != 0 ? 1 : 0);
+    return id;
 }
 
 const char *cli_host(const char *url)

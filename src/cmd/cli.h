@@ -54,6 +54,12 @@ json_t *cli_ask_any(struct cli *cli, const char *path, const json_t *body, int *
 /* cli_has -- id stands in a list of numbers. */
 bool cli_has(const json_t *list, json_int_t id);
 
+/* cli_id -- a node id, as --node-id takes it; 0 with a message when it is none. */
+json_int_t cli_id(const char *text);
+
+/* cli_named -- the id of ID=ADDR, and where ADDR begins; 0 with a message when it is none. */
+json_int_t cli_named(const char *text, const char **out_addr);
+
 /* cli_host -- an endpoint without http://. */
 const char *cli_host(const char *url);
 

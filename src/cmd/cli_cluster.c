@@ -122,27 +122,17 @@ int cli_status_members(struct cli *cli)
     return status(cli, true);
 }
 
-/* ID=ADDR of the command line as a member. */
-static json_t *member_of(const char *text)
-{
-    char *end = NULL;
-    unsigned long long id = strtoull(text, &end, 10);
-    return end != text && *end == '=' && id > 0
-               ? json_pack("{s:I,s:s}", "id", (json_int_t)id, "addr", end + 1)
-               : NULL;
-}
-
 static json_t *members_named(struct cli *cli)
 {
     json_t *members = json_array();
     for (int i = 1; i < cli->argc; i++) {
-        json_t *m = member_of(cli->argv[i]);
-        if (m == NULL) {
-            fprintf(stderr, "aspen: %s is not ID=ADDR, as in 1=127.0.0.1:8081\n", cli->argv[i]);
+        const char *addr = NULL;
+        json_int_t id = cli_named(cli->argv[i], &addr);
+        if (id == 0) {
             json_decref(members);
             return NULL;
         }
-        json_array_append_new(members, m);
+        json_array_append_new(members, json_pack("{s:I,s:s}", "id", id, "addr", addr));
     }
     return members;
 }

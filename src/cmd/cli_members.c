@@ -2,23 +2,10 @@
 #include "cmd/cli.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum {
     MEMBERS_TIMEOUT_MS = 15000 /* longer than a node waits for a change to be done */
 };
-
-/* A node id of an argument; 0 with a message when it is none. */
-static unsigned long long number_of(const char *text)
-{
-    char *end = NULL;
-    unsigned long long id = strtoull(text, &end, 10);
-    if (end == text || *end != '\0' || text[0] == '-' || id == 0) {
-        fprintf(stderr, "aspen: %s is no node id\n", text);
-        return 0;
-    }
-    return id;
-}
 
 static int print_state(struct cli *cli, json_t *state, int rc)
 {
@@ -130,19 +117,6 @@ static void introduce(struct cli *cli, const char *addr, char *text, size_t size
     json_decref(info);
 }
 
-/* The id of ID=ADDR, and where ADDR begins; 0 with a message when it is none. */
-static json_int_t named_of(const char *what, const char **out_addr)
-{
-    char *end = NULL;
-    unsigned long long id = strtoull(what, &end, 10);
-    if (end == what || *end != '=' || id == 0 || end[1] == '\0') {
-        fprintf(stderr, "aspen: %s is not ID=ADDR, as in 4=127.0.0.1:8084\n", what);
-        return 0;
-    }
-    *out_addr = end + 1;
-    return (json_int_t)id;
-}
-
 /* Added as a learner: the cluster then; NULL with *out_exit when that failed. */
 static json_t *add_one(struct cli *cli, json_int_t id, const char *addr, int *out_exit)
 {
@@ -162,7 +136,7 @@ static int cluster_add(struct cli *cli)
 {
     int rc = CLI_OK;
     const char *addr = NULL;
-    json_int_t id = named_of(cli->argv[2], &addr);
+    json_int_t id = cli_named(cli->argv[2], &addr);
     if (id == 0) {
         return CLI_USAGE;
     }
@@ -171,7 +145,7 @@ static int cluster_add(struct cli *cli)
     if (rc == CLI_OK && cli->output == CLI_TABLE) {
         printf("a learner receives everything and has no vote; to give it one: aspen cluster "
                "promote %lld\n",
-               strtoll(cli->argv[2], NULL, 10));
+               (long long)id);
     }
     return rc;
 }
@@ -180,7 +154,7 @@ static int cluster_promote(struct cli *cli)
 {
     json_int_t index = 0;
     int rc = CLI_OK;
-    json_int_t id = (json_int_t)number_of(cli->argv[2]);
+    json_int_t id = cli_id(cli->argv[2]);
     json_t *voters = id != 0 ? voters_now(cli, &index, &rc) : NULL;
     if (voters == NULL) {
         return id == 0 ? CLI_USAGE : rc;
@@ -192,7 +166,7 @@ static int cluster_promote(struct cli *cli)
 
 static int cluster_remove(struct cli *cli)
 {
-    json_int_t id = (json_int_t)number_of(cli->argv[2]);
+    json_int_t id = cli_id(cli->argv[2]);
     return id == 0 ? CLI_USAGE : ask(cli, "/remove-member", json_pack("{s:I}", "id", id));
 }
 
@@ -248,8 +222,8 @@ static int cluster_replace(struct cli *cli)
 {
     int rc = CLI_USAGE;
     const char *addr = NULL;
-    json_int_t old = (json_int_t)number_of(cli->argv[2]);
-    json_int_t fresh = old != 0 ? named_of(cli->argv[3], &addr) : 0;
+    json_int_t old = cli_id(cli->argv[2]);
+    json_int_t fresh = old != 0 ? cli_named(cli->argv[3], &addr) : 0;
     json_t *now = fresh != 0 ? newest(cli, &rc) : NULL;
     if (now == NULL) {
         return rc;
@@ -267,7 +241,7 @@ static int cluster_replace(struct cli *cli)
 
 static int cluster_transfer(struct cli *cli)
 {
-    json_int_t to = cli->argc > 2 ? (json_int_t)number_of(cli->argv[2]) : 0;
+    json_int_t to = cli->argc > 2 ? cli_id(cli->argv[2]) : 0;
     if (cli->argc > 2 && to == 0) {
         return CLI_USAGE;
     }

@@ -131,10 +131,33 @@ def newest():
     check("who is no member in the newer one is not replaced", rc == 1 and "node 3 is no member" in err, (rc, err))
 
 
+# ---- numbers of nodes ----
+
+def numbers():
+    """Ids go up to 2^63-1, as for --node-id; what is beyond must not become another one on its way."""
+    one = Endpoint(raft_metrics=said(7, [1, 2, 3]))
+    wrong = ("0", "-1", "+1", " 1", "1x", "", "9223372036854775808", "18446744073709551615", "18446744073709551618",
+             "99999999999999999999999")
+    bad = []
+    for text in wrong:
+        for args in (("cluster", "remove", text), ("cluster", "promote", text), ("cluster", "transfer", text),
+                     ("cluster", "replace", text, "4=127.0.0.1:1"), ("cluster", "replace", "2", text + "=127.0.0.1:1"),
+                     ("cluster", "add", text + "=127.0.0.1:1"), ("init", text + "=127.0.0.1:1")):
+            rc, out, err = aspen([one], "--", *args)
+            if rc != 2 or out or not err or (len(text) > 18 and "9223372036854775807" not in err):
+                bad.append((args, rc, out, err))
+    check("a number that is none is a usage error", not bad, bad)
+    check("... and nobody is asked", one.asked == [], one.asked)
+    one.answers["/remove-member"] = state(8, [1, 2, 3])
+    rc, _, err = aspen([one], "cluster", "remove", "9223372036854775807")
+    check("the largest is a number", rc == 0 and one.sent("/remove-member") == [{"id": 9223372036854775807}], err)
+
+
 def main():
     socket.setdefaulttimeout(20)
     expects()
     newest()
+    numbers()
     print(f"1..{_count[0]}")
     sys.exit(1 if _count[1] else 0)
 
