@@ -95,33 +95,57 @@ static json_t *change_body(json_t *voters, json_int_t index)
 
 /* ---- the commands ---- */
 
-/* ID=ADDR, or ID=URL of a node that answers HTTP: then the cluster is told its endpoint as well.
- * Else text says why not; that is no failure yet, for its endpoint may be known already. */
-static void introduce(struct cli *cli, const char *addr, char *text, size_t size)
+/* What the node at ADDR says of itself; NULL: text says why nobody does. That is no failure yet, for
+ * its endpoint may be known already. */
+static json_t *info_at(struct cli *cli, const char *addr, char *text, size_t size)
 {
-    char ignored[512];
     int rc = CLI_OK;
     static struct cli other;
     other = (struct cli){ .timeout_ms = cli->timeout_ms };
     text[0] = '\0';
     if (!cli_endpoints(&other, addr)) {
-        return;
+        return NULL;
     }
     json_t *info = cli_ask(&other, 0, "/node-info", NULL, &rc, text, size);
-    if (info == NULL) {
-        return;
+    if (info != NULL && !json_is_integer(json_object_get(info, "node_id"))) {
+        snprintf(text, size, "%s: the answer is not of this interface", addr);
+        json_decref(info);
+        return NULL;
+    }
+    return info;
+}
+
+/* The cluster is told the endpoint of the node at ADDR. False with a message: it is another one. */
+static bool introduce(struct cli *cli, json_int_t id, const char *addr, const json_t *info)
+{
+    char ignored[512];
+    int rc = CLI_OK;
+    long long there = (long long)json_integer_value(json_object_get(info, "node_id"));
+    if (there != id) {
+        bool replaces = cli->argc > 3;
+        fprintf(stderr,
+                "aspen: node %lld answers at %s, not node %lld: aspen cluster %s%s%s %lld=%s\n",
+                there, addr, (long long)id, cli->argv[1], replaces ? " " : "",
+                replaces ? cli->argv[2] : "", there, addr);
+        return false;
     }
     for (uint32_t i = 0; i < cli->endpoint_count; i++) {
         json_decref(cli_ask(cli, i, "/add-peer", info, &rc, ignored, sizeof ignored));
     }
-    json_decref(info);
+    return true;
 }
 
 /* Added as a learner: the cluster then; NULL with *out_exit when that failed. */
 static json_t *add_one(struct cli *cli, json_int_t id, const char *addr, int *out_exit)
 {
     char silent[512];
-    introduce(cli, addr, silent, sizeof silent);
+    json_t *info = info_at(cli, addr, silent, sizeof silent);
+    bool other = info != NULL && !introduce(cli, id, addr, info);
+    json_decref(info);
+    if (other) {
+        *out_exit = CLI_FAILED;
+        return NULL;
+    }
     json_t *body = json_pack("{s:{s:I,s:s}}", "learner", "id", id, "addr", addr);
     json_t *state = cli_ask_any(cli, "/add-learner", body, out_exit);
     json_decref(body);

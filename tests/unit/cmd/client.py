@@ -131,6 +131,28 @@ def newest():
     check("who is no member in the newer one is not replaced", rc == 1 and "node 3 is no member" in err, (rc, err))
 
 
+# ---- who answers there ----
+
+def introduced():
+    """One wrong digit of an address, and another node would be added under this number."""
+    other = Endpoint(node_info=info(5))
+    one = Endpoint(raft_metrics=said(7, [1, 2, 3]), add_peer=(200, {}), add_learner=state(8, [1, 2, 3], [4]))
+    says = f"node 5 answers at {other.url}, not node 4: aspen cluster "
+    for args, then in ((("add", "4=" + other.url), f"add 5={other.url}\n"),
+                       (("replace", "2", "4=" + other.url), f"replace 2 5={other.url}\n")):
+        rc, out, err = aspen([one], "cluster", *args)
+        changed = one.sent("/add-peer") + one.sent("/add-learner")
+        check(f"{args[0]}: the address of another node is refused with the command that was meant",
+              rc == 1 and out == "" and err == "aspen: " + says + then and changed == [], (rc, out, err, changed))
+    other.answers["/node-info"] = info(4)
+    rc, _, err = aspen([one], "cluster", "add", "4=" + other.url)
+    check("... and that of the node that was named is handed on", rc == 0 and one.sent("/add-peer") == [info(4)[1]] and
+          one.sent("/add-learner") == [{"learner": {"id": 4, "addr": other.url}}], (rc, err, one.asked))
+    other.answers["/node-info"] = (200, {"hello": "world"})
+    rc, _, err = aspen([one], "cluster", "add", "4=" + other.url)
+    check("... and what is no node is not introduced", rc == 0 and len(one.sent("/add-peer")) == 1, (rc, err))
+
+
 # ---- numbers of nodes ----
 
 def numbers():
@@ -157,6 +179,7 @@ def main():
     socket.setdefaulttimeout(20)
     expects()
     newest()
+    introduced()
     numbers()
     print(f"1..{_count[0]}")
     sys.exit(1 if _count[1] else 0)
