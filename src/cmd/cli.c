@@ -146,17 +146,25 @@ json_t *cli_ask(struct cli *cli, uint32_t endpoint, const char *path, const json
 
 json_t *cli_ask_any(struct cli *cli, const char *path, const json_t *body, int *out_exit)
 {
+    char told[512] = "";
     char text[512] = "";
+    int rc = CLI_UNREACHABLE;
     for (uint32_t i = 0; i < cli->endpoint_count; i++) {
         json_t *tree = cli_ask(cli, i, path, body, out_exit, text, sizeof text);
         if (tree != NULL) {
             return tree;
         }
+        /* a connection that failed tells less than an answer */
+        if (rc == CLI_UNREACHABLE || *out_exit != CLI_UNREACHABLE) {
+            memcpy(told, text, sizeof told);
+            rc = *out_exit;
+        }
         if (!cli->elsewhere) {
             break;
         }
     }
-    fprintf(stderr, "aspen: %s\n", text);
+    fprintf(stderr, "aspen: %s\n", told);
+    *out_exit = rc;
     return NULL;
 }
 

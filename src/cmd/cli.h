@@ -48,7 +48,8 @@ json_t *cli_ask(struct cli *cli, uint32_t endpoint, const char *path, const json
                 int *out_exit, char *text, size_t text_size);
 
 /* cli_ask_any -- endpoints in turn until one answers; a request that may have been carried out is
- * not sent to the next one. Prints what went wrong. */
+ * not sent to the next one. Prints what went wrong: what ended the asking, else what a node said
+ * last, else which connection failed last. */
 json_t *cli_ask_any(struct cli *cli, const char *path, const json_t *body, int *out_exit);
 
 /* cli_has -- id stands in a list of numbers. */

@@ -153,6 +153,30 @@ def introduced():
     check("... and what is no node is not introduced", rc == 0 and len(one.sent("/add-peer")) == 1, (rc, err))
 
 
+# ---- which of several answers is told ----
+
+def told():
+    """What a node says tells more than a connection that failed, wherever it stands."""
+    sick, well = Endpoint(remove_member=NO_LEADER), Endpoint(remove_member=state(8, [1, 2]))
+    gone = Endpoint(remove_member=(None, None))
+    other = Endpoint(remove_member=refusal(503, "NO_LEADER", "start node 2"))
+    args = ("cluster", "remove", "3")
+    for name, endpoints in (("before", [sick, NOBODY, NOBODY]), ("behind", [NOBODY, sick]),
+                            ("between", [NOBODY, sick, NOBODY])):
+        rc, out, err = aspen(endpoints, *args)
+        check(f"an answer {name} failed connections is told", rc == 1 and out == "" and
+              err == f"aspen: {sick.url}: no leader is known here (503)\n", (rc, out, err))
+    rc, _, err = aspen([sick, other, NOBODY], *args)
+    check("of two answers the last", rc == 1 and err == f"aspen: {other.url}: start node 2 (503)\n", (rc, err))
+    rc, _, err = aspen([NOBODY, NOBODY], *args)
+    check("without an answer the connection", rc == 5 and err.startswith(f"aspen: {NOBODY}: "), (rc, err))
+    rc, out, err = aspen([sick, NOBODY, well], *args)
+    check("what was done at last is all that is told", rc == 0 and err == "" and "voter" in out, (rc, out, err))
+    rc, _, err = aspen([sick, gone, well], *args)
+    check("an outcome that is not known is told, and nobody else asked", rc == 4 and gone.url in err and
+          len(well.sent("/remove-member")) == 1, (rc, err))
+
+
 # ---- numbers of nodes ----
 
 def numbers():
@@ -180,6 +204,7 @@ def main():
     expects()
     newest()
     introduced()
+    told()
     numbers()
     print(f"1..{_count[0]}")
     sys.exit(1 if _count[1] else 0)
