@@ -95,7 +95,7 @@ static json_t *change_body(json_t *voters, json_int_t index)
 
 /* ---- the commands ---- */
 
-/* What the node at ADDR says of itself; NULL: text says why nobody does. That is no failure yet, for
+/* What the node at ADDR says of itself; NULL: text says why nobody does. That is no failure yet:
  * its endpoint may be known already. */
 static json_t *info_at(struct cli *cli, const char *addr, char *text, size_t size)
 {

@@ -2,6 +2,10 @@
 #include "base/panic.h"
 #include "node/impl.h"
 
+enum {
+    BACKEND_NAMES_MAX = 4 /* more do not fit into an answer */
+};
+
 static void member_add(struct node *n, uint64_t id, bool voter, struct service_members *out)
 {
     const struct book_entry *e = book_by_id(&n->book, id);
@@ -46,10 +50,65 @@ void backend_answer_members(struct node *n, struct op *op)
     op_answer(n->ops, op, &reply);
 }
 
+/* Connected with this node; of which life is for the leader to judge. */
+static uint64_t answers(const void *arg, uint64_t id, uint64_t life)
+{
+    const struct node *n = arg;
+    bool up = id == n->config->node_id;
+    (void)life;
+    for (uint32_t i = 0; i < n->book.count; i++) {
+        up = up || (n->book.entry[i].id == id && n->book.entry[i].up);
+    }
+    return up ? 1 : 0;
+}
+
+/* Of these voters those that do not answer, but for the voters of `named`; returns how many in
+ * all. */
+static uint32_t name_silent(const struct node *n, const uint64_t *ids, uint8_t id_count,
+                            const struct raft_conf *named, uint32_t count, struct writer *out)
+{
+    for (uint8_t i = 0; i < id_count; i++) {
+        bool again = false;
+        for (uint8_t k = 0; named != NULL && k < named->voter_count; k++) {
+            again = again || named->voter[k] == ids[i];
+        }
+        if (!again && answers(n, ids[i], 0) == 0 && count++ < BACKEND_NAMES_MAX) {
+            writer_text(out, "%snode %llu", count > 1 ? ", " : "", (unsigned long long)ids[i]);
+        }
+    }
+    return count;
+}
+
+const char *backend_no_leader(const struct node *n, struct writer *room)
+{
+    struct raft_status st;
+    uint64_t id = n->config->node_id;
+    raft_status(n->core, &st);
+    if (!raft_conf_is_member(&st.conf, id)) {
+        return "no leader is known: this node is no member of the cluster, ask one that is";
+    }
+    if (raft_quorum(&st.conf, answers, n) != 0) {
+        return "no leader is known: see aspen cluster status, then ask again";
+    }
+    writer_text(room, "no leader is known: ");
+    uint32_t count = name_silent(n, st.conf.voter, st.conf.voter_count, NULL, 0, room);
+    count = name_silent(n, st.conf.outgoing, st.conf.outgoing_count, &st.conf, count, room);
+    writer_text(room, "%s %s not answer this node: start %s",
+                count > BACKEND_NAMES_MAX ? " and others" : "", count > 1 ? "do" : "does",
+                count > 1 ? "them" : "it");
+    writer_u8(room, 0);
+    return room->bad ? NULL : (const char *)room->data;
+}
+
 void backend_answer(struct node *n, struct op *op, enum err code, int64_t revision)
 {
+    uint8_t room[CALL_DETAIL_BYTES_MAX + 1];
+    struct writer w = writer_of(room, sizeof room);
     struct service_reply reply = backend_reply(n, code);
     reply.revision = revision;
+    if (code == ERR_NO_LEADER && !op->remote) { /* a peer's client did not ask this node */
+        reply.detail = backend_no_leader(n, &w);
+    }
     op_answer(n->ops, op, &reply);
 }
 

@@ -227,8 +227,6 @@ static const char *advice(enum err e)
         return "another change is under way: see aspen cluster status, then ask again";
     case ERR_CONF_CHANGED:
         return "the configuration is not the one that was meant: see aspen cluster status";
-    case ERR_NO_LEADER:
-        return "no leader is known here; if this node is no member any more, ask one that is";
     case ERR_TIMEOUT:
         return "it could not be done in time; nothing was changed";
     default:
@@ -298,6 +296,9 @@ const char *control_why(const struct node *n, const struct control *c, enum err 
     uint32_t count = 0;
     raft_status(n->core, &st);
     struct roll roll = roll_of(n, &st);
+    if (e == ERR_NO_LEADER) {
+        return backend_no_leader(n, room);
+    }
     if (e == ERR_NO_MAJORITY && st.role == RAFT_LEADER &&
         control_changes(c, &st.conf, changes, &count) == ERR_OK &&
         voters_next(&st.conf, changes, count, &next) && raft_quorum(&next, answers, &roll) == 0) {

@@ -335,10 +335,10 @@ static void advance_one(struct node *n, struct op *op)
         snapshot_one(n, op);
     } else if (st.role == RAFT_LEADER && st.transfer_to == 0) {
         lead_one(n, op, &st);
-    } else if (raft_actor_outsider(n, &st)) {
-        refuse(n, op, ERR_NO_LEADER);
     } else if (op->remote && st.role != RAFT_LEADER) {
         backend_answer(n, op, ERR_NOT_LEADER, 0);
+    } else if (raft_actor_outsider(n, &st)) {
+        refuse(n, op, ERR_NO_LEADER);
     } else if (st.role == RAFT_LEADER || st.leader == 0 || !forward_out(n, op, st.leader)) {
         wait_for(n, op, st.role == RAFT_LEADER ? ERR_CONF_PENDING : ERR_NO_LEADER);
     }

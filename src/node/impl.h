@@ -586,7 +586,11 @@ enum err backend_submit(struct node *n, struct op *op);
 /* backend_reply -- the head of an answer: term, node and leader as this node knows them. */
 struct service_reply backend_reply(const struct node *n, enum err code);
 
-/* backend_answer -- op_answer with that head. */
+/* backend_no_leader -- why no leader is known here, and what to do: who is no member is told so, a
+ * member which voters do not answer, where these are too many. A text that may stand in room. */
+const char *backend_no_leader(const struct node *n, struct writer *room);
+
+/* backend_answer -- op_answer with that head, and why no leader is known. */
 void backend_answer(struct node *n, struct op *op, enum err code, int64_t revision);
 
 /* backend_answer_members -- done; these are the members now. */

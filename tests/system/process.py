@@ -397,6 +397,9 @@ def members(nodes):
     wait_for(5, lambda: seen()[2] == [])
     rc, out, _ = cli(f"--endpoints={asked.url},{learner.url}", "cluster", "status")
     check("members", "one that was removed is no member", re.match("6 +no member ", row(out, learner)), out)
+    heard = [wait_for(5, lambda: "this node is no member" in ask()[1].get("error", "")) for ask in
+             (lambda: learner.read("k"), lambda: learner.write("k", "v"))]
+    check("members", "... and tells its clients so", all(heard), (learner.read("k"), learner.write("k", "v")))
     rc, out, _ = cluster("status", at=spare)
     check("members", "nor is one that nobody added", rc == 0 and "not initialised" in out, out)
     leader.pause()
@@ -405,6 +408,22 @@ def members(nodes):
     check("members", "without a leader that answers the members are named", rc == 0 and row(out, leader), out)
     leader.go_on()
     wait_for(15, lambda: leader_of(nodes))
+    leaderless(asked, [n for n in nodes if n is not asked])
+
+
+def leaderless(node, others):
+    """The majority is lost: whoever lives says whom to start, whichever endpoints stand beside it."""
+    urls = ",".join(n.url for n in (node, *others))
+    for n in others:
+        n.stop()
+    rc, out, err = cli("--endpoints=" + urls, "cluster", "remove", str(others[0].id))
+    names = ", ".join(f"node {n.id}" for n in sorted(others, key=lambda n: n.id))
+    check("members", "without a majority it is said whom to start", rc == 1 and out == "" and
+          err == f"aspen: {node.url}: no leader is known: {names} do not answer this node: start them (503)\n",
+          (rc, out, err))
+    for n in others:
+        n.start()
+    wait_for(15, lambda: leader_of([node, *others]))
 
 
 def cut_answers(server):

@@ -34,7 +34,8 @@ static struct {
     struct snap_want want;     /* likewise, of who receives a snapshot */
     struct service_call call;
     uint32_t called;
-    enum err code;       /* of the last call that ended */
+    enum err code; /* of the last call that ended */
+    char detail[CALL_DETAIL_BYTES_MAX + 1];
     uint64_t log_ticket; /* newest of the log */
 } t;
 
@@ -76,6 +77,7 @@ static void called(struct service_call *call, const struct service_reply *reply)
     (void)call;
     t.called++;
     t.code = reply->code;
+    snprintf(t.detail, sizeof t.detail, "%s", reply->detail != NULL ? reply->detail : "");
 }
 
 static void durable(void *arg, uint64_t ticket, uint64_t index, uint64_t term)
@@ -103,6 +105,9 @@ static void actors(struct node *n)
 /* Of each entry that the core begins with, as it is told. */
 static uint32_t entry_bytes = 10;
 
+/* Who votes in the core's first configuration. */
+static struct raft_conf core_conf = { .voter_count = 3, .voter = { 1, 2, 3 } };
+
 /* A core of node 1, one of three voters, that has seen term 3; with up to three entries. */
 static void core(struct node *n, uint64_t last)
 {
@@ -117,7 +122,8 @@ static void core(struct node *n, uint64_t last)
     b.sizes = sizes;
     b.run_count = last > 0;
     b.size_count = (uint32_t)last;
-    b.effective = (struct raft_conf){ .index = last, .voter_count = 3, .voter = { 1, 2, 3 } };
+    b.effective = core_conf;
+    b.effective.index = last;
     n->out = mem_take(&n->mem, sizeof *n->out);
     CHECK(raft_init(mem_take(&n->mem, raft_size()), &c, &b, &n->core) == ERR_OK);
 }

@@ -6,6 +6,10 @@
 
 #include "node/control_codec.h"
 
+static const struct raft_conf three = { .voter_count = 3, .voter = { 1, 2, 3 } };
+
+#define CHECK_TEXT(a, b) CHECK(strcmp(a, b) == 0)
+
 /* ---- what is asked ---- */
 
 /* Who was wiped and is a learner would be a voter again by itself; whoever names voters without it
@@ -136,6 +140,69 @@ static void transfer_until_somebody_leads(void)
     end();
 }
 
+/* ---- why not ---- */
+
+/* What a change is told that waited for a leader until its deadline, among these members. */
+static const char *leaderless(struct raft_conf conf, bool up_2, bool up_3)
+{
+    core_conf = conf;
+    struct op *op = asked(CONTROL_CHANGE_MEMBERSHIP);
+    core_conf = three;
+    book_by_id(&t.n.book, 2)->up = up_2;
+    book_by_id(&t.n.book, 3)->up = up_3;
+    list_push_back(&t.n.controls, &op->wait);
+    op->state = OP_QUEUED;
+    op->waits_for = ERR_NO_LEADER;
+    control_expire(&t.n, t.call.deadline_ns);
+    CHECK(t.called == 1 && t.code == ERR_NO_LEADER);
+    end();
+    return t.detail;
+}
+
+/* Who is a member is told whom to start, as far as this node can tell; who is none, to ask one. */
+static void no_leader_and_why(void)
+{
+    const struct raft_conf learner = {
+        .voter_count = 2, .voter = { 2, 3 }, .learner_count = 1, .learner = { 1 }
+    };
+    const struct raft_conf stranger = { .voter_count = 2, .voter = { 2, 3 } };
+    const struct raft_conf leaves = {
+        .voter_count = 1, .voter = { 2 }, .outgoing_count = 1, .outgoing = { 1 }
+    };
+    const struct raft_conf both = {
+        .voter_count = 2, .voter = { 1, 2 }, .outgoing_count = 2, .outgoing = { 1, 3 }
+    };
+    static const char unknown[] = "no leader is known: see aspen cluster status, then ask again";
+    static const char away_2[] = "no leader is known: node 2 does not answer this node: start it";
+    CHECK_TEXT(leaderless(three, false, false),
+               "no leader is known: node 2, node 3 do not answer this node: start them");
+    CHECK_TEXT(leaderless(three, false, true), unknown); /* two are enough */
+    CHECK_TEXT(leaderless(three, true, true), unknown);
+    CHECK_TEXT(leaderless(learner, false, true), away_2);
+    CHECK_TEXT(leaderless(leaves, false, true), away_2);
+    CHECK_TEXT(leaderless(both, true, false),
+               "no leader is known: node 3 does not answer this node: start it");
+    CHECK_TEXT(leaderless(stranger, false, false),
+               "no leader is known: this node is no member of the cluster, ask one that is");
+}
+
+/* What is no member here says nothing to a client that asked a member. */
+static void a_stranger_is_forwarded_to(void)
+{
+    core_conf = (struct raft_conf){ .voter_count = 2, .voter = { 2, 3 } };
+    struct op *op = asked(CONTROL_CHANGE_MEMBERSHIP);
+    core_conf = three;
+    op->state = OP_QUEUED;
+    op->remote = true;
+    op->remote_key = key_2;
+    op->remote_epoch = 7;
+    op->remote_ticket = 55;
+    list_push_back(&t.n.controls, &op->wait);
+    control_advance(&t.n);
+    CHECK(t.answer.ticket == 55 && t.answer.code == ERR_NOT_LEADER && t.answer.detail.count == 0);
+    end();
+}
+
 int main(void)
 {
     TAP_TEST("control: a change that waits wakes nobody, and nobody hears of it", waits_at_rest);
@@ -144,5 +211,9 @@ int main(void)
     TAP_TEST("control: a wiped voter makes no majority", a_wiped_voter_is_no_majority);
     TAP_TEST("control: what only needs time waits, and says for what", time_will_tell);
     TAP_TEST("control: a transfer is done when somebody leads", transfer_until_somebody_leads);
+    TAP_TEST("control: without a leader it says whom to start, or to ask another",
+             no_leader_and_why);
+    TAP_TEST("control: who is no member says so to its own clients alone",
+             a_stranger_is_forwarded_to);
     return tap_done();
 }

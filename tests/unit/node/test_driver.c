@@ -438,6 +438,28 @@ static void change_expires(void)
     EXPECT_MARK("node: a change of the cluster expires");
 }
 
+/* A node that was removed, or was never added, says so: its clients would wait for it in vain. */
+static void asked_of_a_stranger(void)
+{
+    const struct raft_conf members = core_conf;
+    core_conf = (struct raft_conf){ .voter_count = 2, .voter = { 2, 3 } };
+    begin(1);
+    core_conf = members;
+    struct op *read = take(false);
+    read->kind = OP_READ;
+    list_remove(&read->wait);
+    list_push_back(&t.n.reads, &read->wait);
+    for (uint32_t i = 1; i <= 2; i++) {
+        raft_actor_turn(&t.n);
+        CHECK(t.called == i && t.code == ERR_NO_LEADER);
+        CHECK(strcmp(t.detail, "no leader is known: this node is no member of the cluster, "
+                               "ask one that is") == 0);
+        t.detail[0] = '\0';
+        take(false);
+    }
+    end();
+}
+
 /* Three entries are applied and on disk. */
 static void checkpoint(void)
 {
@@ -648,6 +670,7 @@ int main(void)
     TAP_TEST("driver: what waits for a disk that hangs is bounded", disk_hangs);
     TAP_TEST("driver: an init that consensus refuses is answered", init_refused);
     TAP_TEST("driver: a change of the cluster that nobody does in time says why", change_expires);
+    TAP_TEST("driver: who is no member tells its clients so", asked_of_a_stranger);
     TAP_TEST("driver: without a number for an operation it is refused", numbers_used_up);
     TAP_TEST("driver: the log is kept for peers that lag a little", kept_for_peers);
     TAP_TEST("driver: where disk or memory is short, the log waits for nobody", space_is_short);
