@@ -243,16 +243,17 @@ static void why_bad(const struct control *c, const struct raft_conf *now, struct
     uint32_t count = 0;
     unsigned long long id = c->id[0];
     bool adds = c->kind == CONTROL_ADD_LEARNER;
-    if (adds && raft_conf_is_voter(now, id)) {
-        writer_text(out,
-                    "node %llu is a voter; to make it a learner: aspen cluster remove %llu, then "
-                    "aspen cluster add %llu=ADDR",
-                    id, id, id);
-    } else if (c->kind == CONTROL_REMOVE && now->voter_count == 1) {
+    bool voter = raft_conf_is_voter(now, id);
+    if (now->voter_count == 1 && (adds ? voter : c->kind == CONTROL_REMOVE)) {
         writer_text(out,
                     "node %llu is the only voter: first aspen cluster add ID=ADDR and aspen "
                     "cluster promote ID",
                     id);
+    } else if (adds && voter) {
+        writer_text(out,
+                    "node %llu is a voter; to make it a learner: aspen cluster remove %llu, then "
+                    "aspen cluster add %llu=ADDR",
+                    id, id, id);
     } else if (adds && now->outgoing_count == 0 &&
                control_changes(c, now, changes, &count) == ERR_OK &&
                raft_conf_change(now, changes, count, &next) == ERR_OK) {

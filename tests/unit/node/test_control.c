@@ -203,6 +203,25 @@ static void a_stranger_is_forwarded_to(void)
     end();
 }
 
+/* Whose removal would be refused is not told to remove it. */
+static void only_voter(void)
+{
+    static const char says[] =
+        "node 1 is the only voter: first aspen cluster add ID=ADDR and aspen "
+        "cluster promote ID";
+    static const enum control_kind kinds[] = { CONTROL_ADD_LEARNER, CONTROL_REMOVE };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        struct control c = { .kind = kinds[i], .id_count = 1, .id = { 1 } };
+        uint8_t room[CALL_DETAIL_BYTES_MAX + 1];
+        struct writer w = writer_of(room, sizeof room);
+        core_conf = (struct raft_conf){ .voter_count = 1, .voter = { 1 } };
+        begin(1);
+        core_conf = three;
+        CHECK_TEXT(control_why(&t.n, &c, ERR_BAD_REQUEST, &w), says);
+        end();
+    }
+}
+
 int main(void)
 {
     TAP_TEST("control: a change that waits wakes nobody, and nobody hears of it", waits_at_rest);
@@ -215,5 +234,6 @@ int main(void)
              no_leader_and_why);
     TAP_TEST("control: who is no member says so to its own clients alone",
              a_stranger_is_forwarded_to);
+    TAP_TEST("control: the only voter is not to be removed first", only_voter);
     return tap_done();
 }
