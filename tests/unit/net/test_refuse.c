@@ -507,6 +507,69 @@ static void test_reset_volley(void)
     EXPECT_MARK("net: a stateless reset is sent");
 }
 
+/* A socket that speaks no QUIC, and the newest answer that it got. */
+struct raw {
+    struct os_udp *udp;
+    uint32_t count;
+    struct bytes last; /* in bytes */
+    uint8_t bytes[1500];
+};
+
+static void on_answer(void *arg, const struct os_datagram *d, uint32_t count)
+{
+    struct raw *raw = arg;
+    const struct bytes newest = d[count - 1].payload;
+    CHECK(newest.count <= sizeof raw->bytes);
+    memcpy(raw->bytes, newest.data, newest.count);
+    raw->last = bytes_of(raw->bytes, newest.count);
+    raw->count += count;
+}
+
+static void raw_open(struct raw *raw, struct rig *r)
+{
+    struct os_addr any = loopback(0);
+    memset(raw, 0, sizeof *raw);
+    CHECK(os_udp_open(r->os, &any, on_answer, raw, &raw->udp) == ERR_OK);
+}
+
+static void raw_send(struct raw *raw, struct side *to, struct bytes packet)
+{
+    struct os_udp_send send = { .remote = side_addr(to), .payload = packet };
+    raw->count = 0;
+    CHECK(os_udp_send(raw->udp, &send) == ERR_OK);
+}
+
+/* The token that ends connections comes from the node's key: it is the same after a restart, and
+ * not what another node, or whoever reads the source, would say. */
+static void test_reset_token(void)
+{
+    enum {
+        TOKEN = 16
+    };
+    struct rig r;
+    struct raw raw;
+    uint8_t stray[100] = { 0x40, 1, 2, 3, 4, 5, 6, 7, 8 };
+    uint8_t tokens[3][TOKEN];
+    rig_open(&r);
+    struct side *a = side_open(&r, 1);
+    struct side *b = side_open(&r, 2);
+    raw_open(&raw, &r);
+    for (int i = 0; i < 3; i++) {
+        if (i == 2) {
+            side_close(a);
+            side_start(a);
+        }
+        raw_send(&raw, i == 1 ? b : a, bytes_of(stray, sizeof stray));
+        RIG_UNTIL(&r, raw.count == 1);
+        CHECK(raw.last.count > TOKEN);
+        memcpy(tokens[i], raw.last.data + raw.last.count - TOKEN, TOKEN);
+    }
+    CHECK(memcmp(tokens[0], tokens[1], TOKEN) != 0);
+    CHECK(memcmp(tokens[0], tokens[2], TOKEN) == 0);
+    os_udp_close(raw.udp);
+    rig_close(&r);
+}
+
 /* A version nobody speaks gets the list of those we do. */
 static void test_version(void)
 {
@@ -549,6 +612,83 @@ static void test_retry(void)
     rig_close(&r);
     EXPECT_MARK("net: a newcomer has proved its address");
     EXPECT_MARK("net: a newcomer must prove its address");
+}
+
+enum {
+    FIRST_BYTES = 1200,
+    CID_BYTES = 8,
+    RETRY_ID = 5 + 1 + CID_BYTES + 1, /* in a Retry to a sender with such an id: the new id */
+    RETRY_TOKEN = RETRY_ID + CID_BYTES,
+    RETRY_TAG = 16 /* at its end */
+};
+
+/* A first packet, as much of it as is read before its sender is let in: for whom, and a token. */
+static struct bytes first_packet(uint8_t out[FIRST_BYTES], const void *id, struct bytes token)
+{
+    struct writer w = writer_of(out, FIRST_BYTES);
+    writer_put(&w, bytes_of("\xc0\0\0\0\1", 5));
+    writer_blob(&w, bytes_of(id, CID_BYTES));
+    writer_blob(&w, bytes_text("a sender"));
+    writer_u8(&w, (uint8_t)(0x40 | token.count >> 8));
+    writer_u8(&w, (uint8_t)token.count);
+    writer_put(&w, token);
+    size_t rest = FIRST_BYTES - writer_bytes(&w).count - 2;
+    writer_u8(&w, (uint8_t)(0x40 | rest >> 8));
+    writer_u8(&w, (uint8_t)rest);
+    writer_zero(&w, rest);
+    return writer_bytes(&w);
+}
+
+static bool is_retry(const struct raw *raw)
+{
+    return raw->last.count > RETRY_TOKEN + RETRY_TAG && (raw->bytes[0] & 0xf0u) == 0xf0u;
+}
+
+/* A side with so many unproved ones that the next must prove its address. */
+static struct side *side_wary(struct rig *r, uint8_t seed, struct villain *v)
+{
+    struct side *s = side_new(r, seed);
+    struct quic_link_options o = side_options(s);
+    o.unproved_max = 1;
+    o.admission_ns = 60ull * 1000 * 1000 * 1000;
+    side_open_with(s, &o);
+    villain_new(v, r, s);
+    v->cookie = NULL;
+    v->stream_count = 0;
+    villain_go(v);
+    RIG_UNTIL(r, side_stats(s).connections == 1);
+    return s;
+}
+
+/* The proof of an address is good where it was asked for, and nowhere else: nobody but that link
+ * can say it. */
+static void test_retry_token(void)
+{
+    struct rig r;
+    struct raw raw;
+    struct villain v[2];
+    uint8_t packet[FIRST_BYTES];
+    uint8_t again[FIRST_BYTES];
+    rig_open(&r);
+    struct side *a = side_wary(&r, 1, &v[0]);
+    struct side *b = side_wary(&r, 2, &v[1]);
+    raw_open(&raw, &r);
+    raw_send(&raw, a, first_packet(packet, "any such", bytes_of(NULL, 0)));
+    RIG_UNTIL(&r, raw.count == 1);
+    CHECK(is_retry(&raw));
+    const struct bytes token =
+        bytes_of(raw.bytes + RETRY_TOKEN, raw.last.count - RETRY_TOKEN - RETRY_TAG);
+    const struct bytes proof = first_packet(again, raw.bytes + RETRY_ID, token);
+    raw_send(&raw, a, proof);
+    rig_run_ms(&r, 100);
+    CHECK_U64(raw.count, 0); /* let in, and found spoilt */
+    raw_send(&raw, b, proof);
+    RIG_UNTIL(&r, raw.count == 1);
+    CHECK(is_retry(&raw));
+    os_udp_close(raw.udp);
+    villain_done(&v[0]);
+    villain_done(&v[1]);
+    rig_close(&r);
 }
 
 static void test_options(void)
@@ -611,8 +751,10 @@ int main(void)
     TAP_TEST("refuse: noise of every length, while a good peer is served", test_garbage);
     TAP_TEST("refuse: datagrams that are spoilt or repeated, in every stage", test_noisy);
     TAP_TEST("refuse: a stray packet, without a volley of resets", test_reset_volley);
+    TAP_TEST("refuse: a reset that does not come from the node's key", test_reset_token);
     TAP_TEST("refuse: an unknown version gets the list of known ones", test_version);
     TAP_TEST("refuse: with many unproved, addresses must be proved first", test_retry);
+    TAP_TEST("refuse: a proof of an address that another link asked for", test_retry_token);
     TAP_TEST("refuse: a cookie without bytes, or with too many", test_options);
     TAP_TEST("refuse: an address that is taken", test_in_use);
     return tap_done();
