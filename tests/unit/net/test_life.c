@@ -251,6 +251,56 @@ static void test_pause_bounded(void)
     rig_close(&r);
 }
 
+/* A peer that is let in and says good-bye at once, each time: how often is it dialled? */
+static void goodbye(uint8_t own, uint8_t other)
+{
+    struct rig r;
+    rig_open(&r);
+    struct side *b = side_open(&r, other);
+    struct side *a = side_new(&r, own);
+    struct quic_link_options o = side_options(a);
+    o.dial_ns_min = 20ull * MS;
+    o.dial_ns_max = 60000ull * MS;
+    side_open_with(a, &o);
+    side_dial(a, b);
+    RIG_UNTIL(&r, a->ups == 1 && b->ups == 1);
+    uint64_t end = os_now(r.os) + 600ull * MS; /* 20 + 40 + 80 + 160 and 320 */
+    while (os_now(r.os) < end) {
+        if (a->ups > a->downs && b->ups > b->downs) {
+            link_peer_forget(b->link, &a->key);
+        }
+        os_linux_turn(r.loop, 10ull * MS);
+    }
+    printf("# up %u times\n", a->ups);
+    CHECK(a->ups > 1 && a->ups <= 6);
+    rig_close(&r);
+}
+
+static void test_short_life(void)
+{
+    goodbye(1, 2);
+    goodbye(2, 1);
+}
+
+/* What has lived for long is dialled again at once, whatever the pause between dials in vain. */
+static void test_long_life(void)
+{
+    struct rig r;
+    rig_open(&r);
+    struct side *b = side_open(&r, 2);
+    struct side *a = side_new(&r, 1);
+    struct quic_link_options o = side_options(a);
+    o.dial_ns_min = 4ull * RIG_MS_MAX * MS;
+    o.dial_ns_max = o.dial_ns_min;
+    side_open_with(a, &o);
+    side_dial(a, b);
+    RIG_UNTIL(&r, a->ups == 1 && b->ups == 1);
+    rig_run_ms(&r, 1100);
+    link_peer_forget(b->link, &a->key);
+    RIG_UNTIL(&r, a->ups == 2);
+    rig_close(&r);
+}
+
 static void test_control_first(void)
 {
     struct rig r;
@@ -359,6 +409,8 @@ int main(void)
     TAP_TEST("life: addresses are tried in turn", test_second_address);
     TAP_TEST("life: the pause between dials in vain doubles", test_pause_grows);
     TAP_TEST("life: the pause between dials in vain is bounded", test_pause_bounded);
+    TAP_TEST("life: a peer that says good-bye at once is dialled ever less often", test_short_life);
+    TAP_TEST("life: after a long life a peer is dialled again at once", test_long_life);
     TAP_TEST("life: a heartbeat overtakes 10 MB of log", test_control_first);
     TAP_TEST("life: the frames of a turn share packets", test_coalesced);
     TAP_TEST("life: memory comes back after load", test_idle_memory);
