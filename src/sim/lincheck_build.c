@@ -168,22 +168,38 @@ static void classes(struct lincheck_search *s, struct loose *loose)
     }
 }
 
-/* ---- Values that nobody wrote ---- */
+/* ---- Values that cannot have been there ---- */
 
-static enum lincheck_step origins(struct lincheck_search *s, uint8_t *made)
+/* Who leaves a value behind. */
+struct origin {
+    uint8_t made;
+    uint32_t last; /* node: the last end of those that have begun; 0: of the absence before all */
+    uint64_t loose_ns; /* when the first one without an end began; UINT64_MAX: there is none */
+};
+
+static void origins(const struct lincheck_search *s, struct origin *of)
 {
-    char shown[LINCHECK_SHOWN_BYTES + 8];
-    memset(made, 0, s->value_count);
-    made[LINCHECK_ABSENT] = MADE;
+    for (uint32_t v = 0; v < s->value_count; v++) {
+        of[v] = (struct origin){ .made = v == LINCHECK_ABSENT ? MADE : 0, .loose_ns = UINT64_MAX };
+    }
     for (uint32_t i = 0; i < s->item_count; i++) {
         const struct lincheck_item *item = &s->items[i];
         if (item->out != LINCHECK_NONE) {
-            made[item->out] |= item->version == LINCHECK_NONE ? MADE | MADE_LOOSE : MADE;
+            of[item->out].made |= item->version == LINCHECK_NONE ? MADE | MADE_LOOSE : MADE;
         }
     }
     for (uint32_t c = 0; c < s->class_count; c++) {
-        made[s->classes[c].out] |= MADE | MADE_LOOSE;
+        struct origin *o = &of[s->classes[c].out];
+        uint64_t began_ns = s->members[s->classes[c].first]; /* its earliest */
+        o->made |= MADE | MADE_LOOSE;
+        o->loose_ns = began_ns < o->loose_ns ? began_ns : o->loose_ns;
     }
+}
+
+/* Somebody saw what nobody wrote at all. */
+static enum lincheck_step unwritten(struct lincheck_search *s, const struct origin *of)
+{
+    char shown[LINCHECK_SHOWN_BYTES + 8];
     for (uint32_t i = 0; i < s->item_count; i++) {
         const struct lincheck_item *item = &s->items[i];
         if (item->need == LINCHECK_NONE) {
@@ -191,7 +207,7 @@ static enum lincheck_step origins(struct lincheck_search *s, uint8_t *made)
         }
         bool unmade = item->version != LINCHECK_NONE && item->out == LINCHECK_NONE &&
                       s->k->versions[item->version].maker == LINCHECK_NONE;
-        if ((made[item->need] & (unmade ? MADE_LOOSE : MADE)) == 0) {
+        if ((of[item->need].made & (unmade ? MADE_LOOSE : MADE)) == 0) {
             const struct lincheck_op *o = &s->k->ops[item->op];
             lincheck_show(lincheck_op_need(s->k, o), shown);
             return o->op == HISTORY_GET
@@ -201,6 +217,64 @@ static enum lincheck_step origins(struct lincheck_search *s, uint8_t *made)
                                         "compared with %s and succeeded, but nobody wrote it",
                                         shown);
         }
+    }
+    return LINCHECK_STEP_GOOD;
+}
+
+/* The two values that stood last of all for certain: each at some time after a node. */
+struct stood {
+    uint32_t value[2]; /* the later one first; LINCHECK_NONE: nothing else stood */
+    uint32_t after[2];
+};
+
+static void stood_note(struct stood *t, uint32_t value, uint32_t after)
+{
+    if (value == t->value[0]) {
+        t->after[0] = after > t->after[0] ? after : t->after[0];
+    } else if (after > t->after[0]) {
+        *t = (struct stood){ { value, t->value[0] }, { after, t->after[0] } };
+    } else if (t->value[1] == LINCHECK_NONE || after > t->after[1]) {
+        t->value[1] = value;
+        t->after[1] = after;
+    }
+}
+
+/* The node after which another value stood; LINCHECK_NONE: none is known. */
+static uint32_t stood_another(const struct stood *t, uint32_t value)
+{
+    uint32_t i = value == t->value[0] ? 1 : 0;
+    return t->value[i] == LINCHECK_NONE ? LINCHECK_NONE : t->after[i];
+}
+
+/* Somebody saw what cannot have been there any more, or not yet: another value stood before, and
+ * whoever leaves this one behind had ended before that, or began later. A search would try all
+ * orders of all writes before it said so. since: room for a node of each item. */
+static enum lincheck_step gone(struct lincheck_search *s, struct origin *of, uint32_t *since)
+{
+    struct stood stood = { { LINCHECK_ABSENT, LINCHECK_NONE }, { 0, 0 } };
+    for (uint32_t n = s->nodes[0].next; n != 0; n = s->nodes[n].next) {
+        const uint32_t i = s->nodes[n].item;
+        const struct lincheck_item *item = &s->items[i];
+        const struct lincheck_op *o = &s->k->ops[item->op];
+        if (!s->nodes[n].ret) {
+            since[i] =
+                item->need == LINCHECK_NONE ? LINCHECK_NONE : stood_another(&stood, item->need);
+            if (item->out != LINCHECK_NONE && item->ret > of[item->out].last) {
+                of[item->out].last = item->ret;
+            }
+            continue;
+        }
+        if (since[i] != LINCHECK_NONE && of[item->need].last <= since[i] &&
+            of[item->need].loose_ns > o->ret_ns) {
+            char shown[LINCHECK_SHOWN_BYTES + 8];
+            return lincheck_blame(
+                s->k, item->op,
+                "%s %s, after something else had been there, and nothing that had "
+                "begun by then could leave that behind",
+                o->op == HISTORY_GET ? "read" : "compared with",
+                lincheck_show(lincheck_op_need(s->k, o), shown));
+        }
+        stood_note(&stood, item->out != LINCHECK_NONE ? item->out : item->need, item->inv);
     }
     return LINCHECK_STEP_GOOD;
 }
@@ -216,7 +290,8 @@ enum lincheck_step lincheck_search_build(struct lincheck_search *s, struct linch
     s->k = k;
     lincheck_ids_init(&s->values, k->mem);
     struct loose *loose = array(s, k->event_count, sizeof *loose);
-    uint8_t *made = NULL;
+    struct origin *of = NULL;
+    uint32_t *since = NULL;
     s->items = array(s, k->event_count, sizeof *s->items);
     s->nodes = array(s, k->event_count, sizeof *s->nodes);
     s->classes = array(s, k->event_count, sizeof *s->classes);
@@ -225,16 +300,20 @@ enum lincheck_step lincheck_search_build(struct lincheck_search *s, struct linch
     enum lincheck_step step = LINCHECK_STEP_MEMORY;
     if (loose != NULL && s->items != NULL && s->nodes != NULL && s->classes != NULL &&
         s->members != NULL && s->version_value != NULL && split(s, loose) == ERR_OK) {
-        made = array(s, s->value_count, sizeof *made);
+        of = array(s, s->value_count, sizeof *of);
+        since = array(s, s->item_count, sizeof *since);
         s->class_of = array(s, s->value_count, sizeof *s->class_of);
     }
-    if (made != NULL && s->class_of != NULL) {
+    if (of != NULL && since != NULL && s->class_of != NULL) {
         list(s);
         classes(s, loose);
-        step = origins(s, made);
+        origins(s, of);
+        step = unwritten(s, of);
+        step = step == LINCHECK_STEP_GOOD ? gone(s, of, since) : step;
     }
     mem_free(k->mem, loose);
-    mem_free(k->mem, made);
+    mem_free(k->mem, of);
+    mem_free(k->mem, since);
     return step;
 }
 

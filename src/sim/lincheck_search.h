@@ -65,7 +65,7 @@ struct lincheck_search {
 };
 
 /* lincheck_search_build -- the list and the classes; GOOD, MEMORY, or BAD when somebody saw a value
- * that nobody wrote. */
+ * that nobody wrote, or that was certainly overwritten. */
 enum lincheck_step lincheck_search_build(struct lincheck_search *s, struct lincheck_key *k);
 void lincheck_search_done(struct lincheck_search *s);
 

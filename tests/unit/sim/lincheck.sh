@@ -70,12 +70,12 @@ END
 for p in 1 2 3 4 5 6; do
     echo "{\"t\":1,\"p\":$p,\"e\":\"inv\",\"f\":\"put\",\"k\":\"a\",\"v\":\"v$p\"}"
 done >"$dir/dear"
-for p in 1 2 3 4 5 6; do
-    echo "{\"t\":2,\"p\":$p,\"e\":\"ok\",\"f\":\"put\",\"k\":\"a\"}"
-done >>"$dir/dear"
-for t in 3 5; do
+for t in 3 5 7; do
     echo "{\"t\":$t,\"p\":9,\"e\":\"inv\",\"f\":\"get\",\"k\":\"a\"}"
-    echo "{\"t\":$((t + 1)),\"p\":9,\"e\":\"ok\",\"f\":\"get\",\"k\":\"a\",\"v\":\"v$t\"}"
+    echo "{\"t\":$((t + 1)),\"p\":9,\"e\":\"ok\",\"f\":\"get\",\"k\":\"a\",\"v\":\"v$((t % 4))\"}"
+done >>"$dir/dear"
+for p in 1 2 3 4 5 6; do
+    echo "{\"t\":9,\"p\":$p,\"e\":\"ok\",\"f\":\"put\",\"k\":\"a\"}"
 done >>"$dir/dear"
 
 report "a good history is 0" 0 "good $dir/good: 2 operations on 1 keys" "$dir/good"
