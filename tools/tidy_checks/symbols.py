@@ -55,7 +55,7 @@ ALLOWED = (
     Allowed("src/net/*.c", r"(ngtcp2|gnutls|sodium|crypto)_\w+", "QUIC, TLS and keys"),
     Allowed("src/node/*.c", r"json_\w+|v?snprintf|explicit_bzero|gmtime_r", "JSON form of peers; text; dates"),
     Allowed("src/node/bootstrap.c", r"calloc|free", "the node holds its own account"),
-    Allowed("src/node/parts.c", r"dprintf", "node_dump, called on panic"),
+    Allowed("src/node/status.c", r"dprintf", "node_dump, called on panic"),
     Allowed("src/node/logger_stderr.c", r"write|__errno_location", "the sink of a real process"),
     Allowed("src/api/json_in.c", r"strtod", "whether a number is finite; no room sets a locale"),
     Allowed("src/api/*.c", r"json_\w+|snprintf|free", "jansson, and text that it allocated"),
