@@ -232,6 +232,7 @@ static bool change(struct node *n, struct op *op, const struct control *c,
         return false;
     }
     ev.tail_size = (uint32_t)tail.offset;
+    ev.anew = c->kind == CONTROL_ADD_LEARNER && book->dirty; /* the learner is elsewhere now */
     step(n, op, &ev, writer_bytes(&tail));
     raft_status(n->core, &after);
     return after.conf.index != st->conf.index;

@@ -102,7 +102,9 @@ void raft_conf_propose(struct raft *r, const struct raft_event *ev, struct raft_
     if (e == ERR_OK) {
         raft_life_bind(r, &next);
     }
-    if (e != ERR_OK || raft_conf_same(&next, &r->effective)) {
+    bool same = e == ERR_OK && raft_conf_same(&next, &r->effective);
+    MARK_IF(same && ev->anew, "raft: members are named anew");
+    if (e != ERR_OK || (same && !ev->anew)) {
         MARK_IF(e == ERR_OK, "raft: a change that changes nothing");
         raft_reply(r, out, ev->ticket, 1, e, e == ERR_OK ? r->effective.index : 0);
         return;

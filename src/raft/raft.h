@@ -227,6 +227,7 @@ struct raft_event {
     uint64_t pin;  /* SNAP_MADE: all entries behind it stay, as for a peer that is being sent a
                             snapshot of that index; 0: none */
     bool unpinned; /* SNAP_MADE: there is no room for any of those */
+    bool anew;     /* CONF: an entry is written though nobody changes: its tail is news */
     bool manual;   /* CONF: a joint configuration stays until asked to be left */
     bool lease;    /* READ: without asking anybody, while the lease runs */
     const struct raft_msg *msg;

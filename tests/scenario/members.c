@@ -243,6 +243,11 @@ static bool is_at_good(const struct play *p, uint64_t node, uint64_t id)
     return is_at(p, node, id, "good:1");
 }
 
+static bool is_at_new(const struct play *p, uint64_t node, uint64_t id)
+{
+    return is_at(p, node, id, "new:2");
+}
+
 /* What is refused changes nothing, what the leader knows of the learner neither: the next change
  * would carry it to everybody. */
 static void refused_address(struct play *p)
@@ -263,6 +268,28 @@ static void refused_address(struct play *p)
             play_expect(p, is_at_good(p, node, learner), "the learner is where it was");
         }
     }
+}
+
+/* A learner that is named anew, with another address: the log says so, and everybody knows. With
+ * the same one there is nothing to say. */
+static void another_address(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t asked = play_follower(p, leader, 1);
+    uint64_t learner = play_follower(p, leader, 2);
+    play_expect_ok(p, play_remove(p, leader, learner));
+    play_expect_ok(p, play_learner_at(p, leader, learner, "good:1"));
+    p->expect = play_status(p, leader).conf.index;
+    play_expect_ok(p, play_learner_at(p, asked, learner, "new:2"));
+    uint64_t index = play_status(p, leader).conf.index;
+    play_expect(p, index > p->expect, "the log says where it is");
+    for (uint64_t node = 1; node <= 3; node++) {
+        play_await(p, is_at_new, node, learner, "everybody to know where it is");
+    }
+    p->expect = index;
+    play_expect_ok(p, play_learner_at(p, asked, learner, "new:2"));
+    play_expect(p, play_status(p, leader).conf.index == index, "there was nothing to say");
+    EXPECT_MARK("raft: members are named anew");
 }
 
 /* ---- changes whose leader loses power ---- */
@@ -488,6 +515,7 @@ int main(void)
     PLAY(3, "members: a change of another configuration than was meant (R=3, refused)",
          meant_for_another);
     PLAY(3, "members: a refused address of a learner (R=3, nobody heard of it)", refused_address);
+    PLAY(3, "members: another address of a learner (R=3, everybody knows it)", another_address);
     PLAY(4, "members: a change that only its dead leader has (R=4, it never was)",
          joint_with_its_leader_only);
     PLAY(4, "members: the leader dies before the joint part is committed (R=4, it is finished)",
