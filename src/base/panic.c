@@ -13,6 +13,7 @@
 
 static panic_dump_fn panic_dump;
 static void *panic_dump_arg;
+static char panic_line[PANIC_LINE_BYTES]; /* written once, by who enters the hook */
 static atomic_flag panic_entered = ATOMIC_FLAG_INIT;
 
 void panic_hook_set(panic_dump_fn dump, void *arg)
@@ -21,9 +22,14 @@ void panic_hook_set(panic_dump_fn dump, void *arg)
     panic_dump_arg = arg;
 }
 
+const char *panic_said(void)
+{
+    return panic_line;
+}
+
 void panic_fail(const char *file, int line, const char *what)
 {
-    char text[512];
+    char text[PANIC_LINE_BYTES];
     int n = snprintf(text, sizeof text, "panic: %s:%d: %s\n", file, line, what);
     size_t count = n > 0 ? (size_t)n : 0;
     if (count >= sizeof text) {
@@ -32,6 +38,8 @@ void panic_fail(const char *file, int line, const char *what)
     ssize_t written = write(STDERR_FILENO, text, count);
     (void)written;
     if (!atomic_flag_test_and_set(&panic_entered) && panic_dump != NULL) {
+        memcpy(panic_line, text, count);
+        panic_line[strcspn(panic_line, "\n")] = '\0';
         panic_dump(panic_dump_arg, STDERR_FILENO);
     }
     abort();

@@ -12,12 +12,20 @@
 
 #include <stddef.h>
 
+enum {
+    PANIC_LINE_BYTES = 512
+};
+
 /* A function that writes its part of the story to fd; called once, on panic. */
 typedef void (*panic_dump_fn)(void *arg, int fd);
 
 /* panic_hook_set -- what to call before the process aborts (one hook; NULL removes it).
  *   The only process-wide state of base: an abort is a matter of the process. */
 void panic_hook_set(panic_dump_fn dump, void *arg);
+
+/* panic_said -- for the hook: the line that panic_fail printed, "panic: FILE:LINE: WHAT", without
+ * its end, cut at PANIC_LINE_BYTES; empty before. */
+const char *panic_said(void);
 
 /* panic_fail -- print where and why to stderr, run the hook once, abort. */
 NORETURN void panic_fail(const char *file, int line, const char *what);

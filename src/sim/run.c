@@ -121,10 +121,10 @@ static void keep_rest(const struct sim_world *w, const struct sim_request *r)
     struct sim_outcome out = { 0 };
     collect(w, &out);
     out.failed = true;
-    snprintf(out.failure, sizeof out.failure, SIM_SHRINK_PANIC);
+    snprintf(out.failure, sizeof out.failure, "%s", panic_said());
     save(w, &out, r); /* a panic is the worse news */
     if (r->shrink) {
-        sim_shrink(r, &w->options, w->node_count, SIM_SHRINK_PANIC);
+        sim_shrink(r, &w->options, w->node_count, out.failure);
     }
 }
 

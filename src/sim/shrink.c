@@ -3,7 +3,6 @@
 
 #include "sim/run.h"
 
-#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,14 +30,19 @@ bool sim_shrink_same(const char *a, const char *b)
     return *a == *b;
 }
 
-/* In a process of its own, for a panic ends it; what the world says of itself goes nowhere. */
-NORETURN static void child(const struct shrink *s, const struct sim_options *o, int out_fd)
+static bool is_panic(const char *finding)
+{
+    return strncmp(finding, SIM_SHRINK_PANIC, strlen(SIM_SHRINK_PANIC)) == 0;
+}
+
+/* In a process of its own, for a panic ends it; what the world says of itself goes to said. */
+NORETURN static void child(const struct shrink *s, const struct sim_options *o, int out_fd,
+                           int said_fd)
 {
     struct sim_request quiet = *s->request;
     struct sim_options world = *o;
     struct sim_outcome out;
-    int nowhere = open("/dev/null", O_WRONLY);
-    dup2(nowhere, STDERR_FILENO);
+    dup2(said_fd, STDERR_FILENO);
     quiet.table = false;
     quiet.shrink = false;
     quiet.twice = false;
@@ -51,12 +55,23 @@ NORETURN static void child(const struct shrink *s, const struct sim_options *o, 
     _exit(write(out_fd, out.failure, count) == (ssize_t)count ? 0 : 1);
 }
 
-/* Whether this world has the same finding; another one, or an end without one, is none. */
-static bool fails(void *arg, const struct sim_options *o)
+/* The line with which a panic began. No hook brings it: this process may be in one already. */
+static bool said_panic(FILE *said, char *out, size_t bytes)
 {
-    const struct shrink *s = arg;
-    char found[SIM_FAILURE_BYTES + 1] = "";
-    int status = 0;
+    rewind(said);
+    while (fgets(out, (int)bytes, said) != NULL) {
+        if (is_panic(out)) {
+            out[strcspn(out, "\n")] = '\0';
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What comes of the world: a finding, as its status tells whose word it is. */
+static bool attempt(const struct shrink *s, const struct sim_options *o, FILE *said, char *found,
+                    int *status)
+{
     int ends[2];
     fflush(stdout);
     if (pipe(ends) != 0) {
@@ -65,16 +80,35 @@ static bool fails(void *arg, const struct sim_options *o)
     pid_t pid = fork();
     if (pid == 0) {
         close(ends[0]);
-        child(s, o, ends[1]);
+        child(s, o, ends[1], fileno(said));
     }
     close(ends[1]);
     ssize_t count = pid > 0 ? read(ends[0], found, SIM_FAILURE_BYTES) : 0; /* all, or the end */
     close(ends[0]);
-    bool ended = pid > 0 && waitpid(pid, &status, 0) == pid;
-    if (ended && WIFSIGNALED(status)) {
-        return strcmp(s->finding, SIM_SHRINK_PANIC) == 0;
+    if (pid <= 0 || waitpid(pid, status, 0) != pid) {
+        return false;
     }
-    return ended && status == 0 && count > 0 && sim_shrink_same(found, s->finding);
+    found[count > 0 ? count : 0] = '\0';
+    return WIFSIGNALED(*status) ? said_panic(said, found, SIM_FAILURE_BYTES) : count > 0;
+}
+
+/* Whether this world has the same finding; another one, or an end without one, is none. A panic's
+ * numbers are not the world's: they are the place where it was. */
+static bool fails(void *arg, const struct sim_options *o)
+{
+    const struct shrink *s = arg;
+    char found[SIM_FAILURE_BYTES + 1] = "";
+    int status = 0;
+    FILE *said = tmpfile();
+    if (said == NULL) {
+        return false;
+    }
+    bool any = attempt(s, o, said, found, &status);
+    fclose(said);
+    if (any && WIFSIGNALED(status)) {
+        return strcmp(found, s->finding) == 0;
+    }
+    return any && status == 0 && sim_shrink_same(found, s->finding);
 }
 
 /* ---- the search ---- */
@@ -138,7 +172,7 @@ void sim_shrink(const struct sim_request *request, const struct sim_options *opt
     }
     sim_shrink_search(&o, nodes, fails, &s);
     printf("shrink: the smallest world that still fails\n");
-    if (strcmp(finding, SIM_SHRINK_PANIC) == 0) { /* it would end this process before it is told */
+    if (is_panic(finding)) { /* it would end this process before it is told */
         fputs("replay: ", stdout);
         sim_options_print(&o, false, stdout);
         fputc('\n', stdout);

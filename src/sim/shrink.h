@@ -7,7 +7,7 @@
 
 #include "sim/options.h"
 
-#define SIM_SHRINK_PANIC "an assertion failed" /* the finding of a world that ends by itself */
+#define SIM_SHRINK_PANIC "panic: " /* so the finding of a world begins that ends by itself */
 
 /* sim_shrink -- make a failing world smaller, print the smallest one that still has this finding,
  * and its table. nodes: how many it had. */

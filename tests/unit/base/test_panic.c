@@ -20,6 +20,14 @@ static void dump_and_panic(void *arg, int fd)
     PANIC("again");
 }
 
+static void repeat(void *arg, int fd)
+{
+    const char *said = panic_said();
+    (void)arg;
+    ssize_t n = write(fd, said, strlen(said));
+    (void)n;
+}
+
 static void asserts(void)
 {
     int apples = 2;
@@ -49,6 +57,12 @@ static void hook_panics(void)
     static char text[] = "dumped\n";
     panic_hook_set(dump_and_panic, text);
     PANIC("once");
+}
+
+static void hook_repeats(void)
+{
+    panic_hook_set(repeat, NULL);
+    PANIC("no apples");
 }
 
 static void long_text(void)
@@ -95,6 +109,17 @@ static void hooks(void)
     CHECK(strstr(words, "again") != NULL);
     char *dumped = strstr(words, "dumped");
     CHECK(dumped != NULL && strstr(dumped + 1, "dumped") == NULL);
+}
+
+static void said(void)
+{
+    char words[1024];
+    CHECK(panic_said()[0] == '\0');
+    CHECK(tap_panics(hook_repeats, words, sizeof words));
+    char *end = strchr(words, '\n');
+    CHECK(end != NULL && strstr(end, ": no apples") != NULL);
+    CHECK(strlen(end + 1) == (size_t)(end - words));
+    CHECK(memcmp(words, end + 1, (size_t)(end - words)) == 0);
 }
 
 static void cut(void)
@@ -154,6 +179,7 @@ int main(void)
              says_where);
     TAP_TEST("panic: the flight recorder is dumped behind the reason, oldest first", dumps);
     TAP_TEST("panic: a hook can be taken back, and is entered once", hooks);
+    TAP_TEST("panic: a hook is told what was said", said);
     TAP_TEST("panic: a long reason is cut", cut);
     TAP_TEST("trace: the newest events are kept, in order, at every fill", wraps);
     return tap_done();

@@ -1,16 +1,47 @@
 /* tests/unit/sim/test_run.c -- Subject: one world that is run and told of. Method: the story that
- * it is compared with is another one.
+ * it is compared with is another one; with --quic a library asks the test for chance, and panics.
  */
 #include "tap.h"
 
+#include "base/panic.h"
+#include "base/prng.h"
 #include "sim/artifact.h"
 #include "sim/run.h"
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <gnutls/crypto.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char dir[] = "/tmp/aspen-test-run-XXXXXX";
+
+/* What GnuTLS draws is asked of us: the place in a world where this test lets an assertion fail.
+ * Each world is a process here, and all of them count. */
+static struct prng chance = { { 1, 2, 3, 4 } };
+static uint32_t *worlds;      /* shared; NULL: nothing fails */
+static uint32_t other_worlds; /* from that one on another assertion fails */
+
+int gnutls_rnd(gnutls_rnd_level_t level, void *data, size_t count)
+{
+    (void)level;
+    if (worlds != NULL && *worlds >= other_worlds) {
+        PANIC("an apple is a \"pear\"");
+    }
+    if (worlds != NULL && *worlds > 0) {
+        PANIC("two and two are five");
+    }
+    prng_fill(&chance, data, count);
+    return 0;
+}
+
+static void count_worlds(uint64_t seed, const uint64_t *now_ns)
+{
+    (void)seed;
+    *worlds += now_ns != NULL;
+}
 
 /* What the only artifact there says, which is removed. */
 static void take_artifact(char *out, size_t bytes)
@@ -60,6 +91,72 @@ static void another_story(void)
     CHECK(!out.failed && out.unwritten);
 }
 
+/* A world that panics, in a process of its own; what it prints goes to out. */
+static void panics(const struct sim_request *r, uint32_t other, char *out, size_t bytes)
+{
+    int ends[2];
+    int status = 0;
+    size_t have = 0;
+    *worlds = 0;
+    other_worlds = other;
+    CHECK(pipe(ends) == 0);
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct sim_outcome never;
+        dup2(ends[1], STDOUT_FILENO);
+        dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        sim_run_world(r, &r->world, NULL, &never);
+        _exit(0);
+    }
+    close(ends[1]);
+    for (ssize_t n = 1; n > 0 && have<bytes - 1; have += n> 0 ? (size_t)n : 0) {
+        n = read(ends[0], out + have, bytes - 1 - have);
+    }
+    out[have] = '\0';
+    close(ends[0]);
+    CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
+}
+
+/* What failed is in the artifact, not only that something did; and a world is the smaller one of
+ * that finding only when the same thing fails in it. */
+static void what_panicked(void)
+{
+    static char text[1 << 20];
+    static char said[1 << 16];
+    struct sim_request r = { .artifact = dir, .shrink = true };
+    r.world = (struct sim_options){ .seed = 5,
+                                    .nodes = 3,
+                                    .virtual_ns = SIM_S,
+                                    .faults_off = sim_fault_bit(SIM_FAULT_COUNT) - 1,
+                                    .quic = true,
+                                    .chance = count_worlds };
+    memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
+    CHECK(mkdtemp(dir) != NULL);
+    worlds = mmap(NULL, sizeof *worlds, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(worlds != MAP_FAILED);
+    panics(&r, UINT32_MAX, said, sizeof said);
+    take_artifact(text, sizeof text);
+    CHECK(strstr(text, "\"failed\"") != NULL && strstr(text, "test_run.c:") != NULL);
+    CHECK(strstr(text, ": two and two are five\"") != NULL);
+    CHECK(strstr(said, "smallest world") != NULL && strstr(said, "--nodes 3") == NULL);
+    CHECK(*worlds > 5);
+    panics(&r, 3, said, sizeof said); /* it comes again, and then only another one */
+    take_artifact(text, sizeof text);
+    CHECK(strstr(text, ": two and two are five\"") != NULL);
+    CHECK(strstr(said, "smallest world") != NULL);
+    CHECK(strstr(said, "replay: aspen-sim --seed 5 --nodes 3 --minutes 0.016667 ") != NULL);
+    CHECK(*worlds > 5);
+    panics(&r, 1, said, sizeof said);
+    take_artifact(text, sizeof text);
+    CHECK(strstr(text, ": an apple is a \\\"pear\\\"\"") != NULL);
+    munmap(worlds, sizeof *worlds);
+    worlds = NULL;
+    rmdir(dir);
+}
+
 /* A history that nobody could judge is said to be one, of one seed too. */
 static void undecided(void)
 {
@@ -83,6 +180,8 @@ int main(void)
 {
     TAP_TEST("run: another story than the first time is a finding, in its artifact too",
              another_story);
+    TAP_TEST("run: an artifact says what panicked, and no other panic is taken for it",
+             what_panicked);
     TAP_TEST("run: a history that nobody could judge is told of", undecided);
     return tap_done();
 }
