@@ -29,23 +29,51 @@ static uint64_t day_ns(void)
     return (uint64_t)t.tv_sec * SIM_S + (uint64_t)t.tv_nsec;
 }
 
-/* ---- who is told to stop says where it was ---- */
+/* ---- who is told to stop says where it was, and the total ---- */
 
 enum {
     RUN_FINDING = 1, /* exit codes */
     RUN_UNWRITTEN = 2,
-    RUN_LINE_BYTES = 1024,
-    RUN_STOPPED = 128 + SIGTERM /* as a shell says it */
+    RUN_STOPPED = 128, /* and the signal, as a shell says it */
+    RUN_LINE_BYTES = 1024
 };
 
-/* The world under way: a seed that hangs is found by whoever ends it. */
+/* The world under way: a seed that hangs is found by whoever ends it. And what came of those before
+ * it, where that is told in the end. */
 static char run_line[RUN_LINE_BYTES];
+static char run_total[RUN_LINE_BYTES];
+static pid_t run_pid; /* not of those in which a world is made smaller */
 
 static void on_stop(int signal)
 {
-    (void)signal;
-    ssize_t told = write(STDERR_FILENO, run_line, strlen(run_line));
-    _exit(told < 0 ? 1 : RUN_STOPPED);
+    if (getpid() == run_pid) {
+        ssize_t told = write(STDERR_FILENO, run_line, strlen(run_line));
+        ssize_t counted = write(STDOUT_FILENO, run_total, strlen(run_total));
+        _exit(told < 0 || counted < 0 ? RUN_FINDING : RUN_STOPPED + signal);
+    }
+    _exit(RUN_STOPPED + signal);
+}
+
+/* Who began us without this signal, as a shell does in the background, wants it so. */
+static void listen_to(int number)
+{
+    struct sigaction now;
+    if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN) {
+        signal(number, on_stop);
+    }
+}
+
+/* What is said on a signal is not changed while one comes. */
+static void note(char to[RUN_LINE_BYTES], const char *text)
+{
+    sigset_t stop;
+    sigset_t before;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGINT);
+    sigaddset(&stop, SIGTERM);
+    sigprocmask(SIG_BLOCK, &stop, &before);
+    snprintf(to, RUN_LINE_BYTES, "%s", text);
+    sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 static void print_replay(const struct sim_request *r, const struct sim_options *o, FILE *out)
@@ -57,13 +85,16 @@ static void print_replay(const struct sim_request *r, const struct sim_options *
 
 static void note_world(const struct sim_options *o)
 {
-    FILE *f = fmemopen(run_line, sizeof run_line, "w");
+    char line[RUN_LINE_BYTES];
+    FILE *f = fmemopen(line, sizeof line, "w");
     if (f != NULL) {
         fputs("stopped in: ", f);
         sim_options_print(o, false, f);
         fputc('\n', f);
         fclose(f);
-        signal(SIGTERM, on_stop);
+        note(run_line, line);
+        listen_to(SIGINT);
+        listen_to(SIGTERM);
     }
 }
 
@@ -209,15 +240,38 @@ static void add(struct total *t, const struct sim_outcome *o)
     t->unwritten += o->unwritten;
 }
 
-static void progress(const struct total *t)
+static void progress_text(const struct total *t, char out[RUN_LINE_BYTES])
 {
     double speed = t->cpu_ns > 0 ? (double)t->virtual_ns / (double)t->cpu_ns : 0;
-    printf("%llu seeds, %llu findings, %.1f virtual hours, %.0f times the time of one core, "
-           "%llu faults, %llu operations, %llu histories undecided\n",
-           (unsigned long long)t->seeds, (unsigned long long)t->findings,
-           (double)t->virtual_ns / 3.6e12, speed, (unsigned long long)t->faults,
-           (unsigned long long)t->operations, (unsigned long long)t->undecided);
+    snprintf(out, RUN_LINE_BYTES,
+             "%llu seeds, %llu findings, %.1f virtual hours, %.0f times the time of one core, "
+             "%llu faults, %llu operations, %llu histories undecided\n",
+             (unsigned long long)t->seeds, (unsigned long long)t->findings,
+             (double)t->virtual_ns / 3.6e12, speed, (unsigned long long)t->faults,
+             (unsigned long long)t->operations, (unsigned long long)t->undecided);
+}
+
+static void progress(const struct total *t)
+{
+    char line[RUN_LINE_BYTES];
+    progress_text(t, line);
+    fputs(line, stdout);
     fflush(stdout);
+}
+
+/* One seed that was named has no total. */
+static bool has_total(const struct sim_request *r)
+{
+    return r->seeds != 0 || !r->seeded;
+}
+
+static void note_total(const struct sim_request *r, const struct total *t)
+{
+    char line[RUN_LINE_BYTES];
+    if (has_total(r)) {
+        progress_text(t, line);
+        note(run_total, line);
+    }
 }
 
 void sim_run_tell(const struct sim_options *o, const struct sim_outcome *out, FILE *to)
@@ -244,6 +298,7 @@ static bool run_seed(const struct sim_request *r, const struct sim_options *o, s
         out.unwritten = out.unwritten || first.unwritten;
     }
     add(t, &out);
+    note_total(r, t);
     if (sim_options_one(r)) {
         sim_run_tell(o, &out, stdout);
     }
@@ -272,6 +327,7 @@ static int bench(const struct sim_request *r)
     struct sim_request quiet = *r;
     quiet.seeded = false;
     quiet.seeds = 0;
+    note_total(&quiet, &t);
     o.nodes = o.nodes != 0 ? o.nodes : 5;
     o.virtual_ns = 600 * SIM_S;
     o.faults_all = true;
@@ -301,11 +357,13 @@ int sim_run(const struct sim_request *r)
     if (!writable(r)) {
         return RUN_UNWRITTEN;
     }
+    run_pid = getpid();
     if (r->bench) {
         return bench(r);
     }
     uint64_t seeds = r->seeds != 0 ? r->seeds : r->seeded ? 1 : UINT64_MAX;
     o.seed = r->seeded ? o.seed : fresh_seed();
+    note_total(r, &t);
     for (uint64_t i = 0; i < seeds && day_ns() < end_ns; i++) {
         if (!run_seed(r, &o, &t)) {
             break;
@@ -316,7 +374,7 @@ int sim_run(const struct sim_request *r)
             progress(&t);
         }
     }
-    if (r->seeds != 0 || !r->seeded) {
+    if (has_total(r)) {
         progress(&t);
     }
     return code_of(&t);

@@ -109,6 +109,41 @@ bench() {
     [ -n "$first" ] && [ "$(sed -n 1,20p "$DIR/said")" = "$first" ]
 }
 
+# stop SIGNAL SEEDS OPTION... -- told to stop when so many seeds are done, it exits with that signal's code.
+stop() {
+    local signal=$1 seeds=$2 caught=0 pid code
+    shift 2
+    rm -rf "$DIR/done"
+    env --default-signal=INT,TERM "$SIM" "$@" --artifact "$DIR/done" >"$DIR/said" 2>"$DIR/told" &
+    pid=$!
+    until [ $((caught & 0x4000)) -ne 0 ] && [ "$(find "$DIR/done" -name '*.json' | wc -l)" -ge "$seeds" ]; do
+        kill -0 "$pid" || return 1
+        sleep 0.1
+        caught=0x$(sed -n 's/^SigCgt:\t//p' "/proc/$pid/status") # SIGTERM is the last that it listens to
+    done
+    kill "-$signal" "$pid"
+    wait "$pid"
+    code=$?
+    [ "$code" -eq $((128 + $(kill -l "$signal"))) ] && return 0
+    echo "$*: exit $code after $signal"
+    return 1
+}
+
+# Who is told to stop, by a terminal too, says where it was; of many seeds also what came of those before.
+stopped() {
+    local signal total
+    for signal in INT TERM; do
+        stop "$signal" 3 --minutes 0.01 || return 1
+        [ "$(grep -c '^stopped in: aspen-sim --seed [0-9]* --minutes 0.01$' "$DIR/told")" -eq 1 ] || return 1
+        total=$(tail -n 1 "$DIR/said" | sed -n 's/^\([0-9]*\) seeds, 0 findings, .*undecided$/\1/p')
+        [ "$total" -ge 2 ] || return 1 # the file of a seed comes before it counts
+        stop "$signal" 0 --seed 42 --minutes 100 || return 1
+        [ "$(cat "$DIR/told")" = "stopped in: aspen-sim --seed 42 --minutes 100" ] || return 1
+        [ ! -s "$DIR/said" ] || return 1
+    done
+    echo "$total seeds"
+}
+
 # A file for the history of one world keeps none of several.
 histories() {
     local several
@@ -139,6 +174,7 @@ check "a file that cannot be written is told, and is exit 2" unwritten
 check "one seed of --seeds is told of" told
 check "an artifact alone replays its run" replays
 check "--bench says what it does not take" bench
+check "who is told to stop says where it was, and the total" stopped
 check "--history is of one world" histories
 check "the search of docs/SIMULATION.md comes by its bug" walk
 check "--until stops anywhere, in the end game too" stops
