@@ -9,6 +9,7 @@
  *   write without revision that leaves its value behind.
  * - A write that may never have happened comes only where somebody waits for its value, and then
  *   the one who waits comes next: in any other place it could be left out, or put off until there.
+ * - A put of what nobody needs comes at once where nobody needs what stands.
  * The memo keeps 128-bit hashes of states instead of states: two of a million states meet with a
  * chance of 2^-88.
  */
@@ -72,6 +73,8 @@ struct walk {
     uint32_t waiting_count;
     uint64_t *waited;  /* by value: the state that last had it in waiting */
     uint32_t *lookers; /* by version: items that look at it and have not come */
+    uint32_t
+        *wanted; /* by value, last of all of none: items that need it and have not come, classes */
     uint64_t states;
     uint64_t scans_left;
     struct stack frames, candidates;
@@ -170,6 +173,11 @@ static bool item_looks(const struct lincheck_item *i)
     return i->version != LINCHECK_NONE && !i->makes;
 }
 
+static uint32_t *wanted_of(const struct walk *w, uint32_t need)
+{
+    return &w->wanted[need != LINCHECK_NONE ? need : w->s.value_count];
+}
+
 static void item_come(struct walk *w, uint32_t item)
 {
     struct lincheck_item *i = &w->s.items[item];
@@ -183,6 +191,7 @@ static void item_come(struct walk *w, uint32_t item)
     if (item_looks(i)) {
         w->lookers[i->version]--;
     }
+    (*wanted_of(w, i->need))--;
     hash_flip(&w->hash, item);
     w->trail[w->trail_count++] = item;
 }
@@ -201,6 +210,7 @@ static void item_go(struct walk *w)
     if (item_looks(i)) {
         w->lookers[i->version]++;
     }
+    (*wanted_of(w, i->need))++;
     hash_flip(&w->hash, item);
 }
 
@@ -379,9 +389,32 @@ static bool class_candidates(struct walk *w, uint32_t value, enum step_kind kind
     return true;
 }
 
+/* A put that may come now, of a value that nobody needs, when nobody needs what stands either: it
+ * comes now. In any order in which it comes later it could as well: nobody would miss what it
+ * covers here, nor what it left there. Without revisions only, for they bound how many come when.
+ * LINCHECK_NONE: there is none. */
+static uint32_t unneeded(struct walk *w)
+{
+    if (w->k->version_count > 1 || w->now.awaited || w->wanted[w->now.value] > 0) {
+        return LINCHECK_NONE;
+    }
+    for (uint32_t n = w->s.nodes[0].next; n != w->first_ret; n = w->s.nodes[n].next) {
+        const struct lincheck_item *i = &w->s.items[w->s.nodes[n].item];
+        w->scans_left -= w->scans_left > 0;
+        if (w->k->ops[i->op].op == HISTORY_PUT && item_ready(w, i) && w->wanted[i->out] == 0) {
+            return w->s.nodes[n].item;
+        }
+    }
+    return LINCHECK_NONE;
+}
+
 /* A version that somebody has yet to look at cannot be left. */
 static bool expand(struct walk *w)
 {
+    const uint32_t only = unneeded(w);
+    if (only != LINCHECK_NONE) {
+        return candidate_add(w, STEP_LOOSE, only);
+    }
     uint32_t open = version_open(w);
     bool leave = w->lookers[w->now.version] == 0;
     bool room = true;
@@ -466,12 +499,19 @@ static bool walk_take(struct walk *w)
     w->waiting = mem_alloc(mem, w->s.value_count * sizeof *w->waiting);
     w->waited = mem_alloc(mem, w->s.value_count * sizeof *w->waited);
     w->lookers = mem_alloc(mem, w->k->version_count * sizeof *w->lookers);
-    if (w->trail == NULL || w->waiting == NULL || w->waited == NULL || w->lookers == NULL) {
+    w->wanted = mem_alloc(mem, (w->s.value_count + 1) * sizeof *w->wanted);
+    if (w->trail == NULL || w->waiting == NULL || w->waited == NULL || w->lookers == NULL ||
+        w->wanted == NULL) {
         return false;
     }
     memset(w->waited, 0, w->s.value_count * sizeof *w->waited);
     memset(w->lookers, 0, w->k->version_count * sizeof *w->lookers);
+    memset(w->wanted, 0, (w->s.value_count + 1) * sizeof *w->wanted);
+    for (uint32_t i = 0; i < w->s.class_count; i++) {
+        (*wanted_of(w, w->s.classes[i].need))++;
+    }
     for (uint32_t i = 0; i < w->s.item_count; i++) {
+        (*wanted_of(w, w->s.items[i].need))++;
         if (item_looks(&w->s.items[i])) {
             w->lookers[w->s.items[i].version]++;
         }
@@ -486,6 +526,7 @@ static void walk_give(struct walk *w)
     mem_free(mem, w->waiting);
     mem_free(mem, w->waited);
     mem_free(mem, w->lookers);
+    mem_free(mem, w->wanted);
     mem_free(mem, w->frames.data);
     mem_free(mem, w->candidates.data);
     mem_free(mem, w->memo);

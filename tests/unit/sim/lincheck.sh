@@ -66,16 +66,16 @@ END
     printf '%s\n' '{"t":2200,"p":4,"e":"inv","f":"put","k":"a","v":"\ud83d \ude00"}'
 } >"$dir/surrogate"
 : >"$dir/empty"
-# Concurrent writes and reads without revisions; more than one state is needed.
+# Concurrent writes and reads without revisions, one value twice; more than one state is needed.
 for p in 1 2 3 4 5 6; do
     echo "{\"t\":1,\"p\":$p,\"e\":\"inv\",\"f\":\"put\",\"k\":\"a\",\"v\":\"v$p\"}"
 done >"$dir/dear"
-for t in 3 5 7; do
+for t in 2 4 6 8 11; do
     echo "{\"t\":$t,\"p\":9,\"e\":\"inv\",\"f\":\"get\",\"k\":\"a\"}"
-    echo "{\"t\":$((t + 1)),\"p\":9,\"e\":\"ok\",\"f\":\"get\",\"k\":\"a\",\"v\":\"v$((t % 4))\"}"
+    echo "{\"t\":$((t + 1)),\"p\":9,\"e\":\"ok\",\"f\":\"get\",\"k\":\"a\",\"v\":\"v$((t % 9 / 2))\"}"
 done >>"$dir/dear"
 for p in 1 2 3 4 5 6; do
-    echo "{\"t\":9,\"p\":$p,\"e\":\"ok\",\"f\":\"put\",\"k\":\"a\"}"
+    echo "{\"t\":20,\"p\":$p,\"e\":\"ok\",\"f\":\"put\",\"k\":\"a\"}"
 done >>"$dir/dear"
 
 report "a good history is 0" 0 "good $dir/good: 2 operations on 1 keys" "$dir/good"
