@@ -164,6 +164,25 @@ enum err node_terms_forget(struct node *n, struct log_recovered *rec)
     return log_compact(n->log, to);
 }
 
+void node_core_config(struct node *n, struct raft_config *out)
+{
+    const struct config *c = n->config;
+    memset(out, 0, sizeof *out);
+    out->id = c->node_id;
+    out->life = n->life;
+    out->auto_rejoin = c->auto_rejoin;
+    out->election_ns_min = c->election_timeout_min_ms * NS_PER_MS;
+    out->election_ns_max = c->election_timeout_max_ms * NS_PER_MS;
+    out->heartbeat_ns = c->heartbeat_interval_ms * NS_PER_MS;
+    out->lease_reads = c->lease_reads;
+    out->drift_ppm = c->max_clock_drift_ppm;
+    out->inflight_max = n->bounds.inflight_messages;
+    out->append_bytes_max = n->bounds.append_bytes;
+    out->snap_entries = n->bounds.snap_entries;
+    out->snap_bytes = NODE_SNAP_BYTES;
+    os_entropy(n->os, &out->seed, sizeof out->seed);
+}
+
 static enum err open_core(struct node *n, const struct log_recovered *rec, struct diag *diag)
 {
     const struct log_run *runs = NULL;
@@ -180,7 +199,7 @@ static enum err open_core(struct node *n, const struct log_recovered *rec, struc
     struct raft_run *raft_runs = mem_alloc(&n->mem, (run_count + 1) * sizeof *raft_runs);
     uint32_t *sizes = mem_alloc(&n->mem, (size_count + 1) * sizeof *sizes);
     struct raft_boot boot = { .now_ns = os_now(n->os), .term = rec->term, .vote = rec->vote };
-    struct raft_config config = { .id = n->config->node_id };
+    struct raft_config config;
     if (raft_runs == NULL || sizes == NULL) {
         mem_free(&n->mem, raft_runs);
         mem_free(&n->mem, sizes);
@@ -203,18 +222,7 @@ static enum err open_core(struct node *n, const struct log_recovered *rec, struc
     boot.size_count = size_count;
     boot.sizes = sizes;
     boot_log_conf(n->boot, &n->state.conf, &boot);
-    config.life = n->life;
-    config.auto_rejoin = n->config->auto_rejoin;
-    config.election_ns_min = n->config->election_timeout_min_ms * NS_PER_MS;
-    config.election_ns_max = n->config->election_timeout_max_ms * NS_PER_MS;
-    config.heartbeat_ns = n->config->heartbeat_interval_ms * NS_PER_MS;
-    config.lease_reads = n->config->lease_reads;
-    config.drift_ppm = n->config->max_clock_drift_ppm;
-    config.inflight_max = n->bounds.inflight_messages;
-    config.append_bytes_max = n->bounds.append_bytes;
-    config.snap_entries = n->bounds.snap_entries;
-    config.snap_bytes = NODE_SNAP_BYTES;
-    os_entropy(n->os, &config.seed, sizeof config.seed);
+    node_core_config(n, &config);
     n->out = mem_take(&n->mem, sizeof *n->out);
     enum err e = raft_init(mem_take(&n->mem, raft_size()), &config, &boot, &n->core);
     mem_free(&n->mem, raft_runs);

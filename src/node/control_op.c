@@ -194,7 +194,7 @@ static void step(struct node *n, struct op *op, struct raft_event *ev, struct by
     raft_actor_step(n, ev, &s);
 }
 
-/* What only needs time; a configuration that another one was meant for is for the core to refuse. */
+/* What only needs time; where another configuration was meant, the core refuses. */
 static enum err not_now(const struct node *n, const struct control *c, const struct raft_status *st,
                         const struct raft_event *ev)
 {

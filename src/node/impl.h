@@ -281,6 +281,10 @@ enum err node_dir_open(struct node *n, const char *path, const char *inside, str
 MUST_CHECK
 enum err node_terms_forget(struct node *n, struct log_recovered *rec);
 
+/* node_core_config -- what the core is told of the configuration, with a seed that was never there
+ * before. */
+void node_core_config(struct node *n, struct raft_config *out);
+
 /* ---- raft_actor.c ---- */
 
 /* raft_actor_receive, raft_actor_turn -- as struct actor_spec wants them; self is the node. */
