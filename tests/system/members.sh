@@ -43,7 +43,7 @@ cluster() {
 for id in 1 2 3 4 5 6; do
     start $id
 done
-introduce 1 2 3 4 5 6
+introduce 1 2 3 4 5 # nobody knows 6: the request that adds it says where it is, and the log tells all others
 init_cluster 1 2 3 >/dev/null
 wait_for 10 has_leader 1 || fail "no leader"
 wait_for 10 has_leader 2 || fail "no leader on node 2"
