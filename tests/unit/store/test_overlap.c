@@ -10,6 +10,7 @@
 enum {
     MANY = 15,
     LARGE = 1024 * 1024,
+    BLOCKS = 3 * 4096,
     HALF = LARGE - 96 - 13 /* of an entry that fills half a segment */
 };
 
@@ -140,14 +141,36 @@ static void behind_a_cut(void)
     end();
 }
 
+/* The batch that was read last is held; a snapshot takes its place in the same segment, and the next
+ * batch has the same numbers. */
+static void behind_an_install(void)
+{
+    begin();
+    append(1, 1, 5, 1, 100);
+    turn_until(1, 1, 5, 1);
+    append(2, 6, 6, 1, 100);
+    turn_until(2, 1, 11, 1);
+    check(6, 6, 1);
+    CHECK(log_install(w.log, 3, 5, 2) == ERR_OK);
+    append(4, 6, 6, 3, 100);
+    turn_until(4, 6, 11, 3);
+    check(6, 11, 3);
+    end();
+}
+
+static void rest(void)
+{
+    for (int i = 0; i < 1000 && sim_turn(&w.loop); i++) {
+    }
+}
+
 /* Is the newest batch in which entries were written followed by one without? */
 static bool witnessed(void)
 {
     struct log_stats before;
     struct log_stats after;
     log_stats(w.log, &before);
-    for (int i = 0; i < 1000 && sim_turn(&w.loop); i++) {
-    }
+    rest();
     log_stats(w.log, &after);
     return after.batches == before.batches + 1 && after.entries == before.entries;
 }
@@ -201,12 +224,75 @@ static void seal_overtaken(void)
     EXPECT_MARK("store: a pause is sealed");
 }
 
+/* Only a cache has a batch whose sync failed; from the restart on that finds it there it counts as
+ * durable, each of its blocks. */
+static void found_unsynced(void)
+{
+    begin();
+    append(1, 1, 1, 1, 100);
+    turn_until(1, 1, 1, 1);
+    w.disk.fault = ERR_IO;
+    w.disk.fault_at = w.disk.ops + 2; /* after its write */
+    append(2, 2, 1, 1, BLOCKS);
+    rest();
+    CHECK_U64(w.durable, 1);
+    stop();
+    start();
+    CHECK_U64(w.rec.last, 2);
+    stop();
+    sim_disk_restart(&w.disk);
+    start();
+    CHECK_U64(w.rec.last, 2);
+    check(1, 2, 1);
+    end();
+}
+
+/* The power goes in an operation of a compaction, counted from 1; false: there are not so many. */
+static bool compaction_cut(uint64_t at, uint64_t seed)
+{
+    begin();
+    prng_seed(&w.disk.prng, seed);
+    append(1, 1, 2, 1, HALF);
+    append(2, 3, 1, 1, 100); /* in the second segment */
+    turn_until(2, 1, 3, 1);
+    rest();
+    w.disk.crash_at = w.disk.ops + at;
+    CHECK(log_compact(w.log, 2) == ERR_OK);
+    rest();
+    bool cut = w.disk.down;
+    stop();
+    w.disk.crash_at = 0;
+    sim_disk_restart(&w.disk);
+    start();
+    CHECK(w.rec.first == 3 || (cut && w.rec.first == 1));
+    CHECK_U64(w.rec.last, 3);
+    check(w.rec.first, 3, 1);
+    end();
+    return cut;
+}
+
+static void compaction_cut_anywhere(void)
+{
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        uint64_t at = 1;
+        while (compaction_cut(at, seed)) {
+            at++;
+        }
+        CHECK(at > 1);
+    }
+}
+
 int main(void)
 {
     TAP_TEST("overlap: what replaces entries is read at every moment", replaced);
     TAP_TEST("overlap: so it is when it is replaced in turn, and after a restart", replaced_twice);
     TAP_TEST("overlap: entries behind a truncation are read before they are written", behind_a_cut);
+    TAP_TEST("overlap: nothing of a log is read behind the snapshot that replaced it",
+             behind_an_install);
     TAP_TEST("overlap: every pause is sealed, at a segment's end too", seal_overtaken);
     TAP_TEST("overlap: a seal alone is a log that goes on behind what is gone", seal_alone);
+    TAP_TEST("overlap: a batch that only a cache had is durable once it was found, whole",
+             found_unsynced);
+    TAP_TEST("overlap: a power cut anywhere in a compaction leaves a log", compaction_cut_anywhere);
     return tap_done();
 }
