@@ -86,6 +86,22 @@ static void test_freed(void)
     model_close(&m);
 }
 
+/* A large last chunk is not kept when everything arrived: the next frame begins anew. */
+static void test_begins_anew(void)
+{
+    struct model m;
+    model_open(&m);
+    for (int i = 0; i < 3; i++) {
+        model_append(&m, SENDQ_CHUNK_BYTES_MAX);
+        CHECK(m.mem.used > SENDQ_CHUNK_BYTES_MAX);
+        model_send(&m, MODEL_BYTES);
+        CHECK_U64(sendq_unsent(&m.q), 0);
+        sendq_acked(&m.q, &m.mem, m.q.end);
+        CHECK_U64(m.mem.used, 0);
+    }
+    model_close(&m);
+}
+
 static void test_stays(void)
 {
     struct model m;
@@ -143,6 +159,7 @@ int main(void)
 {
     TAP_TEST("sendq: bytes leave in the order they came", test_order);
     TAP_TEST("sendq: acknowledged memory comes back", test_freed);
+    TAP_TEST("sendq: behind a large chunk that was freed it begins anew", test_begins_anew);
     TAP_TEST("sendq: bytes stay where they are until acknowledged", test_stays);
     TAP_TEST("sendq: an append that does not fit queues nothing", test_all_or_nothing);
     TAP_TEST("sendq: random appends, sends and acknowledgements agree with a model", test_random);
