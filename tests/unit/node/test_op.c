@@ -118,6 +118,41 @@ static void tickets(void)
     close_pool();
 }
 
+/* Its asker is gone, wherever the operation is by then: the answer goes to nobody. */
+static void asker_gone(void)
+{
+    static const enum op_state states[] = { OP_QUEUED, OP_PROPOSED, OP_FORWARDED, OP_READING };
+    static const enum op_kind kinds[] = { OP_WRITE, OP_READ, OP_INIT, OP_CONTROL };
+    open_pool();
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+            struct op *op = take(kinds[k], states[i], 10);
+            op_forget(t.pool, &t.call);
+            CHECK_U64(op_count(t.pool), 1); /* it goes on */
+            op_fail(t.pool, op, ERR_OK);
+            CHECK_U64(t.answers, 0);
+        }
+    }
+    close_pool();
+}
+
+/* What was not begun after all leaves no trace: the pool has room for as much as before. */
+static void withdrawn(void)
+{
+    static const uint8_t big[1000];
+    struct op *op = NULL;
+    open_pool();
+    for (uint32_t i = 0; i < 2; i++) {
+        CHECK(op_take(t.pool, OP_WRITE, bytes_of(big, sizeof big), 1, 10, &op) == ERR_OK);
+        uint64_t ticket = op->ticket;
+        op->call = &t.call;
+        op_withdraw(t.pool, op);
+        CHECK(op_find(t.pool, ticket) == NULL && t.answers == 0);
+        CHECK_U64(op_count(t.pool), 0);
+    }
+    close_pool();
+}
+
 static void bounds(void)
 {
     static uint8_t big[1000];
@@ -143,6 +178,8 @@ int main(void)
     TAP_TEST("op: what may have been done is never said not to be", outcomes);
     TAP_TEST("op: with a peer ends what it had, and nothing else", peer_gone);
     TAP_TEST("op: a ticket names one operation for good", tickets);
+    TAP_TEST("op: an asker that is gone is told nothing", asker_gone);
+    TAP_TEST("op: what is withdrawn gives back its place and its bytes", withdrawn);
     TAP_TEST("op: operations and their bytes are bounded", bounds);
     return tap_done();
 }
