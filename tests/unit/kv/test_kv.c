@@ -81,6 +81,23 @@ static void mixed(void)
     tables_close(&tables);
 }
 
+/* A record is built where it fits, head and value: every size around that border comes back. */
+static void sizes(void)
+{
+    static uint8_t value[1100];
+    struct kv_record rec;
+    fresh();
+    for (size_t n = 900; n <= sizeof value; n++) {
+        memset(value, (int)n, n);
+        struct command_op a = { COMMAND_PUT, bytes_text("a"), bytes_of(value, n), 0 };
+        apply(0, 0, &a, 1);
+        CHECK(kv_get(&kv, bytes_text("a"), &rec) == ERR_OK);
+        CHECK(bytes_equal(rec.value, bytes_of(value, n)));
+    }
+    tables_close(&tables);
+    CHECK_U64(mem.used, 0);
+}
+
 /* Keys are counted down to none; what was not there is not counted. */
 static void counted(void)
 {
@@ -246,6 +263,7 @@ int main(void)
 {
     TAP_TEST("kv: revisions, versions and creation follow etcd's rules", revisions);
     TAP_TEST("kv: one operation that changes something makes a revision", mixed);
+    TAP_TEST("kv: a value of every size comes back", sizes);
     TAP_TEST("kv: keys are counted, down to the last", counted);
     TAP_TEST("kv: a put leaves no lease attached but its own", leases);
     TAP_TEST("kv: a retried request is applied once", retries);
