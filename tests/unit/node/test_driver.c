@@ -395,6 +395,28 @@ static void numbers_used_up(void)
     EXPECT_MARK("node: too many operations wait for the core");
 }
 
+/* The core answers for an operation after its deadline: its number is free again all the same, or
+ * the last one would be gone some day. */
+static void number_after_the_deadline(void)
+{
+    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT, .from = 2, .to = 1, .term = 9, .epoch = 1 };
+    struct node *n = &t.n;
+    begin(1);
+    lead_1();
+    struct op *read = take(false);
+    read->kind = OP_READ;
+    list_remove(&read->wait);
+    list_push_back(&n->reads, &read->wait);
+    raft_actor_turn(n);
+    CHECK_U64(n->by_ticket.count, 1);
+    op_expire(n->ops, UINT64_MAX);
+    CHECK(t.called == 1 && n->by_ticket.count == 1);
+    raft_actor_message(n, &m); /* its office is over, the core answers */
+    CHECK_U64(n->by_ticket.count, 0);
+    CHECK_U64(t.called, 1);
+    end();
+}
+
 /* Messages wait for a disk that hangs, as many as there is room for; what has none is as good as
  * lost on the way. */
 static void gate_full(void)
@@ -588,6 +610,36 @@ static void disk_hangs(void)
     os_dir_close(dir);
 }
 
+/* A disk of the state machine that is slow: what is applied meanwhile is bounded, and clients hear
+ * that the node is busy. */
+static void flush_hangs(void)
+{
+    static const uint8_t value[1000];
+    struct node *n = &t.n;
+    begin(0);
+    n->results = mem_take(&n->mem, NODE_RESULTS * sizeof *n->results);
+    n->bounds.apply_entries = NODE_APPLY_MAX;
+    n->bounds.overlay_bytes = sizeof value;
+    CHECK(kv_open(&n->kv, &n->state.tables) == ERR_OK);
+    many_terms_more(1, 1);
+    n->apply_target = 1;
+    n->state.flush.tables = &n->state.tables;
+    n->state.tables.flushing = true;
+    CHECK(state_room(n) == ERR_OK);
+    CHECK(table_put(&n->state.tables, TABLE_KEY, bytes_text("a"), bytes_of(value, 1000)) == ERR_OK);
+    CHECK(state_room(n) == ERR_OK);
+    CHECK(table_put(&n->state.tables, TABLE_KEY, bytes_text("b"), bytes_of(value, 1000)) == ERR_OK);
+    CHECK(state_room(n) == ERR_BUSY);
+    kv_actor_turn(n);
+    CHECK_U64(n->kv.applied, 0);
+    n->state.tables.flushing = false;
+    CHECK(state_room(n) == ERR_OK);
+    kv_actor_turn(n);
+    CHECK_U64(n->kv.applied, 1);
+    mem_free(&n->mem, n->results);
+    end();
+}
+
 /* The core refuses an init: another node's cluster has reached this one. */
 static void init_refused(void)
 {
@@ -668,10 +720,13 @@ int main(void)
     TAP_TEST("driver: a vote is the one that was given, a peer's term that of what it has",
              status_of_votes_and_peers);
     TAP_TEST("driver: what waits for a disk that hangs is bounded", disk_hangs);
+    TAP_TEST("driver: what is applied while a flush hangs is bounded", flush_hangs);
     TAP_TEST("driver: an init that consensus refuses is answered", init_refused);
     TAP_TEST("driver: a change of the cluster that nobody does in time says why", change_expires);
     TAP_TEST("driver: who is no member tells its clients so", asked_of_a_stranger);
     TAP_TEST("driver: without a number for an operation it is refused", numbers_used_up);
+    TAP_TEST("driver: a number comes back though its operation has expired",
+             number_after_the_deadline);
     TAP_TEST("driver: the log is kept for peers that lag a little", kept_for_peers);
     TAP_TEST("driver: where disk or memory is short, the log waits for nobody", space_is_short);
     return tap_done();
