@@ -1,5 +1,6 @@
 /* tests/unit/node/test_bootstrap.c -- Subject: what a start tells the core of the configuration,
- * and of chance. Method: the parts of one node on a played machine. */
+ * and of chance; what an init binds, and where its members are. Method: the parts of one node on a
+ * played machine. */
 #include "driver.h"
 
 /* A bound on clocks that does not arrive makes old leaders answer out of leases that are over. */
@@ -44,9 +45,69 @@ static void chance_is_new(void)
     end();
 }
 
+static void says_its_life(uint64_t epoch, uint64_t life)
+{
+    uint8_t frame[CALL_LIFE_BYTES];
+    struct writer w = writer_of(frame, sizeof frame);
+    call_life_encode(life, &w);
+    mesh_handler.frame(&t.n, &key_2, epoch, LINK_CONTROL, writer_bytes(&w));
+}
+
+/* A node was wiped between its introduction and the init: the cluster is founded with the one that
+ * is there, not with the one that was. */
+static void init_after_a_wipe(void)
+{
+    const struct service_member members[] = {
+        { .id = 1, .addr = bytes_text("a"), .raft_addr = bytes_text("b") },
+        { .id = 2, .addr = bytes_text("c"), .raft_addr = bytes_text("d") }
+    };
+    struct raft_status s;
+    begin(0);
+    t.n.life = 11;
+    says_its_life(7, 22);
+    mesh_handler.peer_down(&t.n, &key_2, 7);
+    mesh_handler.peer_up(&t.n, &key_2, 8);
+    CHECK(init_begin(&t.n.service, members, 2, &t.call) == ERR_OK);
+    raft_actor_turn(&t.n);
+    raft_status(t.n.core, &s);
+    CHECK_U64(s.last, 0); /* it has not said yet which one it is */
+    says_its_life(8, 33);
+    raft_actor_turn(&t.n);
+    raft_status(t.n.core, &s);
+    CHECK(s.last == 1 && s.conf.voter_life[0] == 11 && s.conf.voter_life[1] == 33);
+    end();
+}
+
+/* A configuration says where its members were when it was written: that serves who knows nothing
+ * of them, and nobody who was told since. */
+static void addresses_of_a_configuration(void)
+{
+    const struct os_addr old = { .family = 4, .ip = { 10, 0, 0, 2 }, .port = 1 };
+    const struct os_addr now = { .family = 4, .ip = { 10, 0, 0, 9 }, .port = 2 };
+    const uint64_t id = 2;
+    static struct book b;
+    uint8_t tail[512];
+    struct writer w = writer_of(tail, sizeof tail);
+    struct book_entry *e = NULL;
+    book_init(&b);
+    CHECK(book_learn(&b, id, &key_2, 0, &e) == ERR_OK);
+    book_addrs_set(&b, e, &old, 1, 0);
+    CHECK(book_tail_encode(&b, &id, 1, &w) == ERR_OK);
+    book_addrs_set(&b, e, &now, 1, 1);
+    CHECK(book_tail_learn(&b, writer_bytes(&w), 2) == ERR_OK);
+    CHECK(e->addr_count == 1 && os_addr_equal(&e->addrs[0], &now));
+    book_init(&b);
+    CHECK(book_tail_learn(&b, writer_bytes(&w), 2) == ERR_OK);
+    e = book_by_id(&b, id);
+    CHECK(e != NULL && e->addr_count == 1 && os_addr_equal(&e->addrs[0], &old));
+}
+
 int main(void)
 {
     TAP_TEST("bootstrap: the core is told what the configuration says", limits_arrive);
     TAP_TEST("bootstrap: chance is another one at every start", chance_is_new);
+    TAP_TEST("bootstrap: an init binds no life of a former connection", init_after_a_wipe);
+    TAP_TEST("bootstrap: a configuration takes back no newer address",
+             addresses_of_a_configuration);
     return tap_done();
 }

@@ -139,6 +139,25 @@ static void book_fails(void)
     EXPECT_MARK("node: the book cannot be kept");
 }
 
+/* A save that a crash broke off has left more than the next one writes: what is renamed is the book
+ * and nothing behind it, or the next start would take it for damaged. */
+static void book_over_a_leftover(void)
+{
+    static uint8_t leftover[64 * 1024];
+    struct rig *r = rig_new();
+    char path[128];
+    snprintf(path, sizeof path, "%s/nodes.part", r->dir);
+    CHECK(mkdir(r->dir, 0755) == 0);
+    FILE *f = fopen(path, "w");
+    CHECK(f != NULL && fwrite(leftover, sizeof leftover, 1, f) == 1 && fclose(f) == 0);
+    rig_open(r);
+    LOOP_UNTIL(&r->l, there(r, "nodes"));
+    node_close(r->node);
+    rig_open(r);
+    CHECK(strstr(r->log, "the book of nodes") == NULL);
+    rig_close(r);
+}
+
 static void on_answer(struct service_call *call, const struct service_reply *reply);
 
 struct ask {
@@ -200,6 +219,7 @@ int main(void)
              state_machine_fails);
     TAP_TEST("parts: a book that cannot be kept is written later, and the node lives on",
              book_fails);
+    TAP_TEST("parts: nothing of a broken save stays behind the book", book_over_a_leftover);
     TAP_TEST("dump: a panic shows the state of the node and its last events", dumped);
     return tap_done();
 }
