@@ -152,6 +152,56 @@ static void test_read_missing(void)
     door_close(&d);
 }
 
+/* The body {"key": ... } of count times U+0001, each of them six bytes long. */
+static void post_escapes(size_t count)
+{
+    char body[4000] = "{\"key\":\"";
+    CHECK(6 * count + 16 < sizeof body);
+    for (size_t i = 0; i < count; i++) {
+        strcat(body, "\\u0001");
+    }
+    strcat(body, "\"}");
+    post("/read", body);
+}
+
+/* A key or a value of nothing but bytes that take six: there is room for either. */
+static void test_read_escapes(void)
+{
+    static uint8_t value[2000];
+    struct door_reply r;
+    struct service_reply ok = { .code = ERR_OK, .revision = 9, .term = 3, .node = 1 };
+    memset(value, 1, sizeof value);
+    start();
+    post_escapes(600);
+    answer(&ok);
+    CHECK(door_reply(c, 0, &r) && r.status == 200 && r.body.count > 600 * 6);
+    post("/read", "{\"key\":\"k\"}");
+    ok.record.value = bytes_of(value, sizeof value);
+    answer(&ok);
+    CHECK(door_reply(c, 0, &r) && r.status == 200 && r.body.count > sizeof value * 6);
+    post_escapes(600);
+    answer(&ok);
+    CHECK(door_reply(c, 0, &r) && r.status == 200 && r.body.count > (600 + sizeof value) * 6);
+    door_close(&d);
+}
+
+/* The command comes back through a tree, in which a number may be longer than it was sent. */
+static void test_write_longer(void)
+{
+    char body[4000] = "{\"command\":{\"Set\":{\"key\":\"\\u0001\",\"value\":\"v\"},\"more\":[0";
+    struct door_reply r;
+    start();
+    for (int i = 0; i < 600; i++) {
+        strcat(body, ",1e15");
+    }
+    strcat(body, "]}}");
+    post("/write", body);
+    fail(ERR_OK);
+    CHECK(door_reply(c, 0, &r) && r.status == 200 && r.body.count > 2 * strlen(body));
+    CHECK(is("command/Set/key", "\"\\u0001\"") && is("command/more/600", "1000000000000000.0"));
+    door_close(&d);
+}
+
 static void test_read_how(void)
 {
     start();
@@ -637,6 +687,8 @@ int main(void)
     TAP_TEST("routes: /write takes several pairs", test_write_multi);
     TAP_TEST("routes: /read answers the record, and the store's revision in a header", test_read);
     TAP_TEST("routes: /read of a missing key is 404, with the headers", test_read_missing);
+    TAP_TEST("routes: /read answers keys and values of nothing but escapes", test_read_escapes);
+    TAP_TEST("routes: /write answers a command that has become longer", test_write_longer);
     TAP_TEST("routes: /read takes a consistency", test_read_how);
     TAP_TEST("routes: /read refuses what is missing or mistyped", test_read_bad);
     TAP_TEST("routes: every error that comes later has its status and code", test_errors_later);
