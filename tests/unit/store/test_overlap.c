@@ -141,8 +141,8 @@ static void behind_a_cut(void)
     end();
 }
 
-/* The batch that was read last is held; a snapshot takes its place in the same segment, and the next
- * batch has the same numbers. */
+/* The batch that was read last is held; a snapshot takes its place in the same segment, and the
+ * next batch has the same numbers. */
 static void behind_an_install(void)
 {
     begin();
