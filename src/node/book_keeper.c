@@ -59,7 +59,7 @@ enum err book_keeper_start(void *self)
 {
     struct node *n = self;
     if (n->keeper == NULL) {
-        TRY(os_worker_open(n->os, "aspen-keep", &n->keeper));
+        TRY(os_worker_open(n->os, "aspen-keep", OS_SOON, &n->keeper));
     }
     book_keeper_save(n); /* what could not be kept before */
     return ERR_OK;

@@ -148,6 +148,13 @@ struct os_job {
     void *arg;
 };
 
+/* Whether somebody waits for the jobs of a worker, or they may take what processors the others leave
+ * over. */
+enum os_haste {
+    OS_SOON,
+    OS_SOMETIME
+};
+
 /* A wake-up from another thread: coalesced, fn is called once on the loop after any number of
  * wakes. */
 typedef void (*os_wake_fn)(void *arg);
@@ -205,7 +212,8 @@ struct os_table {
     enum err (*file_truncate)(struct os_file *f, uint64_t bytes);
     void (*file_close)(struct os_file *f);
 
-    enum err (*worker_open)(struct os *os, const char *name, struct os_worker **out);
+    enum err (*worker_open)(struct os *os, const char *name, enum os_haste haste,
+                            struct os_worker **out);
     void (*worker_submit)(struct os_worker *w, struct os_job *job);
     void (*worker_close)(struct os_worker *w);
 };
@@ -522,11 +530,13 @@ static inline void os_file_close(struct os_file *f)
 
 /* ---- Workers --------------------------------------------------------------------------------- */
 
-/* os_worker_open -- one thread (one virtual thread in the simulator). */
+/* os_worker_open -- one thread (one virtual thread in the simulator, which is never short of
+ * processors: there haste is nothing). */
 MUST_CHECK
-static inline enum err os_worker_open(struct os *os, const char *name, struct os_worker **out)
+static inline enum err os_worker_open(struct os *os, const char *name, enum os_haste haste,
+                                      struct os_worker **out)
 {
-    return os->table->worker_open(os, name, out);
+    return os->table->worker_open(os, name, haste, out);
 }
 
 /* os_worker_submit -- queue a job; the queue is the jobs themselves, so it cannot be full. */

@@ -117,10 +117,12 @@ static struct sim_worker *worker_of(struct os_worker *base)
     return CONTAINER_OF(base, struct sim_worker, base);
 }
 
-static enum err worker_open(struct os *os, const char *name, struct os_worker **out)
+static enum err worker_open(struct os *os, const char *name, enum os_haste haste,
+                            struct os_worker **out)
 {
     struct sim_worker *w = mem_alloc(loop_of(os)->mem, sizeof *w);
     (void)name;
+    (void)haste;
     if (w == NULL) {
         return ERR_NO_MEMORY;
     }

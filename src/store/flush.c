@@ -69,7 +69,8 @@ enum err flush_open(struct flush *f, struct os *os, struct tables *tables,
     f->arg = arg;
     f->job = (struct os_job){ .run = run, .done = ended, .arg = f };
     os_timer_init(&f->retry, again, f);
-    return tables->backing != NULL ? os_worker_open(os, "aspen-flush", &f->worker) : ERR_OK;
+    return tables->backing != NULL ? os_worker_open(os, "aspen-flush", OS_SOON, &f->worker)
+                                   : ERR_OK;
 }
 
 bool flush_busy(const struct flush *f)

@@ -605,8 +605,8 @@ static enum err open_durable(struct log *l, const struct log_options *options,
                         (unsigned long long)o.at.segment, (unsigned long long)o.at.batch,
                         err_text(o.e));
     }
-    enum err e = os_worker_open(l->os, "aspen-log", &l->worker);
-    e = e == ERR_OK ? os_worker_open(l->os, "aspen-fill", &l->filler) : e;
+    enum err e = os_worker_open(l->os, "aspen-log", OS_SOON, &l->worker);
+    e = e == ERR_OK ? os_worker_open(l->os, "aspen-fill", OS_SOON, &l->filler) : e;
     if (e != ERR_OK) {
         return diag_set(diag, e, "log: no thread: %s", err_text(e));
     }

@@ -313,7 +313,7 @@ enum err snap_open(struct os *os, struct os_dir *dir, struct mem *mem,
     snap_make_init(s);
     snap_receive_init(s);
     snap_build_init(s);
-    enum err e = os_worker_open(os, "aspen-snap", &s->worker);
+    enum err e = os_worker_open(os, "aspen-snap", OS_SOMETIME, &s->worker);
     e = e == ERR_OK && dir != NULL ? list(s) : e;
     if (e != ERR_OK) {
         snap_close(s);

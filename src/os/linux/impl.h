@@ -119,7 +119,8 @@ enum err linux_file_sync(struct os_file *f);
 enum err linux_file_size(struct os_file *f, uint64_t *out);
 enum err linux_file_truncate(struct os_file *f, uint64_t bytes);
 void linux_file_close(struct os_file *f);
-enum err linux_worker_open(struct os *os, const char *name, struct os_worker **out);
+enum err linux_worker_open(struct os *os, const char *name, enum os_haste haste,
+                           struct os_worker **out);
 void linux_worker_submit(struct os_worker *w, struct os_job *job);
 void linux_worker_close(struct os_worker *w);
 

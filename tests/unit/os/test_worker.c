@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 
 enum {
     JOBS = 200,
@@ -27,6 +28,7 @@ struct task {
     struct os_job job;
     struct bench *b;
     int id;
+    int nice;
     int again; /* submissions from inside done */
     bool wrong_thread;
 };
@@ -64,7 +66,8 @@ static struct bench *open_bench(void)
     CHECK(b != NULL);
     loop_open(&b->l);
     b->loop_thread = pthread_self();
-    CHECK(os_worker_open(b->l.os, "a name longer than the system takes", &b->worker) == ERR_OK);
+    CHECK(os_worker_open(b->l.os, "a name longer than the system takes", OS_SOON, &b->worker) ==
+          ERR_OK);
     return b;
 }
 
@@ -184,7 +187,7 @@ static void two_workers(void)
     struct os_worker *second = NULL;
     struct task held;
     struct task quick;
-    CHECK(os_worker_open(a->l.os, "second", &second) == ERR_OK);
+    CHECK(os_worker_open(a->l.os, "second", OS_SOON, &second) == ERR_OK);
     task_init(&held, a, 0, gated_run);
     task_init(&quick, a, 1, task_run);
     os_worker_submit(a->worker, &held.job);
@@ -197,6 +200,35 @@ static void two_workers(void)
     close_bench(a);
 }
 
+static void nice_run(void *arg)
+{
+    struct task *t = arg;
+    t->nice = getpriority(PRIO_PROCESS, 0);
+    task_run(arg);
+}
+
+/* Work that nobody waits for takes what the others leave over, and only its own thread does. */
+static void haste(void)
+{
+    struct bench *a = open_bench();
+    struct os_worker *patient = NULL;
+    struct task soon;
+    struct task sometime;
+    int here = getpriority(PRIO_PROCESS, 0);
+    int behind = here + 10 < 19 ? here + 10 : 19;
+    CHECK(os_worker_open(a->l.os, "patient", OS_SOMETIME, &patient) == ERR_OK);
+    task_init(&soon, a, 0, nice_run);
+    task_init(&sometime, a, 1, nice_run);
+    os_worker_submit(patient, &sometime.job);
+    LOOP_UNTIL(&a->l, a->done_count == 1);
+    os_worker_submit(a->worker, &soon.job);
+    LOOP_UNTIL(&a->l, a->done_count == 2);
+    CHECK(sometime.nice == behind && soon.nice == here);
+    CHECK(getpriority(PRIO_PROCESS, 0) == here);
+    os_worker_close(patient);
+    close_bench(a);
+}
+
 static void no_memory(void)
 {
     struct loop l;
@@ -204,7 +236,7 @@ static void no_memory(void)
     loop_open(&l);
     size_t limit = l.mem.limit;
     l.mem.limit = l.mem.used + 64;
-    CHECK(os_worker_open(l.os, "poor", &w) == ERR_NO_MEMORY && w == NULL);
+    CHECK(os_worker_open(l.os, "poor", OS_SOON, &w) == ERR_NO_MEMORY && w == NULL);
     l.mem.limit = limit;
     loop_close(&l);
 }
@@ -233,6 +265,7 @@ int main(void)
     TAP_TEST("worker: close waits for the job that runs", close_while_running);
     TAP_TEST("worker: one without work closes at once", close_idle);
     TAP_TEST("worker: one that blocks does not hold another", two_workers);
+    TAP_TEST("worker: one for which nobody waits leaves the processor to others", haste);
     TAP_TEST("worker: without memory there is none", no_memory);
     TAP_TEST("worker: a job without an end panics", deaths);
     return tap_done();
