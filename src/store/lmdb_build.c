@@ -1,4 +1,4 @@
-/* store/lmdb_build.c -- rows are appended in transactions of some size, and synced at the end. */
+/* store/lmdb_build.c -- rows are appended, and synced, in transactions of some size. */
 #include "store/lmdb_build.h"
 
 #include "base/limits.h"
@@ -8,12 +8,14 @@ enum {
     BUILD_TXN_BYTES = 16 * 1024 * 1024 /* what it holds in memory */
 };
 
+/* Each is synced: one long sync at the end would hold up the log, which is on the same disk. */
 static enum err txn_end(struct lmdb_build *b)
 {
     MDB_txn *txn = b->txn;
     b->txn = NULL;
     b->txn_bytes = 0;
-    return txn != NULL ? lmdb_err(mdb_txn_commit(txn)) : ERR_OK; /* frees it either way */
+    TRY(txn != NULL ? lmdb_err(mdb_txn_commit(txn)) : ERR_OK); /* frees it either way */
+    return lmdb_err(mdb_env_sync(b->lmdb.env, 1));
 }
 
 /* Between transactions the map may grow: one never writes half of what is added here. */
@@ -67,7 +69,6 @@ static enum err file_sync(struct lmdb_build *b)
 enum err lmdb_build_seal(struct lmdb_build *b)
 {
     TRY(txn_end(b));
-    TRY(lmdb_err(mdb_env_sync(b->lmdb.env, 1)));
     lmdb_env_close(&b->lmdb);
     return file_sync(b);
 }

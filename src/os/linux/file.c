@@ -13,6 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum {
+    FILE_LARGE_BYTES = 256 * 1024 /* of one buffered write */
+};
+
 struct linux_file {
     struct os_file base;
     int fd;
@@ -91,6 +95,15 @@ static void go_buffered(struct linux_file *f)
     f->fd = f->read_fd;
 }
 
+/* Many large writes make one long sync, which others on this disk wait for: they are on their way
+ * early. Only a hint, which fails to no effect: what it met the next sync says. */
+static void write_back(const struct linux_file *f, uint64_t offset, size_t count)
+{
+    if (count >= FILE_LARGE_BYTES && f->fd == f->read_fd) {
+        (void)sync_file_range(f->fd, (off_t)offset, (off_t)count, SYNC_FILE_RANGE_WRITE);
+    }
+}
+
 enum err linux_file_write(struct os_file *base, uint64_t offset, const void *data, size_t count)
 {
     size_t have = 0;
@@ -105,6 +118,7 @@ enum err linux_file_write(struct os_file *base, uint64_t offset, const void *dat
             return n == 0 ? ERR_IO : linux_file_err(errno);
         }
     }
+    write_back(file_of(base), offset, count);
     return ERR_OK;
 }
 
