@@ -148,8 +148,8 @@ struct os_job {
     void *arg;
 };
 
-/* Whether somebody waits for the jobs of a worker, or they may take what processors the others leave
- * over. */
+/* Whether somebody waits for the jobs of a worker, or they may take what processors the others
+ * leave over. */
 enum os_haste {
     OS_SOON,
     OS_SOMETIME
