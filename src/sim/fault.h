@@ -13,6 +13,7 @@
 #define SIM_FAULT_H
 
 #include "base/prng.h"
+#include "raft/raft.h"
 #include "sim/copy.h"
 #include "sim/net.h"
 
@@ -91,6 +92,7 @@ struct sim_world;
 /* An older copy of one machine's disk, which waits for the moment at which it may come back. */
 struct sim_backup {
     struct sim_copy copy;
+    struct raft_conf conf; /* that a node acts on which starts from it */
     struct sim_host *host; /* NULL: there is none */
     uint32_t looks;        /* for the moment */
 };

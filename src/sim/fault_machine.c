@@ -340,8 +340,9 @@ static bool status_of(const struct sim_host *h, struct raft_status *out)
 
 /* What it has acknowledged since the copy was taken is committed without it, or will never be: a
  * majority of all knows, without this machine, what stands at each of its indexes, and has it safe;
- * one of voters that are none any more, too, for those who have not heard of it. And it has written
- * no vote since. So what it forgets no peer must remind it of. */
+ * one of voters that are none any more, too, for those who have not heard of it, and for itself: by
+ * the configuration in the copy it may need nobody's vote. And it has written no vote since. So
+ * what it forgets no peer must remind it of. */
 static bool harmless(const struct sim_world *w, const struct sim_backup *b)
 {
     struct raft_status s;
@@ -357,7 +358,7 @@ static bool harmless(const struct sim_world *w, const struct sim_backup *b)
             safe |= has ? sim_node_bit(h->id) : 0;
         }
     }
-    return sim_look_suffices_late(&w->look, safe);
+    return sim_look_suffices_late(&w->look, safe) && sim_majority(&b->conf, safe);
 }
 
 static void backup_due(struct sim_world *w, struct sim_event *e)
@@ -386,10 +387,13 @@ bool sim_fault_do_backup(struct sim_faults *f)
 {
     struct sim_backup *b = &f->backup;
     struct sim_host *h = sim_fault_any_host(f);
-    if (b->host != NULL || h->damaged || h->restored || h->state != SIM_HOST_UP) {
+    struct raft_status s;
+    if (b->host != NULL || h->damaged || h->restored || !status_of(h, &s) ||
+        s.durable < s.conf.index) {
         return false;
     }
     b->host = h;
+    b->conf = s.conf;
     b->looks = 0;
     sim_copy_take(&b->copy, h);
     sim_fault_later(f, sim_fault_length(f), backup_due, 0);
