@@ -84,6 +84,16 @@ static struct roll roll_of(const struct node *n, const struct raft_status *st)
     return (struct roll){ st, os_now(n->os), silence_ns };
 }
 
+static bool answered_since(const struct raft_status *st, uint64_t id, uint64_t since_ns)
+{
+    for (uint32_t i = 0; i < st->peer_count; i++) {
+        if (st->peer[i].id == id) {
+            return st->peer[i].ack_ns >= since_ns;
+        }
+    }
+    return false;
+}
+
 static uint64_t answers(const void *arg, uint64_t id, uint64_t life)
 {
     const struct roll *roll = arg;
@@ -119,13 +129,13 @@ bool control_majority(const struct node *n, const struct raft_status *st,
 }
 
 bool control_heard(const struct node *n, const struct raft_status *st,
-                   const struct raft_change *changes, uint32_t count)
+                   const struct raft_change *changes, uint32_t count, uint64_t since_ns)
 {
     struct roll roll = roll_of(n, st);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t id = changes[i].id;
         if (changes[i].kind == RAFT_CHANGE_VOTER && raft_conf_is_learner(&st->conf, id) &&
-            answers(&roll, id, 0) == 0) {
+            (answers(&roll, id, 0) == 0 || !answered_since(st, id, since_ns))) {
             return false;
         }
     }

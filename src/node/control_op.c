@@ -196,14 +196,14 @@ static void step(struct node *n, struct op *op, struct raft_event *ev, struct by
 
 /* What only needs time; where another configuration was meant, the core refuses. */
 static enum err not_now(const struct node *n, const struct control *c, const struct raft_status *st,
-                        const struct raft_event *ev)
+                        const struct raft_event *ev, uint64_t began_ns)
 {
     bool meant = c->expect == 0 || c->expect == st->conf.index;
     if (meant && !control_majority(n, st, ev->changes, ev->count)) {
         MARK("node: a change that would leave no majority waits");
         return ERR_NO_MAJORITY;
     }
-    if (meant && !control_heard(n, st, ev->changes, ev->count)) {
+    if (meant && !control_heard(n, st, ev->changes, ev->count, began_ns)) {
         MARK("node: a learner that does not answer is not promoted");
         return ERR_NOT_CAUGHT_UP;
     }
@@ -226,7 +226,7 @@ static bool change(struct node *n, struct op *op, const struct control *c,
         refuse(n, op, e);
         return false;
     }
-    enum err later = not_now(n, c, st, &ev);
+    enum err later = not_now(n, c, st, &ev, op->began_ns);
     if (later != ERR_OK) {
         wait_for(n, op, later);
         return false;

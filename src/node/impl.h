@@ -561,10 +561,10 @@ enum err control_changes(const struct control *c, const struct raft_conf *now,
 bool control_majority(const struct node *n, const struct raft_status *st,
                       const struct raft_change *changes, uint32_t count);
 
-/* control_heard -- on the leader: whether every learner that is to vote has answered within the
- * longest election timeout. */
+/* control_heard -- on the leader: whether every learner that is to vote has answered since the
+ * change was asked for, and within the longest election timeout. */
 bool control_heard(const struct node *n, const struct raft_status *st,
-                   const struct raft_change *changes, uint32_t count);
+                   const struct raft_change *changes, uint32_t count, uint64_t since_ns);
 
 /* control_silent -- on the leader: whether it is certain that a peer has not answered for longer
  * than the longest election timeout. */
