@@ -131,8 +131,8 @@ static void asked_elsewhere(struct play *p)
     play_writes(p, asked, 0);
 }
 
-/* It died a moment ago, as nobody can know yet: it has to answer after it was asked for. It is heard
- * again before the deadline, and has everything: it was only waited for. */
+/* It died a moment ago, as nobody can know yet: it has to answer after it was asked for. It is
+ * heard again before the deadline, and has everything: it was only waited for. */
 static void learner_heard_in_time(struct play *p)
 {
     uint64_t leader = play_begin(p);
