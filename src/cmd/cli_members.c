@@ -248,6 +248,11 @@ static int cluster_replace(struct cli *cli)
     const char *addr = NULL;
     json_int_t old = cli_id(cli->argv[2]);
     json_int_t fresh = old != 0 ? cli_named(cli->argv[3], &addr) : 0;
+    if (fresh != 0 && fresh == old) {
+        fprintf(stderr, "aspen: the new node needs a number of its own, not %lld\n",
+                (long long)old);
+        return CLI_USAGE;
+    }
     json_t *now = fresh != 0 ? newest(cli, &rc) : NULL;
     if (now == NULL) {
         return rc;

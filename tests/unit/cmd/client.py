@@ -129,6 +129,8 @@ def newest():
     both = [Endpoint(raft_metrics=a) for a in (old, new)]
     rc, _, err = aspen(both, "cluster", "replace", "3", "6=127.0.0.1:1")
     check("who is no member in the newer one is not replaced", rc == 1 and "node 3 is no member" in err, (rc, err))
+    rc, _, err = aspen(both, "cluster", "replace", "2", "2=127.0.0.1:1")
+    check("nobody takes its own place", rc == 2 and "number of its own" in err and "remove" not in err, (rc, err))
 
 
 # ---- who answers there ----
