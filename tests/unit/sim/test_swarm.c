@@ -236,6 +236,95 @@ static void counted(void)
     sim_world_close(w);
 }
 
+static bool is_paused(const struct sim_host *h)
+{
+    return h->state == SIM_HOST_UP && h->paused_until_ns > h->world->now_ns;
+}
+
+static bool is_slow(const struct sim_host *h)
+{
+    return h->turn_ns >= SIM_MS && h->turn_ns > h->usual_turn_ns;
+}
+
+static bool is_fast_or_slow(const struct sim_host *h)
+{
+    return h->rate != 1024;
+}
+
+static uint64_t ahead_ns[NODES]; /* how far each clock was ahead of the world's */
+
+static bool has_jumped(const struct sim_host *h)
+{
+    return sim_host_local(h) - h->world->now_ns > ahead_ns[h->index];
+}
+
+static bool is_of_another_day(const struct sim_host *h)
+{
+    return h->wall_shift_ns != 0;
+}
+
+static bool has_a_slow_disk(const struct sim_host *h)
+{
+    return h->loop.job_ns_max > SIM_LOOP_JOB_NS_MAX;
+}
+
+static bool any_host(const struct sim_world *w, bool (*befalls)(const struct sim_host *h))
+{
+    bool any = false;
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        any = any || befalls(&w->host[i]);
+    }
+    return any;
+}
+
+/* A class that is counted is seen: the count of one that does nothing grows alike. */
+static void seen(void)
+{
+    static const struct {
+        enum sim_fault_class class;
+        bool (*befalls)(const struct sim_host *h);
+    } all[] = { { SIM_FAULT_PAUSE, is_paused },        { SIM_FAULT_SLOW, is_slow },
+                { SIM_FAULT_RATE, is_fast_or_slow },   { SIM_FAULT_JUMP, has_jumped },
+                { SIM_FAULT_WALL, is_of_another_day }, { SIM_FAULT_DISK_SLOW, has_a_slow_disk } };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct sim_world *w = world_with(all[i].class);
+        bool found = false;
+        for (uint32_t k = 0; k < NODES; k++) {
+            ahead_ns[k] = sim_host_local(&w->host[k]) - w->now_ns;
+        }
+        CHECK(!any_host(w, all[i].befalls));
+        while (!found && w->now_ns < 1000 * SIM_S && !w->failed) {
+            sim_world_until(w, w->now_ns + LOOK_MS * SIM_MS);
+            found = any_host(w, all[i].befalls);
+        }
+        CHECK(found && w->faults.injected[all[i].class] > 0);
+        CHECK_U64(w->faults.injected[all[i].class], w->faults.total);
+        sim_world_close(w);
+    }
+}
+
+/* Nobody stops a node, and yet some are in another process than their first. */
+static void crashes_inside(void)
+{
+    uint64_t again = 0;
+    uint64_t acted = 0;
+    for (uint64_t seed = 1; seed <= STALES; seed++) {
+        struct sim_options o = { .seed = seed, .nodes = NODES, .faults_all = true };
+        o.faults_off = ~sim_fault_bit(SIM_FAULT_CRASH_INSIDE);
+        o.virtual_ns = 60 * SIM_S;
+        struct sim_world *w = sim_world_open(&o);
+        CHECK(w != NULL);
+        CHECK(sim_world_run(w));
+        for (uint32_t i = 0; i < NODES; i++) {
+            again += w->host[i].process - 1;
+        }
+        acted += w->faults.injected[SIM_FAULT_CRASH_INSIDE];
+        sim_world_close(w);
+    }
+    printf("# %llu faults, %llu starts\n", (unsigned long long)acted, (unsigned long long)again);
+    CHECK(acted > STALES && again >= acted / 2);
+}
+
 int main(void)
 {
     TAP_TEST("faults: a flapping link is there again between its cuts", flaps);
@@ -244,5 +333,7 @@ int main(void)
     TAP_TEST("faults: older bytes are read of a disk, and no harm stays", stales);
     TAP_TEST("faults: every call of a flood is answered or refused", floods);
     TAP_TEST("faults: only those that acted are counted", counted);
+    TAP_TEST("faults: what befalls a machine is seen there", seen);
+    TAP_TEST("faults: a node crashes inside an effect, and starts again", crashes_inside);
     return tap_done();
 }
