@@ -393,6 +393,8 @@ def members(nodes):
     silent = re.match(r"6 +learner +\d+ +[1-9]\d* +([5-9]\d{3} ms|\d+ s)", row(out, learner))
     check("members", "... and is seen to lag and to be silent", silent, out)
     learner.start()
+    # A learner that nobody has reached since its start could not know that it was removed.
+    wait_for(20, lambda: learner.ask("/leader")[1].get("leader"))
     rc, out, err = cluster("remove", "6")
     wait_for(5, lambda: seen()[2] == [])
     rc, out, _ = cli(f"--endpoints={asked.url},{learner.url}", "cluster", "status")
