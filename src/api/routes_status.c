@@ -142,6 +142,14 @@ static json_t *incarnation(uint64_t life)
     return life != 0 ? json_string(hex) : json_null();
 }
 
+static json_t *cluster(const struct cluster_id *id)
+{
+    static const struct cluster_id none;
+    char hex[2 * CLUSTER_ID_BYTES + 1];
+    ids_hex(id->b, CLUSTER_ID_BYTES, hex);
+    return memcmp(id, &none, sizeof none) != 0 ? json_string(hex) : json_null();
+}
+
 static const char *role_text(enum service_role role)
 {
     static const char *const names[] = { "Learner", "Follower", "Candidate", "Leader", "Shutdown" };
@@ -178,6 +186,7 @@ void route_raft_metrics(struct http_conn *c)
     json_object_set_new(tree, "majority_lost", json_boolean(st->wiped_majority));
     json_object_set_new(tree, "auto_rejoin", json_boolean(st->auto_rejoin));
     json_object_set_new(tree, "incarnation", incarnation(st->incarnation));
+    json_object_set_new(tree, "cluster", cluster(&st->cluster));
     json_object_set_new(tree, "vote", id_or_null(st->vote));
     json_object_set_new(tree, "revision", json_integer(st->revision));
     json_object_set_new(tree, "state_hash", json_string(hash));

@@ -58,6 +58,7 @@ enum err_class {
     X(CONF_PENDING, REFUSED, 409, "a membership change is under way")                              \
     X(NOT_CAUGHT_UP, REFUSED, 409, "the learner has not caught up")                                \
     X(NO_MAJORITY, REFUSED, 409, "the voters to be would have no majority")                        \
+    X(WRONG_CLUSTER, REFUSED, 409, "the node belongs to another cluster")                          \
     X(BODY_TOO_LARGE, REFUSED, 413, "the body is too large")                                       \
     X(TARGET_TOO_LONG, REFUSED, 414, "the request target is too long")                             \
     X(HEADER_TOO_LARGE, REFUSED, 431, "the header is too large")                                   \

@@ -12,6 +12,7 @@
 
 #include "base/ids.h"
 #include "base/limits.h"
+#include "node/origin.h"
 #include "os/io.h"
 
 struct book_entry {
@@ -25,6 +26,7 @@ struct book_entry {
     bool up;                             /* connected now; not kept on disk */
     uint64_t epoch;                      /* of the connection while up */
     uint64_t life;                       /* incarnation that it said it is, while up; 0: not yet */
+    struct origin origin;                /* as it said last; of none: not yet, or not begun */
 };
 
 struct book {

@@ -69,7 +69,7 @@ static void on_found(void *arg, const struct log_entry *e)
     struct node *n = arg;
     boot_log_found(n->boot, e);
     if (e->kind == RAFT_ENTRY_CONF) {
-        raft_effects_conf_seen(n, e->index, e->data);
+        raft_effects_conf_seen(n, e);
     }
 }
 

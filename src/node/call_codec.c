@@ -79,20 +79,24 @@ enum err call_answer_decode(struct bytes frame, struct call_answer *out)
     return ERR_OK;
 }
 
-void call_life_encode(uint64_t life, struct writer *w)
+void call_life_encode(uint64_t life, const struct origin *origin, struct writer *w)
 {
     writer_u8(w, FRAME_LIFE);
     writer_u64(w, life);
+    origin_encode(origin, w);
 }
 
-enum err call_life_decode(struct bytes frame, uint64_t *out)
+enum err call_life_decode(struct bytes frame, uint64_t *out_life, struct origin *out_origin)
 {
+    struct origin origin;
     struct reader r = reader_of(frame);
     bool kind = reader_u8(&r) == FRAME_LIFE;
     uint64_t life = reader_u64(&r);
-    if (!kind || !reader_done(&r)) {
+    enum err e = origin_decode(&r, &origin);
+    if (!kind || e != ERR_OK || !reader_done(&r)) {
         return ERR_MALFORMED;
     }
-    *out = life;
+    *out_life = life;
+    *out_origin = origin;
     return ERR_OK;
 }

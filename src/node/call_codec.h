@@ -33,7 +33,7 @@ struct call_answer {
 };
 
 enum {
-    CALL_LIFE_BYTES = 9,
+    CALL_LIFE_BYTES = 9 + ORIGIN_BYTES,
     CALL_HEAD_BYTES_MAX = 96,
     CALL_DETAIL_BYTES_MAX = 256
 };
@@ -54,10 +54,10 @@ void call_answer_encode(const struct call_answer *a, struct writer *w);
 MUST_CHECK
 enum err call_answer_decode(struct bytes frame, struct call_answer *out);
 
-/* call_life_encode, call_life_decode -- which incarnation the node is that connected; frame with
- * its kind byte. err ERR_MALFORMED. */
-void call_life_encode(uint64_t life, struct writer *w);
+/* call_life_encode, call_life_decode -- which incarnation the sender is, and of which cluster;
+ * frame with its kind byte. err ERR_MALFORMED. */
+void call_life_encode(uint64_t life, const struct origin *origin, struct writer *w);
 MUST_CHECK
-enum err call_life_decode(struct bytes frame, uint64_t *out);
+enum err call_life_decode(struct bytes frame, uint64_t *out_life, struct origin *out_origin);
 
 #endif

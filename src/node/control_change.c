@@ -154,6 +154,19 @@ bool control_silent(const struct node *n, const struct raft_status *st, uint64_t
     return silent;
 }
 
+uint64_t control_foreign(const struct node *n, struct book *book, const struct control *c,
+                         const struct raft_conf *now)
+{
+    for (uint32_t i = 0; c->kind != CONTROL_REMOVE && i < c->id_count; i++) {
+        const struct book_entry *e = book_by_id(book, c->id[i]);
+        bool stays = c->kind == CONTROL_CHANGE_MEMBERSHIP && raft_conf_is_voter(now, c->id[i]);
+        if (e != NULL && !stays && mesh_foreign(n, e)) {
+            return c->id[i];
+        }
+    }
+    return 0;
+}
+
 /* ---- why not ---- */
 
 /* The voters to be that do not answer, and how to go on without them. */
@@ -213,6 +226,22 @@ static void why_behind(const struct control *c, const struct roll *roll, struct 
                     (unsigned long long)lags->id, (unsigned long long)lags->match,
                     (unsigned long long)st->commit);
     }
+}
+
+/* It has a log of its own, which nothing can be put behind. */
+static void why_foreign(struct node *n, const struct control *c, const struct raft_conf *now,
+                        struct writer *out)
+{
+    bool adds = c->kind == CONTROL_ADD_LEARNER; /* then its number may be news */
+    unsigned long long id = adds ? c->id[0] : control_foreign(n, &n->book, c, now);
+    writer_text(out, "node %llu belongs to another cluster: ", id);
+    if (raft_conf_is_member(now, id)) {
+        writer_text(out, "aspen cluster remove %llu; ", id);
+    }
+    writer_text(out,
+                "to have it here, stop it, empty its data directory, start it, then aspen cluster "
+                "add %llu=ADDR",
+                id);
 }
 
 /* The new node, and what lets the others find it. */
@@ -298,8 +327,7 @@ static void why_unknown(const struct control *c, const struct raft_conf *now, st
     }
 }
 
-const char *control_why(const struct node *n, const struct control *c, enum err e,
-                        struct writer *room)
+const char *control_why(struct node *n, const struct control *c, enum err e, struct writer *room)
 {
     struct raft_change changes[CONTROL_CHANGES_MAX];
     struct raft_status st;
@@ -318,6 +346,8 @@ const char *control_why(const struct node *n, const struct control *c, enum err 
         why_bad(c, &st.conf, room);
     } else if (e == ERR_UNKNOWN_NODE) {
         why_unknown(c, &st.conf, room);
+    } else if (e == ERR_WRONG_CLUSTER) {
+        why_foreign(n, c, &st.conf, room);
     } else if (e == ERR_UNKNOWN_ENDPOINT) {
         why_unknown_endpoint(c, room);
     } else if (e == ERR_NOT_CAUGHT_UP && st.role == RAFT_LEADER) {

@@ -13,7 +13,8 @@
 #include "raft/raft_codec.h"
 
 enum {
-    CONTROL_MS_DEFAULT = 10000
+    CONTROL_MS_DEFAULT = 10000,
+    CONTROL_GREETING_MS = 500 /* so long a new learner may take to say of which cluster it is */
 };
 
 static void answer_text(struct node *n, struct op *op, enum err code, const char *text)
@@ -162,6 +163,18 @@ static enum err endpoint_next(struct node *n, const struct control *c, struct bo
     return ERR_OK;
 }
 
+/* Who joins is heard first; one that is not there may be added all the same. */
+static bool greeted(struct node *n, const struct op *op, const struct book_entry *joins)
+{
+    const struct book_entry *e = book_by_key(&n->book, &joins->key);
+    bool known = e != NULL && (e->up || e->addr_count > 0); /* it is dialled already */
+    if (!known && joins->addr_count > 0) {
+        IGNORE(link_peer_set(n->link, &joins->key, joins->addrs, joins->addr_count)); /* full */
+    }
+    return (e != NULL && e->up && e->life != 0) ||
+           os_now(n->os) - op->began_ns >= CONTROL_GREETING_MS * NS_PER_MS;
+}
+
 /* The endpoints of all who are members now or may be next. */
 static enum err tail_of(struct book *book, const struct raft_conf *now, const struct control *c,
                         struct writer *tail)
@@ -221,6 +234,7 @@ static bool change(struct node *n, struct op *op, const struct control *c,
     struct writer tail =
         writer_of(n->frame + RAFT_CONF_BYTES_MAX, n->frame_capacity - RAFT_CONF_BYTES_MAX);
     enum err e = control_changes(c, &st->conf, changes, &ev.count);
+    e = e == ERR_OK && control_foreign(n, book, c, &st->conf) != 0 ? ERR_WRONG_CLUSTER : e;
     e = e == ERR_OK ? tail_of(book, &st->conf, c, &tail) : e;
     if (e != ERR_OK) {
         refuse(n, op, e);
@@ -252,6 +266,8 @@ static void add_one(struct node *n, struct op *op, const struct control *c,
     enum err e = endpoint_next(n, c, next);
     if (e != ERR_OK) {
         refuse(n, op, e);
+    } else if (!greeted(n, op, book_by_id(next, id))) {
+        wait_for(n, op, ERR_TIMEOUT);
     } else if (change(n, op, c, st, next)) {
         const struct book_entry *now = book_by_id(next, id);
         IGNORE(mesh_peer(n, id, &now->key, now->addrs, now->addr_count)); /* full: as before */

@@ -132,6 +132,7 @@ struct snap_in {
     uint64_t bytes;
     uint64_t heard_ns;
     uint64_t ticket; /* of the log's install */
+    struct cluster_id cluster;
     bool swapping;
 };
 
@@ -313,8 +314,9 @@ void raft_actor_redispatch(struct node *n);
 /* raft_effects_run -- carry out all of n->out, in order, until the node is dead. */
 void raft_effects_run(struct node *n, const struct node_step *step);
 
-/* raft_effects_conf_seen -- a configuration entry is in the log: learn its members. */
-void raft_effects_conf_seen(struct node *n, uint64_t index, struct bytes data);
+/* raft_effects_conf_seen -- a configuration entry is in the log: learn its members, and from the
+ * first one which cluster this is. */
+void raft_effects_conf_seen(struct node *n, const struct log_entry *e);
 
 /* ---- raft_send.c ---- */
 
@@ -479,6 +481,14 @@ MUST_CHECK
 enum err mesh_peer(struct node *n, uint64_t id, const struct node_key *key,
                    const struct os_addr *addrs, uint32_t count);
 
+/* mesh_origin -- which cluster this node is of, and whether that is decided.
+ * mesh_origin_tell -- that has changed: let all peers know. */
+struct origin mesh_origin(const struct node *n);
+void mesh_origin_tell(struct node *n);
+
+/* mesh_foreign -- this peer has said that it is of another cluster. */
+bool mesh_foreign(const struct node *n, const struct book_entry *e);
+
 /* mesh_sender_good -- the number belongs to this key, or is believed now. */
 bool mesh_sender_good(struct node *n, const struct node_key *peer, uint64_t id);
 
@@ -570,9 +580,13 @@ bool control_heard(const struct node *n, const struct raft_status *st,
  * than the longest election timeout. */
 bool control_silent(const struct node *n, const struct raft_status *st, uint64_t id);
 
+/* control_foreign -- the first of those named in a change that is of another cluster, as book knows
+ * them, and is not a voter that stays one; 0: none. */
+uint64_t control_foreign(const struct node *n, struct book *book, const struct control *c,
+                         const struct raft_conf *now);
+
 /* control_why -- why it is refused and what to type next, a text or NULL; it may stand in room. */
-const char *control_why(const struct node *n, const struct control *c, enum err e,
-                        struct writer *room);
+const char *control_why(struct node *n, const struct control *c, enum err e, struct writer *room);
 
 /* ---- backend_raft.c ---- */
 

@@ -150,6 +150,32 @@ static void write_entry(struct node *n, struct op *op, const struct service_memb
     raft_actor_step(n, &ev, &step);
 }
 
+/* A member that has a log already, of a beginning that was decided; 0: none. Another beginning that
+ * is not decided is no hindrance, one of the two gives way. */
+static uint64_t begun_elsewhere(struct node *n, const struct service_member *members,
+                                uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct book_entry *e = book_by_id(&n->book, members[i].id);
+        if (e != NULL && e->origin.decided) {
+            return members[i].id;
+        }
+    }
+    return 0;
+}
+
+static void answer_begun(struct node *n, struct op *op, uint64_t id)
+{
+    char text[INIT_TEXT_BYTES_MAX];
+    struct service_reply reply = backend_reply(n, ERR_ALREADY_INITIALIZED);
+    snprintf(text, sizeof text,
+             "node %llu is in a cluster already: add this node there, or stop node %llu, empty its "
+             "data directory and start it",
+             (unsigned long long)id, (unsigned long long)id);
+    reply.detail = text;
+    op_answer(n->ops, op, &reply);
+}
+
 static void advance_one(struct node *n, struct op *op)
 {
     struct service_member members[RAFT_VOTERS_MAX];
@@ -162,8 +188,11 @@ static void advance_one(struct node *n, struct op *op)
         return;
     }
     uint32_t count = members_of(op, members);
+    uint64_t begun = begun_elsewhere(n, members, count);
     if (st.last > 0 || st.leader != 0) {
         backend_answer(n, op, ERR_ALREADY_INITIALIZED, 0);
+    } else if (begun != 0) {
+        answer_begun(n, op, begun);
     } else if (all_known(n, members, count) && lives_known(n, op, members, count)) {
         write_entry(n, op, members, count);
     }

@@ -16,25 +16,82 @@ static void tell_raft(struct node *n, const struct book_entry *e)
     }
 }
 
-/* Which incarnation this is, before any Raft message says so: an init asks for it. */
+struct origin mesh_origin(const struct node *n)
+{
+    struct origin o = { .cluster = n->cluster };
+    o.decided = n->apply_target > 0 && origin_known(&o);
+    return o;
+}
+
+bool mesh_foreign(const struct node *n, const struct book_entry *e)
+{
+    const struct origin own = mesh_origin(n);
+    return origin_foreign(&own, &e->origin);
+}
+
+/* Which incarnation this is, and of which cluster, before any Raft message says so: an init asks
+ * for it. */
 static void life_tell(struct node *n, const struct node_key *peer)
 {
     uint8_t room[CALL_LIFE_BYTES];
     struct writer w = writer_of(room, sizeof room);
-    call_life_encode(n->life, &w);
+    const struct origin own = mesh_origin(n);
+    call_life_encode(n->life, &own, &w);
     IGNORE(link_send(n->link, peer, LINK_CONTROL, writer_bytes(&w), bytes_of(NULL, 0)));
+}
+
+void mesh_origin_tell(struct node *n)
+{
+    for (uint32_t i = 0; n->link != NULL && i < n->book.count; i++) {
+        if (n->book.entry[i].up) {
+            life_tell(n, &n->book.entry[i].key);
+        }
+    }
+}
+
+/* What a node of another cluster says is true there, and counted here. */
+static bool stranger(struct node *n, const struct node_key *peer)
+{
+    const struct book_entry *e = book_by_key(&n->book, peer);
+    bool foreign = e != NULL && mesh_foreign(n, e);
+    if (foreign) {
+        metrics_add(&n->metrics, METRICS_FRAMES_FOREIGN, 1);
+    }
+    return foreign;
+}
+
+/* Where this peer says it is from. True: elsewhere, and there is a line in the log when that is
+ * news. */
+static bool origin_heard(struct node *n, const struct node_key *peer, const struct origin *o)
+{
+    struct book_entry *e = book_by_key(&n->book, peer);
+    bool before = e != NULL && mesh_foreign(n, e);
+    if (e != NULL) {
+        e->origin = *o;
+    }
+    bool foreign = stranger(n, peer);
+    if (foreign && !before) {
+        MARK("node: a peer of another cluster");
+        logger_log(n->logger, LOGGER_WARN, "a node of another cluster, it is not listened to",
+                   logger_hex("peer", peer->b, NODE_KEY_BYTES), logger_u64("id", e->id),
+                   logger_text("next", "if it is to be of this one: stop it, empty its data "
+                                       "directory, start it, aspen cluster add ID=ADDR"));
+    }
+    return foreign;
 }
 
 static void life_heard(struct node *n, const struct node_key *peer, struct bytes frame)
 {
     struct book_entry *e = book_by_key(&n->book, peer);
+    struct origin origin;
     uint64_t life = 0;
-    if (call_life_decode(frame, &life) != ERR_OK || e == NULL) {
+    if (call_life_decode(frame, &life, &origin) != ERR_OK || e == NULL) {
         metrics_add(&n->metrics, METRICS_RAFT_MESSAGES_BAD, 1);
         return;
     }
     e->life = life;
-    actor_poke(&n->raft_actor); /* an init may have waited for it */
+    IGNORE(origin_heard(n, peer, &origin)); /* who asks for it sees where it is from */
+    actor_poke(&n->raft_actor);             /* an init may have waited for it */
 }
 
 static void peer_up(void *arg, const struct node_key *peer, uint64_t epoch)
@@ -95,9 +152,16 @@ bool mesh_sender_good(struct node *n, const struct node_key *peer, uint64_t id)
 static void raft_frame(struct node *n, const struct node_key *peer, struct bytes body)
 {
     struct raft_msg m;
-    enum err e = raft_msg_decode(body, &m, n->received, RAFT_APPEND_ENTRIES_MAX);
+    struct origin origin;
+    struct reader r = reader_of(body);
+    enum err e = origin_decode(&r, &origin);
+    struct bytes rest = bytes_of(body.data + r.offset, body.count - r.offset);
+    e = e == ERR_OK ? raft_msg_decode(rest, &m, n->received, RAFT_APPEND_ENTRIES_MAX) : e;
     if (e == ERR_OK && m.type == RAFT_MSG_SNAPSHOT) {
         e = ERR_MALFORMED; /* it comes as an offer and its bytes, see snapshot_receive.c */
+    }
+    if (e == ERR_OK && origin_heard(n, peer, &origin)) {
+        return; /* nor is its number one of this cluster */
     }
     if (e != ERR_OK || !mesh_sender_good(n, peer, m.from)) {
         MARK("node: a raft message is refused");
@@ -116,7 +180,8 @@ static void frame_in(void *arg, const struct node_key *peer, uint64_t epoch, enu
     struct node *n = arg;
     uint8_t kind = frame.count > 0 ? frame.data[0] : 0;
     (void)class;
-    if (n->dead) {
+    bool says = kind == FRAME_LIFE || kind == FRAME_RAFT; /* where it is from */
+    if (n->dead || (!says && stranger(n, peer))) {
         return;
     }
     switch (kind) {

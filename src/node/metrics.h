@@ -29,6 +29,7 @@
     X(RAFT_MESSAGES_IN, "raft_messages_in", "Raft messages received")                              \
     X(RAFT_MESSAGES_OUT, "raft_messages_out", "Raft messages sent")                                \
     X(RAFT_MESSAGES_BAD, "raft_messages_bad", "Raft messages that could not be decoded")           \
+    X(FRAMES_FOREIGN, "frames_foreign", "Frames of nodes of another cluster, dropped")             \
     X(STORAGE_ERRORS, "storage_errors", "Failures of the log or the state machine")                \
     X(NETWORK_ERRORS, "network_errors", "Frames that could not be sent")                           \
     X(RPC_ERRORS, "rpc_errors", "Operations between nodes that failed or timed out")               \

@@ -2,24 +2,21 @@
  *
  * Order: effects are run in the order in which they came; none of them steps the core again
  */
-#include "base/blake3.h"
 #include "base/mark.h"
 #include "base/panic.h"
 #include "node/impl.h"
 #include "raft/raft_codec.h"
 
 /* A configuration entry entered the log: its tail tells who the members are. */
-void raft_effects_conf_seen(struct node *n, uint64_t index, struct bytes data)
+void raft_effects_conf_seen(struct node *n, const struct log_entry *e)
 {
     struct raft_conf c;
     struct bytes tail;
-    if (raft_conf_decode(data, &c, &tail) == ERR_OK) {
+    if (raft_conf_decode(e->data, &c, &tail) == ERR_OK) {
         mesh_members(n, tail);
     }
-    if (index == 1) {
-        uint8_t hash[BLAKE3_OUT];
-        blake3_hash(data.data, data.count, hash);
-        memcpy(n->cluster.b, hash, CLUSTER_ID_BYTES);
+    if (e->index == 1) {
+        n->cluster = origin_begun(e->data, e->term);
     }
 }
 
@@ -81,7 +78,7 @@ static void run_write(struct node *n, const struct raft_effect *e, const struct 
     metrics_add(&n->metrics, METRICS_LOG_ENTRIES, w.count);
     for (uint32_t i = 0; i < w.count; i++) {
         if (n->entries[i].kind == RAFT_ENTRY_CONF) {
-            raft_effects_conf_seen(n, n->entries[i].index, n->entries[i].data);
+            raft_effects_conf_seen(n, &n->entries[i]);
             lives_watch(n);
         }
     }
@@ -235,6 +232,9 @@ void raft_effects_run(struct node *n, const struct node_step *step)
         case RAFT_DO_APPLY:
             ASSERT(e->first == n->apply_target + 1);
             n->apply_target = e->last;
+            if (e->first == 1) {
+                mesh_origin_tell(n); /* which cluster this node is of, is decided now */
+            }
             actor_poke(&n->kv_actor);
             break;
         case RAFT_DO_REPLY:

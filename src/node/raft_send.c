@@ -6,7 +6,7 @@
 #include "raft/raft_codec.h"
 
 enum {
-    SEND_HEAD_BYTES_MAX = 1 + RAFT_MSG_BYTES_MAX
+    SEND_HEAD_BYTES_MAX = FRAME_RAFT_HEAD_BYTES + RAFT_MSG_BYTES_MAX
 };
 
 static bool frame_room(struct node *n, size_t bytes)
@@ -79,7 +79,9 @@ static void send_now(struct node *n, const struct raft_msg *msg)
             return;
         }
     }
+    struct origin own = mesh_origin(n);
     writer_u8(&w, FRAME_RAFT);
+    origin_encode(&own, &w);
     raft_msg_encode(&m, &w);
     ASSERT(!w.bad);
     enum link_class class = m.type == RAFT_MSG_APPEND ? LINK_LOG : LINK_CONTROL;

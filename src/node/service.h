@@ -141,7 +141,7 @@ struct service_status {
     uint16_t node_port;  /* as configured, for /health; nothing listens there yet */
     const char *backend; /* "raft" or "deterministic" */
     struct node_key key;
-    struct cluster_id cluster;
+    struct cluster_id cluster;                  /* zeros: not begun, or that is not decided */
     uint32_t log_terms;                         /* in the log, which keeps RAFT_TERM_RUNS_MAX */
     uint64_t disk_total_bytes, disk_free_bytes; /* of the fullest file system it writes to */
     bool disk_full;

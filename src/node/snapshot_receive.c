@@ -210,15 +210,16 @@ static bool core_wants(struct node *n)
     struct state_conf conf;
     struct raft_status st;
     struct snap_in *in = &n->snap_in;
-    static const struct cluster_id none;
     if (snap_meta(n->snaps, &in->id, n->snap_room, &meta) != ERR_OK ||
         state_conf_decode(meta.conf, &conf) != ERR_OK) {
         return false;
     }
-    if (memcmp(&n->cluster, &none, sizeof none) != 0 &&
-        memcmp(&n->cluster, &meta.cluster, sizeof none) != 0) {
-        return false; /* another cluster's */
+    const struct origin own = mesh_origin(n);
+    const struct origin theirs = { meta.cluster, true };
+    if (own.decided && origin_foreign(&own, &theirs)) {
+        return false; /* what is not decided gives way as a whole, whatever its first term */
     }
+    in->cluster = meta.cluster;
     struct raft_entry entry = { .kind = RAFT_ENTRY_CONF,
                                 .size = (uint32_t)conf.entry.count,
                                 .data = conf.entry.data };
@@ -275,6 +276,8 @@ void snapshot_receive_install(struct node *n, const struct raft_effect *e)
                logger_u64("term", e->term));
     metrics_add(&n->metrics, METRICS_SNAPSHOTS_INSTALLED, 1);
     n->apply_target = e->index;
+    n->cluster = in->cluster;
+    mesh_origin_tell(n);
     in->ticket = e->ticket;
     in->phase = SNAP_IN_LOG;
     in->swapping = false;

@@ -287,6 +287,13 @@ enum err state_room(const struct node *n)
     return state_stalled(n) ? ERR_BUSY : ERR_OK;
 }
 
+/* That a beginning is decided is written down with the first state: a node that forgot it again
+ * could be taken for one of another cluster. */
+static bool unborn(const struct node *n)
+{
+    return n->state.flushed.applied == 0 && n->kv.applied > 0;
+}
+
 void state_turn(struct node *n)
 {
     struct state *s = &n->state;
@@ -294,7 +301,7 @@ void state_turn(struct node *n)
         actor_poke(&n->kv_actor);
     }
     if (tables_overlay_bytes(&s->tables) >= n->bounds.overlay_bytes ||
-        s->log_bytes >= STATE_REPLAY_BYTES || s->checkpoint_wanted) {
+        s->log_bytes >= STATE_REPLAY_BYTES || s->checkpoint_wanted || unborn(n)) {
         checkpoint(n);
     }
     snapshot_send_start(n);

@@ -99,7 +99,10 @@ void node_status(struct service *s, struct service_status *out)
     out->node_port = (uint16_t)n->config->port;
     out->backend = "raft";
     out->key = n->home.key;
-    out->cluster = n->cluster;
+    const struct origin own = mesh_origin(n);
+    if (own.decided) {
+        out->cluster = own.cluster;
+    }
     out->log_terms = log_runs(n->log, &runs);
     out->disk_total_bytes = n->space.total_bytes;
     out->disk_free_bytes = n->space.free_bytes;

@@ -25,11 +25,13 @@ void sim_judge_heard(struct sim_judge *j, const struct sim_host *h, uint32_t fro
 {
     const struct sim_seen *seen = &j->seen[h->index];
     struct raft_msg m;
-    if (!seen->alive || seen->role != RAFT_LEADER || frame.count < 2 ||
+    if (!seen->alive || seen->role != RAFT_LEADER || frame.count <= FRAME_RAFT_HEAD_BYTES ||
         frame.data[0] != FRAME_RAFT) {
         return;
     }
-    if (raft_msg_decode(bytes_of(frame.data + 1, frame.count - 1), &m, NULL, 0) != ERR_OK) {
+    struct bytes body =
+        bytes_of(frame.data + FRAME_RAFT_HEAD_BYTES, frame.count - FRAME_RAFT_HEAD_BYTES);
+    if (raft_msg_decode(body, &m, NULL, 0) != ERR_OK) {
         return; /* it carries entries: no reply */
     }
     bool reply = m.type == RAFT_MSG_APPEND_REPLY || m.type == RAFT_MSG_HEARTBEAT_REPLY;

@@ -122,10 +122,11 @@ void sim_look_frame(struct sim_look *l, struct sim_host *h, struct bytes frame)
 {
     struct raft_entry none[1];
     struct raft_msg m;
-    if (frame.count < 2 || frame.data[0] != FRAME_RAFT) {
+    if (frame.count <= FRAME_RAFT_HEAD_BYTES || frame.data[0] != FRAME_RAFT) {
         return;
     }
-    struct bytes body = bytes_of(frame.data + 1, frame.count - 1);
+    struct bytes body =
+        bytes_of(frame.data + FRAME_RAFT_HEAD_BYTES, frame.count - FRAME_RAFT_HEAD_BYTES);
     if (raft_msg_decode(body, &m, none, 1) != ERR_OK) {
         return; /* an append with entries: it promises nothing but its term */
     }

@@ -71,10 +71,12 @@ static void impostor(struct play *p)
     uint32_t kept = play_writes(p, leader, 0);
     play_await_agree(p);
     struct raft_msg m = says(p, leader, victim, RAFT_MSG_HEARTBEAT);
-    uint8_t frame[1 + RAFT_MSG_BYTES_MAX];
+    static const struct origin unsaid;
+    uint8_t frame[FRAME_RAFT_HEAD_BYTES + RAFT_MSG_BYTES_MAX];
     struct writer w = writer_of(frame, sizeof frame);
     m.term += 5;
     writer_u8(&w, FRAME_RAFT);
+    origin_encode(&unsaid, &w);
     raft_msg_encode(&m, &w);
     uint64_t term = play_seen(p, victim)->term;
     play_say_bytes(p, liar, victim, writer_bytes(&w));

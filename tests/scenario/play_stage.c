@@ -205,10 +205,12 @@ void play_say_bytes(struct play *p, uint64_t from, uint64_t to, struct bytes fra
 
 void play_say(struct play *p, const struct raft_msg *m, struct bytes entries)
 {
-    static_assert(RAFT_MSG_BYTES_MAX >= 1, "a head has room for its kind");
-    uint8_t *frame = malloc(1 + RAFT_MSG_BYTES_MAX + entries.count);
-    struct writer w = writer_of(frame, 1 + RAFT_MSG_BYTES_MAX + entries.count);
+    static const struct origin unsaid;
+    size_t room = FRAME_RAFT_HEAD_BYTES + RAFT_MSG_BYTES_MAX + entries.count;
+    uint8_t *frame = malloc(room);
+    struct writer w = writer_of(frame, room);
     writer_u8(&w, FRAME_RAFT);
+    origin_encode(&unsaid, &w);
     raft_msg_encode(m, &w);
     writer_put(&w, entries);
     sim_world_tell(p->world, m->from, "lies to", m->to, (uint64_t)m->type);

@@ -156,6 +156,21 @@ static void loyal_without_a_vote(struct play *p)
     play_expect(p, term_if_asked(p, late, 6 - late - leader) == st.term, "it stays loyal");
 }
 
+/* Killed before the first pause: that the beginning was decided is on disk, not only the entry. */
+static void killed_in_its_first_second(struct play *p)
+{
+    play_begin(p);
+    play_await_agree(p);
+    for (uint32_t ms = 0; ms < PLAY_ELECTION_MS_MIN / 2; ms++) {
+        play_step(p);
+    }
+    for (uint64_t n = 1; n <= 3; n++) {
+        play_crash(p, n);
+    }
+    play_start(p, 1);
+    play_expect(p, play_status(p, 1).applied > 0, "it knows that its cluster was begun");
+}
+
 /* ---- older copies of a disk ---- */
 
 /* The acknowledgement that an old copy forgets has committed a write, and it is told; how many are
@@ -185,7 +200,8 @@ static void old_copy(struct play *p)
     play_await_stopped(p, old, ERR_OUTDATED);
 }
 
-/* Who was promised to leads no more when the old copy comes; it remembers all the same. */
+/* Who was promised to leads no more when the old copy comes; it remembers all the same. (From a
+ * leader an append may come first: then what was promised is there again.) */
 static void old_copy_after_an_election(struct play *p)
 {
     uint64_t leader = play_begin(p);
@@ -198,10 +214,12 @@ static void old_copy_after_an_election(struct play *p)
     play_disk_restore(p, old);
     play_await_no_longer_leads(p, leader);
     play_heal(p);
-    uint64_t next = play_leader(p);
+    play_reads(p, play_leader(p), 0, kept); /* only one has that, and gives it to the other */
+    play_expect_ok(p, play_transfer(p, play_leader(p), other));
+    play_expect(p, play_leader(p) == other, "another one leads");
     play_start(p, old);
     play_await_stopped(p, old, ERR_OUTDATED);
-    play_reads(p, next, 0, kept);
+    play_reads(p, other, 0, kept);
 }
 
 static void old_copy_of_a_leader(struct play *p)
@@ -385,6 +403,7 @@ int main(void)
     PLAY(5, "restarts: orderly stop and start of all (R=5)", orderly_stop_of_all);
     PLAY(3, "restarts: one after the other, never two (R=3)", rolling_restart);
     PLAY(3, "restarts: all crash, come back one by one (R=3)", one_by_one);
+    PLAY(3, "restarts: all killed in their first second (R=3)", killed_in_its_first_second);
     PLAY(3, "restarts: loyal to a leader it has not voted for (R=3)", loyal_without_a_vote);
     PLAY(3, "restarts: old copy of a follower's disk (R=3, refused)", old_copy);
     PLAY(3, "restarts: old copy, and another one leads by now (R=3, refused)",

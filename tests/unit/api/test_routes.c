@@ -597,6 +597,7 @@ static void test_raft_metrics(void)
     CHECK(is("replication", "{\"2\":{\"term\":2,\"index\":9}}") && is("lag", "{\"2\":0}"));
     CHECK(is("millis_since_quorum_ack", "12") && is("members", "[1,2]") && is("learners", "[]"));
     CHECK(is("wiped", "[]") && is("rejoining", "[]") && is("incarnation", "null"));
+    CHECK(is("cluster", "null"));
     f.status.wiped_count = 1;
     f.status.wiped[0] = 2;
     f.status.peer[0].match_index = 6;
@@ -605,10 +606,12 @@ static void test_raft_metrics(void)
     f.status.rejoining[0] = 3;
     f.status.auto_rejoin = true;
     f.status.incarnation = 0xabc;
+    f.status.cluster = (struct cluster_id){ { 0xde, 0xad, [CLUSTER_ID_BYTES - 1] = 1 } };
     get("/raft-metrics");
     CHECK(is("wiped", "[2]") && is("rejoining", "[3]") && is("majority_lost", "true"));
     CHECK(is("lag", "{\"2\":3}"));
     CHECK(is("auto_rejoin", "true") && is("incarnation", "\"0000000000000abc\""));
+    CHECK(is("cluster", "\"dead0000000000000000000000000001\""));
     door_close(&d);
 }
 

@@ -47,7 +47,7 @@ static void heard(struct bytes head, struct bytes body)
     static struct raft_entry entries[RAFT_APPEND_ENTRIES_MAX];
     static uint8_t frame[4u << 20];
     struct writer w = writer_of(frame, sizeof frame);
-    writer_put(&w, bytes_of(head.data + 1, head.count - 1));
+    writer_put(&w, bytes_of(head.data + FRAME_RAFT_HEAD_BYTES, head.count - FRAME_RAFT_HEAD_BYTES));
     writer_put(&w, body);
     CHECK(!w.bad &&
           raft_msg_decode(writer_bytes(&w), &t.said, entries, RAFT_APPEND_ENTRIES_MAX) == ERR_OK);

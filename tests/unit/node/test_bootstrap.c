@@ -45,11 +45,13 @@ static void chance_is_new(void)
     end();
 }
 
+static const struct origin no_origin;
+
 static void says_its_life(uint64_t epoch, uint64_t life)
 {
     uint8_t frame[CALL_LIFE_BYTES];
     struct writer w = writer_of(frame, sizeof frame);
-    call_life_encode(life, &w);
+    call_life_encode(life, &no_origin, &w);
     mesh_handler.frame(&t.n, &key_2, epoch, LINK_CONTROL, writer_bytes(&w));
 }
 

@@ -73,6 +73,8 @@ static void waits_at_rest(void)
     CHECK(log_append(t.n.log, &w) == ERR_OK);
     lead_1();
     CHECK(mesh_peer(&t.n, 4, &key_4, NULL, 0) == ERR_OK);
+    book_by_id(&t.n.book, 4)->up = true;
+    book_by_id(&t.n.book, 4)->life = 44;
     CHECK(control_add_learner(&t.n.service, &member, &t.call) == ERR_OK);
     t.n.raft_actor.poked = false;
     control_advance(&t.n);

@@ -264,19 +264,34 @@ static void test_life(void)
     for (int round = 0; round < ROUNDS; round++) {
         uint64_t life = number();
         uint64_t back = 0;
+        struct origin from = { .decided = round % 2 != 0 };
+        struct origin from_back;
+        uint64_t id = number() | 1;
+        memcpy(from.cluster.b, &id, sizeof id);
         struct writer w = paper();
-        call_life_encode(life, &w);
+        call_life_encode(life, &from, &w);
         struct eye e = eye_of(&w);
         CHECK(fixed(&e, 1) == 8 && fixed(&e, 8) == life);
+        CHECK(fixed(&e, 1) == (from.decided ? 1 : 0) && fixed(&e, 8) == id && fixed(&e, 8) == 0);
         ends(&e);
         struct bytes whole = writer_bytes(&w);
-        CHECK(call_life_decode(whole, &back) == ERR_OK && back == life);
+        CHECK(call_life_decode(whole, &back, &from_back) == ERR_OK && back == life);
+        CHECK(from_back.decided == from.decided &&
+              memcmp(&from_back.cluster, &from.cluster, sizeof from.cluster) == 0);
         for (size_t n = 0; n < whole.count; n++) {
-            CHECK(call_life_decode(bytes_of(whole.data, n), &back) == ERR_MALFORMED);
+            CHECK(call_life_decode(bytes_of(whole.data, n), &back, &from_back) == ERR_MALFORMED);
         }
-        CHECK(call_life_decode(bytes_of(whole.data, whole.count + 1), &back) == ERR_MALFORMED);
+        CHECK(call_life_decode(bytes_of(whole.data, whole.count + 1), &back, &from_back) ==
+              ERR_MALFORMED);
+        frame[9] = 2; /* no such flag */
+        CHECK(call_life_decode(whole, &back, &from_back) == ERR_MALFORMED);
+        frame[9] = 1;
+        memset(&frame[10], 0, CLUSTER_ID_BYTES); /* decided, and of none */
+        CHECK(call_life_decode(whole, &back, &from_back) == ERR_MALFORMED);
+        frame[9] = 0;
+        CHECK(call_life_decode(whole, &back, &from_back) == ERR_OK && !origin_known(&from_back));
         frame[0] = 7;
-        CHECK(call_life_decode(whole, &back) == ERR_MALFORMED);
+        CHECK(call_life_decode(whole, &back, &from_back) == ERR_MALFORMED);
     }
 }
 

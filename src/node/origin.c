@@ -1,0 +1,54 @@
+/* node/origin.c -- ids of clusters, and when two of them exclude each other. */
+#include "node/origin.h"
+
+#include "base/blake3.h"
+
+enum {
+    ORIGIN_DECIDED = 1,
+    ORIGIN_TERM_AT = CLUSTER_ID_BYTES - 1 /* ranks are small: one byte has room for the term */
+};
+
+struct cluster_id origin_begun(struct bytes entry, uint64_t term)
+{
+    struct cluster_id id;
+    uint8_t hash[BLAKE3_OUT];
+    blake3_hash(entry.data, entry.count, hash);
+    memcpy(id.b, hash, CLUSTER_ID_BYTES);
+    id.b[ORIGIN_TERM_AT] = term < UINT8_MAX ? (uint8_t)term : UINT8_MAX;
+    return id;
+}
+
+bool origin_known(const struct origin *o)
+{
+    static const struct cluster_id none;
+    return memcmp(&o->cluster, &none, sizeof none) != 0;
+}
+
+bool origin_foreign(const struct origin *a, const struct origin *b)
+{
+    if (!origin_known(a) || !origin_known(b) ||
+        memcmp(&a->cluster, &b->cluster, sizeof a->cluster) == 0) {
+        return false;
+    }
+    return (a->decided && b->decided) ||
+           a->cluster.b[ORIGIN_TERM_AT] == b->cluster.b[ORIGIN_TERM_AT];
+}
+
+void origin_encode(const struct origin *o, struct writer *w)
+{
+    writer_u8(w, o->decided ? ORIGIN_DECIDED : 0);
+    writer_put(w, bytes_of(o->cluster.b, CLUSTER_ID_BYTES));
+}
+
+enum err origin_decode(struct reader *r, struct origin *out)
+{
+    struct origin o;
+    uint8_t flags = reader_u8(r);
+    reader_copy(r, o.cluster.b, CLUSTER_ID_BYTES);
+    o.decided = flags == ORIGIN_DECIDED;
+    if (r->bad || flags > ORIGIN_DECIDED || (o.decided && !origin_known(&o))) {
+        return ERR_MALFORMED;
+    }
+    *out = o;
+    return ERR_OK;
+}

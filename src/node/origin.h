@@ -1,0 +1,44 @@
+/* node/origin.h -- which cluster a node is of, as it says so to others.
+ *
+ * Shape:      a cluster's id is the hash of the entry that began it, and the term of that entry;
+ *             it is decided once that entry is known to be committed
+ * Invariants: a beginning that is not decided may give way to another one, as every entry may; two
+ *             that are decided never meet. Two of one term are of one entry in Raft's eyes, so they
+ *             never meet either
+ * Owns:       nothing
+ * Thread:     any, pure
+ * Why:        first terms and first indexes are alike in all clusters, so the logs of two of them
+ *             would be taken for one (docs/decisions/0008)
+ */
+#ifndef NODE_ORIGIN_H
+#define NODE_ORIGIN_H
+
+#include "base/bytes.h"
+#include "base/ids.h"
+
+struct origin {
+    struct cluster_id cluster; /* zeros: of none */
+    bool decided;
+};
+
+enum {
+    ORIGIN_BYTES = 1 + CLUSTER_ID_BYTES
+};
+
+/* origin_begun -- the id of the cluster that this entry, the first one of its log, begins. */
+struct cluster_id origin_begun(struct bytes entry, uint64_t term);
+
+/* origin_known -- of a cluster at all. */
+bool origin_known(const struct origin *o);
+
+/* origin_foreign -- these two cannot be of one cluster. */
+bool origin_foreign(const struct origin *a, const struct origin *b);
+
+/* origin_encode -- ORIGIN_BYTES: flags u8 (1: decided), id. */
+void origin_encode(const struct origin *o, struct writer *w);
+
+/* origin_decode -- err ERR_MALFORMED: bytes are missing, an unknown flag, decided and of none. */
+MUST_CHECK
+enum err origin_decode(struct reader *r, struct origin *out);
+
+#endif
