@@ -99,6 +99,7 @@ static void another_cluster_is_not_heard(void)
     const struct origin theirs = begun("theirs", 1, true);
     begin_of("ours");
     heartbeat(&theirs);
+    EXPECT_MARK("node: a peer of another cluster");
     CHECK_U64(term(), 3);
     CHECK_U64(dropped(), 1);
     CHECK(book_by_id(&t.n.book, 9) == NULL && mesh_foreign(&t.n, book_by_key(&t.n.book, &key_9)));
@@ -181,7 +182,8 @@ static const char *refused(const struct control *c, const struct origin *theirs)
                : control_change_membership(s, c->id, c->id_count, &t.call)) == ERR_OK);
     control_advance(&t.n);
     if (c->kind == CONTROL_ADD_LEARNER) {
-        CHECK_U64(t.called, 0); /* it has not said yet where it is from */
+        struct op *op = CONTAINER_OF(t.n.controls.next, struct op, wait);
+        CHECK(t.called == 0 && op->waits_for == ERR_TIMEOUT); /* for a word of it, nothing else */
     }
     says_it_is_from(theirs);
     control_advance(&t.n);
@@ -203,9 +205,9 @@ static void no_member_of_another_cluster(void)
 static void no_voter_of_another_cluster(void)
 {
     const struct origin theirs = begun("theirs", 2, true);
-    const struct control voters = {
-        .kind = CONTROL_CHANGE_MEMBERSHIP, .id_count = 3, .id = { 1, 2, 9 }
-    };
+    const struct control voters = { .kind = CONTROL_CHANGE_MEMBERSHIP,
+                                    .id_count = 3,
+                                    .id = { 1, 2, 9 } };
     const char *why = refused(&voters, &theirs);
     CHECK(strcmp(why, "node 9 belongs to another cluster: aspen cluster remove 9; to have it here, "
                       "stop it, empty its data directory, start it, then aspen cluster add "

@@ -51,11 +51,10 @@ static void of_a_life(void)
     end();
 }
 
-/* The state takes its place once the log's record of it is durable, not when an earlier write is: a
- * crash between would leave a log that ends before its state. */
-static void waits_for_its_record(void)
+/* A node without entries is offered one of this cluster by its leader, until the core has said
+ * whether it wants it. */
+static void begin_offered(const struct cluster_id *cluster, const struct origin *own)
 {
-    const struct cluster_id cluster = { { 1 } };
     struct node *n = &t.n;
     struct diag d = { 0 };
     uint8_t frame[SNAP_FRAME_HEAD_BYTES_MAX];
@@ -63,15 +62,58 @@ static void waits_for_its_record(void)
     struct snap_offer o = { .from = 2, .to = 1, .term = 3, .epoch = 1, .bytes = 1 };
     begin(0);
     follow_2();
+    n->cluster = own->cluster;
+    n->apply_target = own->decided ? 1 : 0;
     t.config.storage_backend = CONFIG_STORAGE_INMEMORY;
     n->conf_room = mem_take(&n->mem, SNAP_CONF_BYTES_MAX);
     CHECK(snapshot_make_open(n, &d) == ERR_OK);
-    snapshot_here(&cluster, &o.id);
+    snapshot_here(cluster, &o.id);
     snapshot_offer_encode(&o, &w);
     snapshot_receive_offer(n, &key_2, writer_bytes(&w));
     while (n->snap_in.phase == SNAP_IN_ROWS) {
         CHECK(sim_turn(&t.loop));
     }
+}
+
+static void end_offered(void)
+{
+    struct node *n = &t.n;
+    snap_close(n->snaps);
+    mem_free(&n->mem, n->snap_room);
+    mem_free(&n->mem, n->conf_room);
+    mem_free(&n->mem, n->state.flushed.bytes);
+    end();
+}
+
+static bool same(const struct cluster_id *a, const struct cluster_id *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
+/* Of a beginning that was decided nothing is taken back. One that was not gives way as a whole, to
+ * a snapshot too, and whatever its first term. */
+static void of_another_cluster(void)
+{
+    const struct cluster_id theirs = { { 1, [CLUSTER_ID_BYTES - 1] = 1 } };
+    struct origin own = { { { 2, [CLUSTER_ID_BYTES - 1] = 1 } }, true };
+    begin_offered(&theirs, &own);
+    CHECK(t.n.snap_in.phase == SNAP_IN_NONE && t.want.verdict == SNAP_REFUSED);
+    CHECK(same(&t.n.cluster, &own.cluster));
+    end_offered();
+    own.decided = false;
+    begin_offered(&theirs, &own);
+    CHECK(t.n.snap_in.phase == SNAP_IN_LOG && same(&t.n.cluster, &theirs));
+    end_offered();
+}
+
+/* The state takes its place once the log's record of it is durable, not when an earlier write is: a
+ * crash between would leave a log that ends before its state. */
+static void waits_for_its_record(void)
+{
+    const struct cluster_id cluster = { { 1 } };
+    const struct origin fresh = { 0 };
+    struct node *n = &t.n;
+    begin_offered(&cluster, &fresh);
     CHECK(n->snap_in.phase == SNAP_IN_LOG && n->snap_in.ticket > 0);
     n->durable_ticket = n->snap_in.ticket - 1;
     snapshot_receive_go_on(n);
@@ -83,16 +125,13 @@ static void waits_for_its_record(void)
         CHECK(sim_turn(&t.loop));
     }
     CHECK(n->kv.applied == 1 && !n->dead);
-    snap_close(n->snaps);
-    mem_free(&n->mem, n->snap_room);
-    mem_free(&n->mem, n->conf_room);
-    mem_free(&n->mem, n->state.flushed.bytes);
-    end();
+    end_offered();
 }
 
 int main(void)
 {
     TAP_TEST("receive: a snapshot is of its sender's life", of_a_life);
+    TAP_TEST("receive: a snapshot of another cluster", of_another_cluster);
     TAP_TEST("receive: a snapshot waits for its record in the log", waits_for_its_record);
     return tap_done();
 }
