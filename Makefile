@@ -38,6 +38,7 @@ fmt:
 bench: all
 	@tools/install-deps bench || echo "bench: going on without the peers that could not be installed"
 	@bench/run
+	@bench/catchup
 
 clean:
 	@rm -rf build build-asan build-clang build-mutants build-marks
