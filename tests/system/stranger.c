@@ -100,6 +100,19 @@ static void noise(struct stranger *s, struct writer *w, size_t count)
     writer_put(w, bytes_of(bytes, count));
 }
 
+/* Before a message of consensus: mostly of no cluster, as who has no entry says. */
+static void origin(struct stranger *s, struct writer *w)
+{
+    static const uint8_t none[16];
+    bool wild = prng_below(&s->prng, 8) == 0;
+    writer_u8(w, wild ? (uint8_t)prng_below(&s->prng, 4) : 0);
+    if (wild) {
+        noise(s, w, sizeof none);
+    } else {
+        writer_put(w, bytes_of(none, sizeof none));
+    }
+}
+
 /* Nothing that a node would send. */
 static void rude(struct stranger *s, struct writer *w)
 {
@@ -112,6 +125,7 @@ static void rude(struct stranger *s, struct writer *w)
         break;
     case 2:
         writer_u8(w, 1);
+        origin(s, w);
         writer_u8(w, (uint8_t)(11 + prng_below(&s->prng, 245))); /* a message of tomorrow */
         noise(s, w, prng_below(&s->prng, 100));
         break;
@@ -147,12 +161,14 @@ static void forged(struct stranger *s, struct writer *w)
     bool leads = type == 5 || type == 7;
     uint64_t term = leads ? one_of(s, absurd, sizeof absurd / sizeof absurd[0]) : number(s);
     writer_u8(w, 1);
+    origin(s, w);
     writer_u8(w, type);
     writer_u8(w, (uint8_t)prng_below(&s->prng, 4));
     writer_varint(w, one_of(s, ids, sizeof ids / sizeof ids[0]));
     writer_varint(w, 1 + prng_below(&s->prng, 3));
+    writer_varint(w, number(s)); /* in some life */
     writer_varint(w, term);
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 8; i++) { /* index, log term, hint, commit, epoch, read, sent, id */
         writer_varint(w, number(s));
     }
     uint64_t count = type == 5 ? prng_below(&s->prng, 5) : 0;
