@@ -168,9 +168,11 @@ void sim_judge_heard(struct sim_judge *j, const struct sim_host *h, uint32_t fro
 /* sim_judge_elected -- a node has just been seen to lead. */
 void sim_judge_elected(struct sim_judge *j, const struct sim_host *h);
 
-/* sim_judge_office -- after a node ran all that was due: no leader stays without a majority, or
- * with a disk that hangs. */
+/* sim_judge_office -- after a node ran all that was due: no leader stays without a majority, with a
+ * disk that hangs, in a change that may end, or without being a voter.
+ * sim_judge_leads -- the same of one that leads, and stands there. */
 void sim_judge_office(struct sim_judge *j, const struct sim_host *h);
+void sim_judge_leads(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s);
 
 /* sim_judge_end -- heal, demand progress of a majority, agreement, and a linearizable history. */
 void sim_judge_end(struct sim_judge *j);

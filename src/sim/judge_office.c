@@ -152,9 +152,20 @@ static void judge_hung(struct sim_judge *j, const struct sim_host *h, const stru
     }
 }
 
-void sim_judge_office(struct sim_judge *j, const struct sim_host *h)
+void sim_judge_leads(struct sim_judge *j, const struct sim_host *h, const struct raft_status *s)
 {
     const struct sim_world *w = j->world;
+    struct node_look look;
+    node_look(h->node, &look);
+    if (!w->options.quic || w->wire.tapped) {
+        judge_alone(j, h, &s->conf);
+    }
+    judge_hung(j, h, s);
+    judge_change(j, h, s, raft_term_at(look.core, s->commit) == s->term);
+}
+
+void sim_judge_office(struct sim_judge *j, const struct sim_host *h)
+{
     const struct sim_seen *seen = &j->seen[h->index];
     struct node_look look;
     struct raft_status s;
@@ -163,12 +174,7 @@ void sim_judge_office(struct sim_judge *j, const struct sim_host *h)
     }
     node_look(h->node, &look);
     raft_status(look.core, &s);
-    if (s.role != RAFT_LEADER || s.term != seen->term) {
-        return;
+    if (s.role == RAFT_LEADER && s.term == seen->term) {
+        sim_judge_leads(j, h, &s);
     }
-    if (!w->options.quic || w->wire.tapped) {
-        judge_alone(j, h, &s.conf);
-    }
-    judge_hung(j, h, &s);
-    judge_change(j, h, &s, raft_term_at(look.core, s.commit) == s.term);
 }

@@ -1,37 +1,8 @@
-/* tests/unit/sim/test_judge_core.c -- Subject: the judges of terms, votes, logs, commits,
- * configurations, claims and offices. Method: a world of three voters that are well; each case
- * shows its judges what a node never did, one lie at a time, and they must find that one.
+/* tests/unit/sim/test_judge_core.c -- Subject: the judges of terms, votes, logs, commits, states
+ * and promises. Method: a world of three voters that are well; each case shows its judges what a
+ * node never did, one lie at a time, and they must find that one; or the truth beside it.
  */
-#include "finding.h"
-
-static struct sim_world *w;
-static struct sim_host *h;    /* leads */
-static struct sim_host *f;    /* follows it */
-static struct sim_seen *seen; /* of h, and of f */
-static struct sim_seen *seen_f;
-static struct sim_promise *said;
-static struct raft_status s; /* of h, and of f */
-static struct raft_status s_f;
-
-static void status_of(const struct sim_host *host, struct raft_status *out)
-{
-    struct node_look look;
-    node_look(host->node, &look);
-    raft_status(look.core, out);
-}
-
-static void open_world(void)
-{
-    w = finding_world(3);
-    h = finding_leader(w);
-    f = &w->host[h->id % 3];
-    seen = &w->look.seen[h->index];
-    seen_f = &w->look.seen[f->index];
-    said = &w->judge.promise[f->index];
-    status_of(h, &s);
-    status_of(f, &s_f);
-    CHECK(s.conf.index < s.commit && said->holds > 1 && seen_f->commit > 1);
-}
+#include "trio.h"
 
 static void judge(void)
 {
@@ -52,8 +23,6 @@ static void nothing(void)
     judge();
     judge_f();
     sim_judge_born(&w->judge, f, &s_f);
-    sim_judge_office(&w->judge, h);
-    sim_judge_claims(&w->judge);
     sim_judge_cluster(&w->judge);
 }
 
@@ -83,7 +52,7 @@ static void second_leader(void)
 
 static void shortened(void)
 {
-    s.last--;
+    seen->last++; /* which was not committed */
     judge();
 }
 
@@ -117,6 +86,16 @@ static void lacks(void)
 {
     next_term(true);
     s_f.last = w->judge.committed - 1;
+    judge_f();
+}
+
+/* What was committed in a later term is not its to have. */
+static void lacks_what_came_later(void)
+{
+    next_term(true);
+    w->judge.committed_in[w->judge.committed] = s_f.term + 1;
+    s_f.last = w->judge.committed - 1;
+    said->holds = 0;
     judge_f();
 }
 
@@ -176,6 +155,13 @@ static void other_state(void)
     judge_f();
 }
 
+static void other_revision(void)
+{
+    w->judge.revision[s_f.applied]++;
+    seen_f->alive = false;
+    judge_f();
+}
+
 static void revision_back(void)
 {
     seen_f->revision++;
@@ -190,6 +176,24 @@ static void votes_twice(void)
     struct raft_msg m = { .type = RAFT_MSG_VOTE_REPLY, .term = s.term + 1, .to = 1 };
     sim_judge_said(&w->judge, f, &m);
     CHECK(!w->failed);
+    m.to = 3;
+    sim_judge_said(&w->judge, f, &m);
+}
+
+static void denies_one_of_two(void)
+{
+    struct raft_msg m = { .type = RAFT_MSG_VOTE_REPLY, .term = s.term + 1, .to = 1 };
+    sim_judge_said(&w->judge, f, &m);
+    m.to = 3;
+    m.reject = true;
+    sim_judge_said(&w->judge, f, &m);
+}
+
+static void votes_again_when_wiped(void)
+{
+    struct raft_msg m = { .type = RAFT_MSG_VOTE_REPLY, .term = s.term + 1, .to = 1 };
+    sim_judge_said(&w->judge, f, &m);
+    sim_judge_wiped(&w->judge, f);
     m.to = 3;
     sim_judge_said(&w->judge, f, &m);
 }
@@ -225,94 +229,113 @@ static void loses_durable(void)
     born();
 }
 
-/* ---- configurations ---- */
-
-static void conf(void)
+static void restored_from_a_copy(void)
 {
-    sim_judge_conf(&w->judge, h, &s);
+    said->said_term = s_f.term + 1;
+    said->acked_term = s_f.term;
+    said->acked_index = s_f.last + 1;
+    said->durable_term++;
+    f->restored = true;
+    born();
 }
 
-static void conf_of_its_own(void)
+/* It says something, and then starts without it. */
+static void says(enum raft_msg_type type, uint64_t term, uint64_t index, bool reject)
 {
-    s.conf.voter_count = 2;
-    conf();
-}
-
-static void conf_jumps(void)
-{
-    s.conf.index = s.commit;
-    s.conf.voter_count = 2; /* one less, without a joint one */
-    conf();
-}
-
-static void conf_votes_and_learns(void)
-{
-    s.conf.index = s.commit;
-    s.conf.learner[s.conf.learner_count++] = s.conf.voter[0];
-    conf();
-}
-
-static void conf_outdated(void)
-{
-    struct sim_judge *j = &w->judge;
-    j->chain[j->chain_count] = j->chain[j->chain_count - 1];
-    j->chain[j->chain_count++].index = s.commit;
-    conf();
-}
-
-static void conf_of_no_entry(void)
-{
-    s.conf.index = s.last + 1;
-    conf();
-}
-
-static void conf_held_by_nobody(void)
-{
-    s.conf.index = s.commit = s.last + 1;
-    conf();
-}
-
-static void conf_promotes(void)
-{
-    s.conf.index = seen->last + 1;
-    memcpy(s.conf.outgoing, s.conf.voter, sizeof s.conf.voter);
-    s.conf.outgoing_count = s.conf.voter_count;
-    s.conf.voter[s.conf.voter_count++] = 9; /* who has nothing */
-    conf();
-}
-
-/* ---- claims and offices ---- */
-
-static void snapshot_claimed(void)
-{
-    struct sim_admin_step step = { .kind = SIM_ADMIN_SNAPSHOT };
-    struct service_reply r = { .snapshot_index = s.applied + 1, .snapshot_term = s.term };
-    sim_judge_claim(&w->judge, h, &step, &r);
-}
-
-static void change_claimed(void)
-{
-    struct sim_admin_step step = { .kind = SIM_ADMIN_REMOVE, .id = f->id };
-    struct service_reply r = { 0 };
-    sim_judge_claim(&w->judge, h, &step, &r);
+    struct raft_msg m = { .type = type, .term = term, .index = index, .reject = reject };
+    m.from = f->id;
+    m.to = h->id;
+    sim_judge_said(&w->judge, f, &m);
     CHECK(!w->failed);
-    sim_judge_claims(&w->judge);
+    born();
 }
 
-static void leads_alone(void)
+static void said_term(void)
 {
-    struct sim_office *o = &w->judge.office[h->index];
-    o->since_ns = 0;
-    memset(o->heard_ns, 0, sizeof o->heard_ns);
-    o->heard_ns[h->index] = h->loop.now_ns; /* it hears itself */
-    memset(o->arrived, 0, sizeof o->arrived);
-    sim_judge_office(&w->judge, h);
+    says(RAFT_MSG_VOTE, s_f.term + 1, 0, false);
 }
 
-static const struct {
-    const char *words; /* of the finding; NULL: there is none */
-    void (*lie)(void);
-} cases[] = {
+static void asked_before_a_term(void)
+{
+    says(RAFT_MSG_PREVOTE, s_f.term + 1, 0, false);
+}
+
+static void said_vote(void)
+{
+    s_f.vote = f->id;
+    says(RAFT_MSG_VOTE_REPLY, s_f.term, 0, false);
+}
+
+static void said_entries(void)
+{
+    says(RAFT_MSG_APPEND_REPLY, s_f.term, s_f.last + 1, false);
+}
+
+static void denied_entries(void)
+{
+    says(RAFT_MSG_APPEND_REPLY, s_f.term, s_f.last + 1, true);
+}
+
+/* A process of its own, that nobody shows to the judges but the world. */
+static void starts_with_less(void)
+{
+    said->acked_term = s_f.term;
+    said->acked_index = s_f.last + 1000;
+    sim_host_crash(f);
+    sim_host_start(f);
+}
+
+/* ---- logs of two worlds ---- */
+
+/* One node that is elected again after so many seconds. */
+static struct sim_world *lonely_world(uint64_t seconds)
+{
+    struct sim_world *x = finding_world(1);
+    uint64_t end_ns = x->now_ns + 20 * SIM_S;
+    sim_world_until(x, x->now_ns + seconds * SIM_S);
+    sim_host_crash(&x->host[0]);
+    sim_host_start(&x->host[0]);
+    sim_world_until(x, end_ns);
+    CHECK(!x->failed);
+    return x;
+}
+
+/* As if a node of one were another node of the other. */
+static void compare_with(uint64_t seconds)
+{
+    struct sim_world *a = lonely_world(5);
+    struct sim_world *b = lonely_world(seconds);
+    struct raft_status of_a;
+    struct raft_status of_b;
+    status_of(&a->host[0], &of_a);
+    status_of(&b->host[0], &of_b);
+    CHECK(of_a.term == of_b.term && of_a.snap_index == 0 && of_b.snap_index == 0);
+    a->node_count = 2;
+    a->host[1].node = b->host[0].node;
+    a->host[1].id = 2;
+    for (int looks = 0; looks < 1000 && !a->failed; looks++) {
+        a->look.seen[0].durable--; /* so that it is looked at */
+        sim_judge_node(&a->judge, &a->host[0], &of_a);
+    }
+    a->host[1].node = NULL;
+    a->node_count = 1;
+    w->failed = a->failed; /* the trio says what was found */
+    memcpy(w->failure, a->failure, sizeof a->failure);
+    sim_world_close(b);
+    sim_world_close(a);
+}
+
+static void logs_cross(void)
+{
+    compare_with(10);
+}
+
+static void logs_are_equal(void)
+{
+    compare_with(5);
+}
+
+static const struct trio_case cases[] = {
     { NULL, nothing },
     { "term went back", term_back },
     { "the vote of term", vote_changed },
@@ -322,6 +345,7 @@ static const struct {
     { "without the votes of a majority", unchosen },
     { "and is no voter", no_voter },
     { "lacks the committed entry", lacks },
+    { NULL, lacks_what_came_later },
     { "commit went back", commit_back },
     { "longer than the judges can watch", too_long },
     { "counted replicas of entry", older_term },
@@ -330,32 +354,29 @@ static const struct {
     { "gave up the committed entry", replaced },
     { "but no majority has it on disk", held_by_nobody },
     { "has another state than others", other_state },
+    { "has another state than others", other_revision },
     { "revision went back", revision_back },
     { " voted for 1 and 3 in term", votes_twice },
+    { NULL, denies_one_of_two },
+    { NULL, votes_again_when_wiped },
     { "forgot the term", forgets_term },
     { "forgot its vote", forgets_vote },
     { "lost entries", loses_entries },
     { "lost the durable entry", loses_durable },
-    { "is another one than elsewhere", conf_of_its_own },
-    { "does not follow from the one before", conf_jumps },
-    { "does not follow from the one before", conf_votes_and_learns },
-    { "but that of", conf_outdated },
-    { "that cannot be", conf_of_no_entry },
-    { "but no majority of it has it on disk", conf_held_by_nobody },
-    { "makes voters of nodes that lack", conf_promotes },
-    { "says that it has a snapshot of", snapshot_claimed },
-    { "the operator was told that it is done", change_claimed },
-    { "leads though no majority answers", leads_alone },
+    { NULL, restored_from_a_copy },
+    { "forgot the term", said_term },
+    { NULL, asked_before_a_term },
+    { "forgot its vote", said_vote },
+    { "lost entries", said_entries },
+    { NULL, denied_entries },
+    { "lost entries", starts_with_less },
+    { "agree above entry", logs_cross },
+    { NULL, logs_are_equal },
 };
 
 static void lies(void)
 {
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        open_world();
-        cases[i].lie();
-        CHECK(finding_is(w, cases[i].words));
-        sim_world_close(w);
-    }
+    trio_play(cases, sizeof cases / sizeof cases[0]);
 }
 
 int main(void)
