@@ -1,4 +1,4 @@
-/* tests/unit/sim/test_net.c -- Subject: frames of the message level that come late. Method: a small
+/* tests/unit/sim/test_net.c -- Subject: frames of the message level on bad links. Method: a small
  * world without chance faults; the test sends frames that no node knows, and counts who hears them.
  */
 #include "tap.h"
@@ -131,6 +131,102 @@ static void directed(void)
     sim_world_close(w);
 }
 
+/* ---- what a bad link does to frames ---- */
+
+static struct {
+    uint32_t count;
+    uint32_t cut;        /* shorter than it was sent */
+    uint32_t overtaken;  /* by a later one */
+    uint32_t of[FRAMES]; /* how often each of them came, by its number */
+    uint8_t newest;
+} came;
+
+static void on_frame(void *arg, const struct node_key *peer, uint64_t epoch, enum link_class class,
+                     struct bytes frame)
+{
+    (void)arg;
+    (void)peer;
+    (void)epoch;
+    (void)class;
+    if (frame.data[0] != FRAME_KIND) {
+        return;
+    }
+    came.count++;
+    came.cut += frame.count < 4;
+    if (frame.count == 4) {
+        came.overtaken += frame.data[3] < came.newest;
+        came.newest = frame.data[3] > came.newest ? frame.data[3] : came.newest;
+        came.of[frame.data[3]]++;
+    }
+}
+
+static bool each_came(uint32_t times)
+{
+    bool all = true;
+    for (uint32_t i = 0; i < FRAMES; i++) {
+        all = all && came.of[i] == times;
+    }
+    return all;
+}
+
+/* So many numbered frames on a link of this quality; who hears them is the test. */
+static void send_numbered(const struct sim_quality *bad, enum link_class class)
+{
+    static struct link_handler ear;
+    struct sim_world *w = open_world();
+    struct sim_link *l = &w->net.link[1];
+    ear = *l->handler;
+    ear.frame = on_frame;
+    l->handler = &ear;
+    memset(&came, 0, sizeof came);
+    w->net.quality.drop = bad->drop;
+    w->net.quality.twice = bad->twice;
+    w->net.quality.reorder = bad->reorder;
+    w->net.quality.replay = bad->replay;
+    w->net.quality.truncate = bad->truncate;
+    CHECK(sim_host_enter(&w->host[0]));
+    for (uint32_t i = 0; i < FRAMES; i++) {
+        const uint8_t frame[] = { FRAME_KIND, 1, 2, (uint8_t)i };
+        CHECK(link_send(&w->net.link[0].link, &w->key[1], class, bytes_of(frame, sizeof frame),
+                        bytes_of(NULL, 0)) == ERR_OK);
+    }
+    sim_host_leave(&w->host[0]);
+    sim_world_until(w, w->now_ns + AGAIN_NS);
+    CHECK(!w->failed);
+    sim_world_close(w);
+}
+
+static void orders(void)
+{
+    send_numbered(&(struct sim_quality){ 0 }, LINK_LOG);
+    CHECK(each_came(1) && came.overtaken == 0);
+    send_numbered(&(struct sim_quality){ .reorder = 2 }, LINK_LOG);
+    CHECK(each_came(1) && came.overtaken > FRAMES / 10);
+}
+
+static void doubles(void)
+{
+    send_numbered(&(struct sim_quality){ .twice = 1 }, LINK_LOG);
+    CHECK(each_came(2));
+    send_numbered(&(struct sim_quality){ .replay = 1 }, LINK_LOG);
+    CHECK(came.count > FRAMES + FRAMES / 10 && !each_came(1));
+}
+
+static void cuts_short(void)
+{
+    send_numbered(&(struct sim_quality){ .truncate = 2 }, LINK_LOG);
+    CHECK_U64(came.count, FRAMES);
+    CHECK(came.cut > FRAMES / 4 && came.cut < FRAMES);
+}
+
+/* Whoever forwards a write must rely on it: it is not done twice. */
+static void spares_calls(void)
+{
+    struct sim_quality all = { .drop = 1, .twice = 1, .reorder = 1, .replay = 1, .truncate = 1 };
+    send_numbered(&all, LINK_CALL);
+    CHECK(each_came(1) && came.count == FRAMES && came.overtaken == 0);
+}
+
 int main(void)
 {
     TAP_TEST("net: no frame comes without a connection", no_connection);
@@ -138,5 +234,9 @@ int main(void)
     TAP_TEST("net: the bytes of a frame are in the story", bytes_told);
     TAP_TEST("net: the end of a cut ends no other one", cuts_numbered);
     TAP_TEST("net: a link may be bad one way", directed);
+    TAP_TEST("net: frames come in order, or overtake each other", orders);
+    TAP_TEST("net: frames come twice, and again later", doubles);
+    TAP_TEST("net: frames are cut short", cuts_short);
+    TAP_TEST("net: calls meet nothing of that", spares_calls);
     return tap_done();
 }

@@ -2,15 +2,14 @@
  * worse than it was. Method: a small world without faults; the test turns the screws itself. GnuTLS
  * draws its own chance here, so that packets differ from run to run and times must not.
  */
-#include "tap.h"
-
-#include "sim/world.h"
+#include "finding.h"
 
 enum {
     NODES = 2,
     FRAME_BYTES = 20000, /* of no known kind: counted, and not answered */
     FRAME_KIND = 0xff
 };
+#define AGAIN_NS (150 * SIM_S) /* longer than an old packet may take */
 
 static uint8_t frame[FRAME_BYTES];
 
@@ -90,9 +89,52 @@ static void rebound(void)
     sim_world_close(w);
 }
 
+/* Packets come twice, or again much later; no frame does, or the tap would say so. */
+static void comes_again(bool twice, bool replay)
+{
+    struct sim_world *w = open_world();
+    struct sim_quality *q = &w->net.quality;
+    CHECK_U64(stats_of(w, 0).datagrams_out, stats_of(w, 1).datagrams_in);
+    q->twice = twice ? 1 : 0;
+    q->replay = replay ? 2 : 0;
+    for (int i = 0; i < 20; i++) {
+        CHECK(frame_takes(w, 0, SIM_S) < 50 * SIM_MS);
+        sim_world_until(w, w->now_ns + SIM_S);
+    }
+    q->twice = q->replay = 0;
+    sim_world_until(w, w->now_ns + AGAIN_NS);
+    uint64_t more = stats_of(w, 1).datagrams_in - stats_of(w, 0).datagrams_out;
+    CHECK_U64(stats_of(w, 1).frames_in - stats_of(w, 0).frames_out, 0);
+    CHECK(!w->failed);
+    CHECK(twice || replay ? more > 50 : more == 0);
+    sim_world_close(w);
+}
+
+static void again(void)
+{
+    comes_again(false, false);
+    comes_again(true, false);
+    comes_again(false, true);
+}
+
+/* A frame that the tap did not see leave has never been sent, for all that it knows. */
+static void behind_the_tap(void)
+{
+    struct sim_world *w = open_world();
+    CHECK(sim_host_enter(&w->host[0]));
+    CHECK(link_send(w->wire.tap[0].inner, &w->key[1], LINK_LOG, bytes_of(frame, 100),
+                    bytes_of(NULL, 0)) == ERR_OK);
+    sim_host_leave(&w->host[0]);
+    sim_world_until(w, w->now_ns + SIM_S);
+    CHECK(finding_is(w, "link: node 2 was handed a frame of class"));
+    sim_world_close(w);
+}
+
 int main(void)
 {
     TAP_TEST("quic: large packets that vanish do not stop large frames for long", swallowed);
+    TAP_TEST("quic: packets come again, frames do not", again);
+    TAP_TEST("quic: a frame that nobody sent is a finding", behind_the_tap);
     TAP_TEST("quic: a connection follows the side that dialled to another address", rebound);
     return tap_done();
 }
