@@ -50,7 +50,12 @@ bool forward_out(struct node *n, struct op *op, uint64_t leader)
     }
     op->state = OP_FORWARDED;
     op->forwarded_to = peer->key;
-    op_drop_data(n->ops, op);
+    op->last_word_ns = 0;
+    if (op->kind == OP_WRITE) {
+        op_keep_data(n->ops, op); /* see wait_again */
+    } else {
+        op_drop_data(n->ops, op);
+    }
     metrics_add(&n->metrics, METRICS_FORWARDS_OUT, 1);
     return true;
 }
@@ -148,6 +153,24 @@ void forward_in(struct node *n, const struct node_key *peer, uint64_t epoch, str
     answer(n, peer, c.ticket, &reply);
 }
 
+/* Where nothing was written for certain, a write is as if it had been asked while nobody led: the
+ * leader was giving its office away, had lost it, or stops. */
+static bool wait_again(struct node *n, struct op *op, enum err code)
+{
+    bool undone = code == ERR_NO_LEADER || code == ERR_NOT_LEADER || code == ERR_SHUTTING_DOWN;
+    if (!undone || op->kind != OP_WRITE || op->data == NULL) {
+        return false;
+    }
+    MARK("node: a forwarded write waits for the next leader");
+    op->state = OP_QUEUED;
+    raft_actor_wait(n, op);
+    const struct book_entry *refused = book_by_key(&n->book, &op->forwarded_to);
+    if (n->told_leader != 0 && (refused == NULL || refused->id != n->told_leader)) {
+        raft_actor_redispatch(n); /* the next one was heard first */
+    }
+    return true;
+}
+
 void forward_answer_in(struct node *n, const struct node_key *peer, struct bytes frame)
 {
     struct call_answer a;
@@ -159,6 +182,9 @@ void forward_answer_in(struct node *n, const struct node_key *peer, struct bytes
     if (op == NULL || op->state != OP_FORWARDED || !ids_key_equal(&op->forwarded_to, peer)) {
         MARK("node: an answer after its deadline");
         return; /* its deadline came first */
+    }
+    if (wait_again(n, op, a.code)) {
+        return;
     }
     struct service_reply reply = { .code = a.code == ERR_NOT_LEADER ? ERR_NO_LEADER : a.code,
                                    .revision = a.revision,
@@ -174,4 +200,7 @@ void forward_answer_in(struct node *n, const struct node_key *peer, struct bytes
         reply.members = &n->members;
     }
     op_answer(n->ops, op, &reply);
+    if (!list_empty(&n->waiting)) {
+        raft_actor_redispatch(n); /* it leads: see raft_actor_ask_again */
+    }
 }

@@ -306,8 +306,15 @@ void raft_actor_message(struct node *n, const struct raft_msg *msg);
  * one. */
 bool raft_actor_outsider(const struct node *n, const struct raft_status *s);
 
+/* raft_actor_wait -- nothing was done of it, and nobody is known who would: until a leader is. */
+void raft_actor_wait(struct node *n, struct op *op);
+
 /* raft_actor_redispatch -- a leader is known or reachable again: try whoever waited for one. */
 void raft_actor_redispatch(struct node *n);
+
+/* raft_actor_ask_again -- one of those tries the leader that is known, for all: a leader that keeps
+ * the office which it wanted to give away tells nobody. */
+void raft_actor_ask_again(struct node *n);
 
 /* ---- raft_effects.c ---- */
 
@@ -460,7 +467,8 @@ bool forward_out(struct node *n, struct op *op, uint64_t leader);
 /* forward_in -- a peer's write or change in a frame of this life of its connection. */
 void forward_in(struct node *n, const struct node_key *peer, uint64_t epoch, struct bytes frame);
 
-/* forward_answer_in -- what the leader answered; dropped when the asker has been told already. */
+/* forward_answer_in -- what the leader answered; dropped when the asker has been told already. A
+ * write of which it says for certain that nothing was done waits for the next leader. */
 void forward_answer_in(struct node *n, const struct node_key *peer, struct bytes frame);
 
 /* forward_remote -- op_reply_fn: take an answer to the peer that asked, if it is still there. */

@@ -120,6 +120,14 @@ void op_drop_data(struct op_pool *p, struct op *op)
     op->data_bytes = 0;
 }
 
+void op_keep_data(struct op_pool *p, struct op *op)
+{
+    if (p->data_bytes > p->data_bytes_max / 2) {
+        MARK("node: no room to keep a forwarded write");
+        op_drop_data(p, op);
+    }
+}
+
 /* Nobody finds it any more. */
 static void take_off(struct op_pool *p, struct op *op)
 {
@@ -189,7 +197,9 @@ void op_expire(struct op_pool *p, uint64_t now_ns)
     while (node != &p->busy) {
         struct op *op = CONTAINER_OF(node, struct op, link);
         node = node->next;
-        if (op->deadline_ns <= now_ns) {
+        bool no_word =
+            op->state == OP_FORWARDED && op->last_word_ns != 0 && op->last_word_ns <= now_ns;
+        if (op->deadline_ns <= now_ns || no_word) {
             MARK_IF(op->state == OP_QUEUED, "node: a waiting operation expires");
             MARK_IF(op->state == OP_FORWARDED, "node: a forwarded write expires");
             MARK_IF(op->state == OP_PROPOSED, "node: a proposed write expires");
@@ -212,16 +222,15 @@ void op_fail_forwarded(struct op_pool *p, const struct node_key *peer)
     }
 }
 
-void op_fail_deposed(struct op_pool *p, const struct node_key *leader)
+void op_fail_deposed(struct op_pool *p, const struct node_key *leader, uint64_t now_ns)
 {
-    struct list *node = p->busy.next;
-    while (node != &p->busy) {
+    LIST_EACH(node, &p->busy) {
         struct op *op = CONTAINER_OF(node, struct op, link);
-        node = node->next;
         bool writes = op->kind != OP_CONTROL; /* a change may be what deposed it: it will tell */
-        if (writes && op->state == OP_FORWARDED && !ids_key_equal(&op->forwarded_to, leader)) {
+        if (writes && op->state == OP_FORWARDED && op->last_word_ns == 0 &&
+            !ids_key_equal(&op->forwarded_to, leader)) {
             MARK("node: the leader that has a write is deposed");
-            op_fail(p, op, outcome_of(op, ERR_NO_LEADER));
+            op->last_word_ns = now_ns + OP_LAST_WORD_NS;
         }
     }
 }

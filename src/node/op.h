@@ -10,6 +10,7 @@
 #ifndef NODE_OP_H
 #define NODE_OP_H
 
+#include "base/limits.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "node/service.h"
@@ -43,6 +44,8 @@ struct op {
     uint64_t remote_epoch;        /* remote: in which life of the connection */
     uint64_t remote_ticket;       /* remote: the peer's ticket */
     struct node_key forwarded_to; /* forwarded: to whom */
+    uint64_t last_word_ns;        /* forwarded: who has it leads no more, and answers by then or
+                                     not at all; 0: it leads */
     enum service_consistency how; /* read */
     uint64_t read_index;          /* read: applied must reach this */
     enum err waits_for;           /* why it could not begin yet; what it ends with, when late */
@@ -50,6 +53,10 @@ struct op {
     uint8_t *data;                /* write: command; read: key; counted in the pool's account */
     size_t data_bytes;
 };
+
+/* What a leader of before still has to say is on its way when the next one is heard; nobody waits
+ * much longer for one that was lost. */
+#define OP_LAST_WORD_NS (500ull * NS_PER_MS)
 
 struct op_pool;
 
@@ -75,6 +82,10 @@ struct op *op_find(struct op_pool *p, uint64_t ticket);
 /* op_drop_data -- the carried bytes are no longer needed. */
 void op_drop_data(struct op_pool *p, struct op *op);
 
+/* op_keep_data -- the carried bytes may be needed once more: kept while all that is carried takes
+ * no more than half of the room, else dropped. */
+void op_keep_data(struct op_pool *p, struct op *op);
+
 /* op_withdraw -- the operation was not begun after all: free it without an answer. */
 void op_withdraw(struct op_pool *p, struct op *op);
 
@@ -94,9 +105,10 @@ void op_expire(struct op_pool *p, uint64_t now_ns);
 /* op_fail_forwarded -- the peer that had these operations is gone. */
 void op_fail_forwarded(struct op_pool *p, const struct node_key *peer);
 
-/* op_fail_deposed -- another node leads now: whoever else had operations will not answer them any
- * more, or will say itself that the outcome is open. */
-void op_fail_deposed(struct op_pool *p, const struct node_key *leader);
+/* op_fail_deposed -- another node leads now. Whoever else had operations says, if it is alive, what
+ * became of them: that nothing did, that they are done, that it cannot know. It has
+ * OP_LAST_WORD_NS for that. */
+void op_fail_deposed(struct op_pool *p, const struct node_key *leader, uint64_t now_ns);
 
 /* op_fail_all -- the node stops. */
 void op_fail_all(struct op_pool *p, enum err code);

@@ -143,7 +143,7 @@ static void refuse_all(struct node *n, struct list *from)
     }
 }
 
-static void wait_for_leader(struct node *n, struct op *op)
+void raft_actor_wait(struct node *n, struct op *op)
 {
     op->waits_for = ERR_NO_LEADER;
     list_push_back(&n->waiting, &op->wait);
@@ -160,13 +160,13 @@ static void route_away(struct node *n, uint64_t leader)
             MARK("node: a peer's write goes back");
             backend_answer(n, op, ERR_NOT_LEADER, 0);
         } else if (leader == 0 || !forward_out(n, op, leader)) {
-            wait_for_leader(n, op);
+            raft_actor_wait(n, op);
         }
     }
     while (leader == 0 && !list_empty(&n->reads)) {
         struct op *op = CONTAINER_OF(n->reads.next, struct op, wait);
         list_remove(&op->wait);
-        wait_for_leader(n, op);
+        raft_actor_wait(n, op);
     }
 }
 
@@ -177,6 +177,14 @@ void raft_actor_redispatch(struct node *n)
         take_op(n, op);
     }
     actor_poke(&n->raft_actor);
+}
+
+void raft_actor_ask_again(struct node *n)
+{
+    if (n->told_leader != 0 && !list_empty(&n->waiting)) {
+        take_op(n, CONTAINER_OF(n->waiting.next, struct op, wait));
+        actor_poke(&n->raft_actor);
+    }
 }
 
 static void tell_durable(struct node *n)

@@ -158,9 +158,9 @@ static void leader_changed(struct node *n, uint64_t leader)
     const struct book_entry *e = book_by_id(&n->book, leader);
     metrics_add(&n->metrics, METRICS_LEADER_CHANGES, 1);
     if (leader == n->config->node_id) {
-        op_fail_deposed(n->ops, &n->home.key);
+        op_fail_deposed(n->ops, &n->home.key, os_now(n->os));
     } else if (e != NULL) {
-        op_fail_deposed(n->ops, &e->key);
+        op_fail_deposed(n->ops, &e->key, os_now(n->os));
     }
 }
 

@@ -67,21 +67,57 @@ static void waits_for_a_leader(struct play *p)
     EXPECT_MARK("node: the leader that has a write is deposed");
 }
 
-/* Nothing is taken while the office is given away; once that took too long, what waits is done. */
+/* Nothing is taken while the office is given away; once that took too long, what waits is done, at
+ * a follower too, which nobody tells so. */
 static void transfer_to_the_silent(struct play *p)
 {
     uint64_t leader = play_begin(p);
     uint64_t silent = play_follower(p, leader, 1);
+    uint64_t other = play_follower(p, leader, 2);
+    uint32_t forwarded[5];
     play_pause(p, silent);
     uint32_t transfer = play_transfer(p, leader, silent);
     play_step(p);
     uint32_t write = play_write(p, leader, 0);
+    for (uint32_t i = 0; i < 5; i++) {
+        forwarded[i] = play_write(p, other, 1 + i);
+    }
+    uint32_t read = play_read(p, other, 7);
     play_step(p);
     play_expect_pending(p, write);
     play_expect_code(p, transfer, ERR_TIMEOUT);
     play_expect_ok(p, write);
+    for (uint32_t i = 0; i < 5; i++) {
+        play_expect_ok(p, forwarded[i]);
+    }
+    play_expect_ok(p, read);
     play_expect(p, play_leader(p) == leader, "it led all the time");
     play_resume(p, silent);
+}
+
+/* Asked of every node n ms after the office was offered to one that is a little away: whoever leads
+ * by then, all is done, and nobody has to ask again. */
+static void asked_during_a_transfer(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t next = play_follower(p, leader, 1);
+    uint32_t write[3];
+    uint32_t read[3];
+    play_clog(p, next, PLAY_ELECTION_MS_MIN / 10);
+    uint32_t transfer = play_transfer(p, leader, next);
+    for (uint64_t ms = 0; ms < play_number(p); ms++) {
+        play_step(p);
+    }
+    for (uint64_t n = 1; n <= 3; n++) {
+        write[n - 1] = play_write(p, n, (uint32_t)n);
+        read[n - 1] = play_read(p, n, 7);
+    }
+    for (uint64_t n = 1; n <= 3; n++) {
+        play_expect_ok(p, write[n - 1]);
+        play_expect_ok(p, read[n - 1]);
+    }
+    play_expect_ok(p, transfer);
+    play_expect(p, play_leader(p) == next, "the office was taken over");
 }
 
 /* Who has not answered for long is not offered it: the refusal comes at once, and costs nobody. */
@@ -226,6 +262,8 @@ int main(void)
     PLAY(3, "requests: a write asked while nobody leads (R=3)", waits_for_a_leader);
     PLAY(3, "requests: a write during a transfer to a silent node (R=3, done after it)",
          transfer_to_the_silent);
+    PLAY_EACH(3, "requests: all nodes are asked during a transfer (R=3, n=0..60, all done)",
+              asked_during_a_transfer, 0, 60);
     PLAY(3, "requests: the office is not offered to the dead (R=3, refused)", transfer_to_the_dead);
     PLAY_EACH(3, "requests: forwarded, leader dies inside, asked again (R=3, n=1..25, done once)",
               forwarded_and_dead, 1, 25);

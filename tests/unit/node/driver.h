@@ -29,6 +29,10 @@ static struct {
     enum err link_err;
     uint32_t frames;
     enum link_class class;     /* of the last one */
+    struct node_key to;        /* likewise */
+    uint32_t asks;             /* forwarded writes */
+    struct call_request asked; /* the last one, its bytes are in asked_bytes */
+    uint8_t asked_bytes[256];
     struct call_answer answer; /* the last one sent */
     struct raft_msg said;      /* likewise, of Raft */
     struct snap_want want;     /* likewise, of who receives a snapshot */
@@ -53,15 +57,28 @@ static void heard(struct bytes head, struct bytes body)
           raft_msg_decode(writer_bytes(&w), &t.said, entries, RAFT_APPEND_ENTRIES_MAX) == ERR_OK);
 }
 
+/* As the leader reads it. */
+static void forwarded(struct bytes head, struct bytes body)
+{
+    struct writer w = writer_of(t.asked_bytes, sizeof t.asked_bytes);
+    writer_put(&w, head);
+    writer_put(&w, body);
+    CHECK(!w.bad && call_request_decode(writer_bytes(&w), &t.asked) == ERR_OK);
+    t.asks++;
+}
+
 static enum err link_record(struct link *l, const struct node_key *peer, enum link_class class,
                             struct bytes head, struct bytes body)
 {
     (void)l;
-    (void)peer;
+    t.to = *peer;
     t.class = class;
     t.frames += t.link_err == ERR_OK;
     if (t.link_err == ERR_OK && head.data[0] == FRAME_RAFT) {
         heard(head, body);
+    }
+    if (t.link_err == ERR_OK && head.data[0] == FRAME_WRITE) {
+        forwarded(head, body);
     }
     if (t.link_err == ERR_OK && head.data[0] == FRAME_ANSWER) {
         CHECK(call_answer_decode(head, &t.answer) == ERR_OK);

@@ -352,8 +352,9 @@ static void answer_of_another(void)
     end();
 }
 
-/* Nobody will answer what the leader was asked once it is gone, or another node leads: its asker
- * hears at once that the outcome is open, not at its deadline. Who did not lead ends nothing. */
+/* Nobody will answer what the leader was asked once it is gone, or once another node leads and it
+ * had time for a last word: its asker hears that the outcome is open, not at its deadline. Who did
+ * not lead ends nothing. */
 static void leader_lost(void)
 {
     static const struct node_key key_3 = { { 3 } };
@@ -369,6 +370,9 @@ static void leader_lost(void)
         CHECK(t.called == 0 && op_count(n->ops) == 1);
         if (deposed) {
             raft_actor_message(n, &m);
+            op_expire(n->ops, os_now(n->os) + OP_LAST_WORD_NS - 1);
+            CHECK(t.called == 0 && op_count(n->ops) == 1);
+            op_expire(n->ops, os_now(n->os) + OP_LAST_WORD_NS);
         } else {
             mesh_handler.peer_down(n, &key_2, 7);
         }
