@@ -278,6 +278,8 @@ bool sim_host_start_twice(struct sim_host *h)
         sim_world_fail(h->world, "node %llu is started twice: %s, %llu operations: %s",
                        (unsigned long long)h->id, err_text(e),
                        (unsigned long long)(h->disk.ops - ops), diag.text);
+    }
+    if (e == ERR_OK) {
         return true; /* what it holds goes with the world */
     }
     sim_loop_done(&loop);
