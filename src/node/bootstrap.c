@@ -468,6 +468,7 @@ void node_look(const struct node *n, struct node_look *out)
     out->applied = n->kv.applied;
     out->revision = n->kv.revision;
     out->state_hash = kv_hash(&n->kv);
+    out->cluster = n->cluster;
 }
 
 struct os_dir *node_dir(struct node *n)

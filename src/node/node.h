@@ -79,9 +79,10 @@ void node_dump(const struct node *n, int fd);
 /* What a judge compares between nodes. */
 struct node_look {
     const struct raft *core;
-    uint64_t applied;    /* index */
-    int64_t revision;    /* of the data */
-    uint64_t state_hash; /* equal wherever applied is equal */
+    uint64_t applied;          /* index */
+    int64_t revision;          /* of the data */
+    uint64_t state_hash;       /* equal wherever applied is equal */
+    struct cluster_id cluster; /* of its first entry, decided or not; zeros: it has none */
 };
 
 /* node_look -- a picture of now; the core is borrowed until the node is asked anything. */

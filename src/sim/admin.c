@@ -216,7 +216,7 @@ static struct sim_host *enter_some(struct sim_admin *a)
     for (int i = 0; i < ADMIN_TRIES; i++) {
         uint64_t all = UINT64_MAX >> (64 - w->node_count);
         struct sim_host *h = &w->host[sim_admin_pick(a, any ? all : members & all) - 1];
-        if (sim_host_enter(h)) {
+        if (!sim_foreign_host(w, h) && sim_host_enter(h)) {
             return h;
         }
     }
@@ -264,6 +264,17 @@ bool sim_admin_members(struct sim_admin *a)
     }
     uint64_t before = a->asked;
     sim_admin_plan(a, &seen);
+    go_on(a);
+    return a->asked > before;
+}
+
+bool sim_admin_welcome(struct sim_admin *a, uint64_t id)
+{
+    if (!room(a) || a->step_next < a->step_count) {
+        return false;
+    }
+    uint64_t before = a->asked;
+    sim_admin_plan_for(a, id);
     go_on(a);
     return a->asked > before;
 }

@@ -84,6 +84,9 @@ bool sim_admin_transfer(struct sim_admin *a);
 bool sim_admin_snapshot(struct sim_admin *a);
 bool sim_admin_members(struct sim_admin *a);
 
+/* sim_admin_welcome -- a plan for one node: it is added, then given a vote. false: as above. */
+bool sim_admin_welcome(struct sim_admin *a, uint64_t id);
+
 /* sim_admin_stop -- nothing more is asked. */
 void sim_admin_stop(struct sim_admin *a);
 
@@ -102,6 +105,9 @@ bool sim_admin_bears(const struct sim_admin *a, uint64_t nodes);
 /* sim_admin_plan -- draw what to do about the members, given who they are as the asked node sees
  * it; the steps are in plan. */
 void sim_admin_plan(struct sim_admin *a, const struct service_members *seen);
+
+/* sim_admin_plan_for -- likewise, to have this node among the voters. */
+void sim_admin_plan_for(struct sim_admin *a, uint64_t id);
 
 /* sim_admin_pick -- one of these nodes (bits), drawn; 0: there is none. */
 uint64_t sim_admin_pick(struct sim_admin *a, uint64_t nodes);

@@ -147,3 +147,11 @@ void sim_admin_plan(struct sim_admin *a, const struct service_members *seen)
         first->expect = stale ? 1 + prng_below(&a->prng, v.index - 1) : v.index;
     }
 }
+
+void sim_admin_plan_for(struct sim_admin *a, uint64_t id)
+{
+    a->step_count = 0;
+    a->step_next = 0;
+    add_step(a, SIM_ADMIN_ADD, id, 0);
+    add_step(a, SIM_ADMIN_VOTERS, 0, sim_voters(&a->world->look.conf) | sim_node_bit(id));
+}

@@ -8,7 +8,8 @@ void sim_clients_rush(struct sim_clients *all, struct sim_host *h)
 {
     for (uint32_t i = 0; i < all->load.clients; i++) {
         struct sim_client *c = &all->client[i];
-        if (c->state == SIM_CLIENT_THINKS && sim_chance(&all->prng, 2) && sim_host_enter(h)) {
+        bool hurries = c->state == SIM_CLIENT_THINKS && sim_chance(&all->prng, 2);
+        if (hurries && !sim_foreign_host(c->world, h) && sim_host_enter(h)) {
             sim_client_wait_no_more(c);
             sim_client_draw(c);
             c->attempts = 1;

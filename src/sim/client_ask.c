@@ -33,7 +33,8 @@ static struct sim_host *pick(struct sim_client *c)
                           ? c->index % w->node_count
                           : prng_below(&all->prng, w->node_count);
         struct sim_host *h = &w->host[at];
-        if ((all->survivors >> at & 1u) != 0 && sim_host_enter(h)) {
+        bool asked = (all->survivors >> at & 1u) != 0 && !sim_foreign_host(w, h);
+        if (asked && sim_host_enter(h)) {
             return h;
         }
     }

@@ -75,7 +75,8 @@ static void inject(struct sim_faults *f, enum sim_fault_class class)
 static enum sim_fault_class draw_class(struct sim_faults *f)
 {
     static const enum sim_fault_class his[] = { SIM_FAULT_MEMBERS, SIM_FAULT_MEMBERS,
-                                                SIM_FAULT_TRANSFER, SIM_FAULT_SNAPSHOT };
+                                                SIM_FAULT_TRANSFER, SIM_FAULT_SNAPSHOT,
+                                                SIM_FAULT_FOREIGN };
     if (sim_chance(&f->prng, FAULT_ADMIN_ONE_IN)) {
         return his[prng_below(&f->prng, sizeof his / sizeof his[0])];
     }

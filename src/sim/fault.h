@@ -59,6 +59,7 @@
     X(TRANSFER, "transfer", transfer)       /* the office goes to another */                       \
     X(SNAPSHOT, "snapshot", snapshot)       /* one is made */                                      \
     X(MEMBERS, "members", members)          /* members come, go, and change their votes */         \
+    X(FOREIGN, "foreign", foreign)          /* a node begins alone, beside the cluster */          \
     /* of datagrams, with --quic only; last, so that the message level draws without them */       \
     X(REBIND, "rebind", rebind)    /* a machine seen under another address */                      \
     X(NARROW, "narrow", narrow)    /* large packets vanish */                                      \

@@ -289,6 +289,9 @@ static bool may_wipe(struct sim_world *w, const struct sim_host *h)
         for (uint32_t i = 0; may && i < w->node_count; i++) {
             struct node_look look;
             struct raft_status s;
+            if (sim_foreign_host(w, &w->host[i])) {
+                continue; /* nobody hears of it */
+            }
             if (w->host[i].state != SIM_HOST_UP || sim_host_wiped(&w->host[i])) {
                 return false;
             }

@@ -128,7 +128,7 @@ bool sim_flood_start(struct sim_flood *f, struct sim_host *h)
     uint64_t count = large ? sim_between(p, FLOOD_LARGE_CALLS_MIN, SIM_FLOOD_CALLS_MAX)
                            : sim_between(p, FLOOD_SMALL_CALLS_MIN, FLOOD_SMALL_CALLS_MAX);
     if (f->host != NULL || f->total + count > SIM_FLOOD_WORLD_CALLS_MAX ||
-        h->state != SIM_HOST_UP) {
+        h->state != SIM_HOST_UP || sim_foreign_host(f->world, h)) {
         return false;
     }
     f->host = h;

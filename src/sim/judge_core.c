@@ -122,7 +122,7 @@ uint64_t sim_judge_holders(const struct sim_judge *j, const struct sim_host *h, 
             s.durable = said->acked_index;
         }
         bool same = true;
-        if (other->node != NULL) {
+        if (other->node != NULL && !sim_foreign_host(j->world, other)) {
             raft_status(core_of(other), &s);
             same = term_of(j, other, index) == term;
         }
@@ -214,13 +214,18 @@ static void match_pair(struct sim_judge *j, const struct sim_host *a, const stru
     }
 }
 
+static bool looked_at(const struct sim_judge *j, const struct sim_host *h)
+{
+    return h->node != NULL && !sim_foreign_host(j->world, h);
+}
+
 static void match_all(struct sim_judge *j)
 {
     for (uint32_t a = 0; a < j->world->node_count; a++) {
         for (uint32_t b = 0; b < a; b++) {
             const struct sim_host *one = &j->world->host[a];
             const struct sim_host *other = &j->world->host[b];
-            if (one->node != NULL && other->node != NULL) {
+            if (looked_at(j, one) && looked_at(j, other)) {
                 match_pair(j, one, other);
             }
         }

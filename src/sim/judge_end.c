@@ -97,7 +97,7 @@ static uint64_t able(struct sim_world *w)
     for (uint32_t i = 0; i < w->node_count; i++) {
         struct sim_host *h = &w->host[i];
         sim_host_start(h);
-        bool good = h->state == SIM_HOST_UP && sim_host_whole(h);
+        bool good = h->state == SIM_HOST_UP && sim_host_whole(h) && !sim_foreign_host(w, h);
         nodes |= good ? sim_node_bit(h->id) : 0;
     }
     return nodes;

@@ -62,6 +62,9 @@ void sim_look_node(struct sim_look *l, struct sim_host *h)
     struct raft_status s;
     node_look(h->node, &look);
     raft_status(look.core, &s);
+    if (sim_foreign_look(l->world, h, &s)) {
+        return;
+    }
     sim_judge_node(&l->world->judge, h, &s);
     remember(l, h, &look, &s);
 }
@@ -122,6 +125,9 @@ void sim_look_frame(struct sim_look *l, struct sim_host *h, struct bytes frame)
 {
     struct raft_entry none[1];
     struct raft_msg m;
+    if (sim_foreign_host(l->world, h)) {
+        return; /* what it promises, it promises elsewhere */
+    }
     if (frame.count <= FRAME_RAFT_HEAD_BYTES || frame.data[0] != FRAME_RAFT) {
         return;
     }
@@ -144,6 +150,9 @@ void sim_look_born(struct sim_look *l, struct sim_host *h)
     struct sim_seen *seen = &l->seen[h->index];
     struct node_look look;
     struct raft_status s;
+    if (sim_foreign_host(l->world, h)) {
+        return;
+    }
     node_look(h->node, &look);
     raft_status(look.core, &s);
     sim_judge_born(&l->world->judge, h, &s);
@@ -160,6 +169,9 @@ void sim_look_dying(struct sim_look *l, struct sim_host *h)
 {
     struct node_look look;
     struct raft_status s;
+    if (sim_foreign_host(l->world, h)) {
+        return;
+    }
     node_look(h->node, &look);
     raft_status(look.core, &s);
     sim_judge_dying(&l->world->judge, h, &s);

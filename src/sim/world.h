@@ -21,6 +21,7 @@
 #include "sim/client.h"
 #include "sim/fault.h"
 #include "sim/flood.h"
+#include "sim/foreign.h"
 #include "sim/host.h"
 #include "sim/judge.h"
 #include "sim/look.h"
@@ -93,6 +94,7 @@ struct sim_world {
     struct sim_look look;
     struct sim_judge judge;
     struct sim_begin begin;
+    struct sim_foreign foreign;
     struct sim_story story;
     bool failed;
     char failure[SIM_FAILURE_BYTES]; /* the first one */
