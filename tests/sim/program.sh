@@ -159,9 +159,9 @@ histories() {
 # marks sees it, and here no bug is planted.
 walk() {
     local seed
+    "$SIM" --seed 1 --minutes 0.01 --marks 2>&1 | grep "this build counts none" && return 0
     for ((seed = 1; seed < 5000; seed += 100)); do
-        "$SIM" --seed "$seed" --seeds 100 --nodes 1 --minutes 0.5 --marks >"$DIR/said" 2>"$DIR/told"
-        grep -q "this build counts none" "$DIR/told" && echo "this build counts no marks" && return 0
+        "$SIM" --seed "$seed" --seeds 100 --nodes 1 --minutes 0.5 --marks >"$DIR/said"
         grep -q "^ *[1-9][0-9]* *node: a flush ends while its node is closed" "$DIR/said" || continue
         echo "by seed $((seed + 99))"
         return 0
