@@ -93,6 +93,14 @@ init_cluster() {
 
 leader_of() { get "$1" /leader | sed -n 's/.*"leader":\([0-9]*\).*/\1/p'; }
 has_leader() { [ -n "$(leader_of "$1")" ]; }
+# other_leads ID OLD -- node ID knows a leader, and another one than OLD: it may name the old one for a while.
+other_leads() { local lead; lead=$(leader_of "$1"); [ -n "$lead" ] && [ "$lead" != "$2" ]; }
+# leader_by ID -- who leads, as soon as node ID knows; false when it does not come to know.
+leader_by() {
+    local lead=""
+    knows_leader() { lead=$(leader_of "$1"); [ -n "$lead" ]; }
+    wait_for 10 knows_leader "$1" && echo "$lead"
+}
 metric() { get "$1" /raft-metrics | /usr/bin/python3 -c "import json,sys; m=json.load(sys.stdin); print($2)"; }
 applied() { metric "$1" 'm["last_applied"]["index"] if m["last_applied"] else 0'; }
 state_hash() { metric "$1" 'm["state_hash"]'; }

@@ -57,18 +57,18 @@ done
 WRITER=$!
 wait_for 5 test -s "$WORK/acked" || fail "nothing is written"
 
-lead=$(leader_of 1)
+lead=$(leader_by 1) || fail "no leader"
 follower=$((lead % 3 + 1))
 before=$(life_of $follower)
 wipe $follower
 comes_back $follower "$before"
 ok "a follower that lost its disk is a learner, then a voter again"
 
-lead=$(leader_of $follower)
+lead=$(leader_by $follower) || fail "node $follower knows no leader"
 before=$(life_of "$lead")
 wipe "$lead"
 other=$((lead % 3 + 1))
-wait_for 10 has_leader $other || fail "no leader without $lead"
+wait_for 10 other_leads $other "$lead" || fail "no leader without $lead"
 comes_back "$lead" "$before"
 ok "so does the leader"
 
@@ -79,7 +79,7 @@ last=$((6 - follower - lead))
 [ "$follower" != "$lead" ] || last=$((lead % 3 + 1))
 stop "$last" KILL
 for id in 1 2 3; do
-    [ "$id" = "$last" ] || wait_for 10 has_leader $id || fail "no leader on $id"
+    [ "$id" = "$last" ] || wait_for 10 other_leads $id $last || fail "no leader on $id"
 done
 for id in 1 2 3; do
     [ "$id" = "$last" ] || left="${left:-} $(url $id)"
@@ -97,8 +97,7 @@ for id in 1 2 3; do
     start $id --no-auto-rejoin
 done
 introduce 1 2 3
-wait_for 10 has_leader 1 || fail "no leader"
-lead=$(leader_of 1)
+lead=$(leader_by 1) || fail "no leader"
 follower=$((lead % 3 + 1))
 wipe $follower
 start $follower --no-auto-rejoin
@@ -124,8 +123,7 @@ for id in 4 5 6; do
 done
 introduce 4 5 6
 init_cluster 4 5 6 >/dev/null
-wait_for 10 has_leader 4 || fail "no leader of those in memory"
-lead=$(leader_of 4)
+lead=$(leader_by 4) || fail "no leader of those in memory"
 follower=$((4 + (lead - 3) % 3))
 other=$((15 - lead - follower))
 ENDPOINTS="$(url 4),$(url 5),$(url 6)"
@@ -133,7 +131,7 @@ ENDPOINTS="$(url 4),$(url 5),$(url 6)"
 for id in "$follower" "$lead"; do
     before=$(life_of "$id")
     stop "$id" KILL
-    wait_for 10 has_leader "$other" || fail "no leader without $id"
+    wait_for 10 other_leads "$other" "$id" || fail "no leader without $id"
     start "$id" --storage-backend inmemory
     introduce 4 5 6
     wait_for "$BACK_SECONDS" voters_are "4, 5, 6" "$id" || fail "$id is no voter again: $(get "$other" /raft-metrics)"
