@@ -17,9 +17,8 @@ void sim_foreign_begin(struct sim_world *w, struct sim_host *h)
     static const struct service_call fresh = { .done = answered };
     const struct service_member alone = { .id = h->id, .addr = bytes_text("sim") };
     struct service *s = node_service(h->node);
-    w->foreign = (struct sim_foreign){ .host = h->index + 1,
-                                       .since = w->look.conf.index,
-                                       .call = fresh };
+    w->foreign =
+        (struct sim_foreign){ .host = h->index + 1, .since = w->look.conf.index, .call = fresh };
     sim_world_tell(w, h->id, "begins alone", 0, 0);
     IGNORE(s->table->init(s, &alone, 1, &w->foreign.call));
 }
@@ -76,7 +75,8 @@ bool sim_foreign_look(struct sim_world *w, struct sim_host *h, const struct raft
     }
     bool votes = (sim_voters(&s->conf) & sim_node_bit(foreign->id)) != 0;
     if (there && votes && s->conf.index > w->foreign.since) {
-        sim_world_fail(w, "node %" PRIu64 " of another cluster has a vote, as node %" PRIu64 " says",
+        sim_world_fail(w,
+                       "node %" PRIu64 " of another cluster has a vote, as node %" PRIu64 " says",
                        foreign->id, h->id);
     }
     return false;

@@ -18,7 +18,7 @@ struct sim_world;
 struct sim_host;
 
 struct sim_foreign {
-    uint32_t host; /* index + 1; 0: none */
+    uint32_t host;  /* index + 1; 0: none */
     bool begun;     /* its cluster has an id */
     uint64_t since; /* entry of the newest configuration then: it may be in older ones */
     struct cluster_id cluster;
