@@ -49,10 +49,10 @@ class Pretended:
         return ends.pop(0) if len(ends) > 1 else ends[0]
 
 
-def judged(*args, **more):
+def judged(*args, touched=TOUCHED, **more):
     """(who, seeds) of a mutant; who begins with "?" when nobody can say."""
     try:
-        return RUN_MUTANTS.judge(Pretended(*args, **more), TOUCHED, SEEDS, 0)
+        return RUN_MUTANTS.judge(Pretended(*args, **more), touched, SEEDS, 0)
     except RUN_MUTANTS.Unclear as e:
         return f"? {e}", None
 
@@ -87,6 +87,10 @@ def main():
     case("a finding catches a mutant, by its seed", judged([FINDING]), lambda s: s == ("7 seeds: two leaders", 7))
     case("a miss of the simulator counts with all seeds", judged([GOOD], [BAD]), lambda s: s == ("raft/t: a", SEEDS))
     case("... of one that survives, too", judged([GOOD]), lambda s: s == (None, SEEDS))
+    case("the simulator is not asked about itself", judged([FINDING], [BAD], touched=["src/sim/judge_core.c"]),
+         lambda s: s == ("raft/t: a", None))
+    case("... but about what was broken with it", judged([FINDING], [BAD], touched=["src/sim/net.c", *TOUCHED]),
+         lambda s: s == ("7 seeds: two leaders", 7))
     case("tests that do not build have caught nothing", judged([GOOD], builds=False), lambda s: s[0][0] == "?")
     case("a test that fails once and passes then, neither", judged([GOOD], [BAD, GOOD]), lambda s: s[0][0] == "?")
     case("many seeds that take too long, and none alone, neither", judged([HANGS, GOOD]), lambda s: s[0][0] == "?")
