@@ -9,6 +9,8 @@ enum {
     NODES = 3,
     STALES = 10, /* worlds */
     RINGS = 20,  /* worlds of each size */
+    FLAPS = 5,
+    FLAP_S = 60, /* longer than the last of them takes */
     LOOK_MS = 5  /* ms between two looks */
 };
 
@@ -56,14 +58,19 @@ static void flaps(void)
     struct sim_world *w = world_with(SIM_FAULT_FLAP);
     uint64_t cuts = 0;
     uint32_t before = 0;
-    while (w->now_ns < 300 * SIM_S && !w->failed) {
+    uint64_t end_ns = w->now_ns + 4000 * SIM_S; /* if they do not come */
+    while (w->now_ns < end_ns && !w->failed) {
         sim_world_until(w, w->now_ns + LOOK_MS * SIM_MS);
+        if (w->faults.on != 0 && w->faults.total == FLAPS) {
+            w->faults.on = 0;
+            end_ns = w->now_ns + FLAP_S * SIM_S;
+        }
         uint32_t now = links_cut(w);
         cuts += (now & ~before) != 0;
         before = now;
     }
     CHECK(!w->failed);
-    CHECK(w->faults.injected[SIM_FAULT_FLAP] > 0);
+    CHECK_U64(w->faults.injected[SIM_FAULT_FLAP], FLAPS);
     CHECK_U64(w->faults.injected[SIM_FAULT_FLAP], w->faults.total);
     CHECK(cuts >= 3 * w->faults.total);
     sim_world_close(w);
