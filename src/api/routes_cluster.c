@@ -75,10 +75,16 @@ static void call_result(struct http_conn *c, enum err e, const char *detail)
     }
 }
 
-/* "expect": the index of the configuration that is meant to change. False: no such thing. */
+/* "expect": the index of the configuration that is meant to change. False: no such thing. A node
+ * without a cluster says 0, which no configuration has: whoever means it never means what is. */
 static bool expect_of(const json_t *body, struct service_call *call)
 {
-    return json_object_get(body, "expect") == NULL || json_in_u64(body, "expect", &call->expect);
+    if (json_object_get(body, "expect") == NULL) {
+        return true;
+    }
+    bool good = json_in_u64(body, "expect", &call->expect);
+    call->expect = call->expect != 0 ? call->expect : SERVICE_EXPECT_NONE;
+    return good;
 }
 
 void route_init(struct http_conn *c)

@@ -87,6 +87,10 @@ const char *backend_no_leader(const struct node *n, struct writer *room)
     if (!raft_conf_is_member(&st.conf, id)) {
         return "no leader is known: this node is no member of the cluster, ask one that is";
     }
+    if (st.wiped_majority) {
+        return "no leader is known: too many voters lost their disks, aspen cluster status names "
+               "them; stop one of them, put its old data directory back, start it";
+    }
     if (raft_quorum(&st.conf, answers, n) != 0) {
         return "no leader is known: see aspen cluster status, then ask again";
     }

@@ -1,5 +1,6 @@
 /* node/init_op.c -- `init`: wait until every member's endpoint is known, write entry 1, wait for
  * a leader. */
+#include "base/mark.h"
 #include "base/panic.h"
 #include "node/impl.h"
 #include "raft/raft_codec.h"
@@ -9,7 +10,6 @@
 enum {
     INIT_TEXT_BYTES_MAX = 512,
     INIT_MEMBER_BYTES_MAX = 8 + 2 * (NODE_ADDR_BYTES_MAX + 2),
-    INIT_LIVES_MS = 500, /* so long members may take to say which incarnation they are */
 };
 
 /* The operation carries the members one after the other: id, address, raft address. */
@@ -110,15 +110,15 @@ static uint64_t life_of(struct node *n, uint64_t id)
     return e != NULL && e->up ? e->life : 0;
 }
 
-/* Who is not known by then is bound to its incarnation by the leader. */
-static bool lives_known(struct node *n, const struct op *op, const struct service_member *members,
-                        uint32_t count)
+/* The first entry binds each member to its incarnation: one that was counted in any could lose its
+ * disk, and be counted for what is gone with it. */
+static bool lives_known(struct node *n, const struct service_member *members, uint32_t count)
 {
     bool all = true;
     for (uint32_t i = 0; i < count; i++) {
         all = all && life_of(n, members[i].id) != 0;
     }
-    return all || os_now(n->os) - op->began_ns >= INIT_LIVES_MS * NS_PER_MS;
+    return all;
 }
 
 static void write_entry(struct node *n, struct op *op, const struct service_member *members,
@@ -148,6 +148,18 @@ static void write_entry(struct node *n, struct op *op, const struct service_memb
     struct node_step step = { .tail = writer_bytes(&tail) };
     op->state = OP_PROPOSED;
     raft_actor_step(n, &ev, &step);
+}
+
+/* Somebody else was asked to begin as well, with others, and that beginning stayed. */
+static bool begun_as_asked(const struct raft_status *st, const struct op *op)
+{
+    struct service_member members[RAFT_VOTERS_MAX];
+    uint32_t count = members_of(op, members);
+    bool same = count == st->conf.voter_count;
+    for (uint32_t i = 0; i < count; i++) {
+        same = same && raft_conf_is_voter(&st->conf, members[i].id);
+    }
+    return same;
 }
 
 /* A member that has a log already, of a beginning that was decided; 0: none. Another beginning that
@@ -182,8 +194,11 @@ static void advance_one(struct node *n, struct op *op)
     struct raft_status st;
     raft_status(n->core, &st);
     if (op->state == OP_PROPOSED) {
-        if (st.leader != 0 && st.commit > 1) {
+        if (st.leader != 0 && st.commit > 1 && begun_as_asked(&st, op)) {
             backend_answer_members(n, op);
+        } else if (st.leader != 0 && st.commit > 1) {
+            MARK("node: another beginning stayed");
+            backend_answer(n, op, ERR_ALREADY_INITIALIZED, 0);
         }
         return;
     }
@@ -193,29 +208,33 @@ static void advance_one(struct node *n, struct op *op)
         backend_answer(n, op, ERR_ALREADY_INITIALIZED, 0);
     } else if (begun != 0) {
         answer_begun(n, op, begun);
-    } else if (all_known(n, members, count) && lives_known(n, op, members, count)) {
+    } else if (all_known(n, members, count) && lives_known(n, members, count)) {
         write_entry(n, op, members, count);
     }
 }
 
-/* The time is over and endpoints are still missing: say whose. */
+/* The time is over: say whose endpoint is missing or, when all are known, who is not there. */
 static void answer_missing(struct node *n, struct op *op)
 {
     struct service_member members[RAFT_VOTERS_MAX];
     char text[INIT_TEXT_BYTES_MAX];
-    struct writer w = writer_of(text, sizeof text);
+    struct writer w = writer_of(text, sizeof text - 1);
     uint32_t count = members_of(op, members);
-    const char *before = "";
-    writer_text(&w, "no endpoint is known for node ");
+    bool known = all_known(n, members, count);
+    const char *before = known ? "node " : "no endpoint is known for node ";
     for (uint32_t i = 0; i < count; i++) {
-        if (book_by_id(&n->book, members[i].id) == NULL) {
+        bool missing =
+            known ? life_of(n, members[i].id) == 0 : book_by_id(&n->book, members[i].id) == NULL;
+        if (missing) {
             writer_text(&w, "%s%llu", before, (unsigned long long)members[i].id);
             before = ", ";
         }
     }
-    writer_text(&w, "; name it with --peers or POST /add-peer");
+    writer_text(&w, known ? " did not answer in time: start it, then ask again; or begin without "
+                            "it, and add it later"
+                          : "; name it with --peers or POST /add-peer");
     text[w.offset] = '\0';
-    struct service_reply reply = backend_reply(n, ERR_UNKNOWN_ENDPOINT);
+    struct service_reply reply = backend_reply(n, known ? ERR_TIMEOUT : ERR_UNKNOWN_ENDPOINT);
     reply.detail = text;
     op_answer(n->ops, op, &reply);
 }
@@ -229,9 +248,6 @@ void init_expire(struct node *n, uint64_t now_ns)
         if (op->state == OP_QUEUED && op->deadline_ns <= now_ns) {
             answer_missing(n, op);
         }
-    }
-    if (!list_empty(&n->inits)) {
-        actor_poke(&n->raft_actor); /* lives have been waited for long enough, perhaps */
     }
 }
 

@@ -75,6 +75,8 @@ struct service_reply {
 typedef void (*service_done_fn)(struct service_call *call, const struct service_reply *reply);
 
 /* Embedded in the asker's request object. */
+#define SERVICE_EXPECT_NONE UINT64_MAX /* an index that no configuration has */
+
 struct service_call {
     struct list link; /* the service's while it works on it */
     service_done_fn done;
@@ -82,8 +84,8 @@ struct service_call {
      * routes set none yet: over HTTP a write that is sent again may be done again. */
     uint64_t client;
     uint64_t sequence;
-    /* change-membership, add-learner: only if this is still the index of the configuration; 0:
-     * any */
+    /* change-membership, add-learner, remove: only if this is still the index of the configuration;
+     * 0: any */
     uint64_t expect;
     uint64_t ticket;      /* the service's */
     uint64_t deadline_ns; /* absolute; 0: the default */

@@ -114,8 +114,8 @@ static uint64_t drop_some(struct sim_world *w, uint64_t nodes)
     return nodes;
 }
 
-/* The survivors; 0: there are none. A cluster that nobody could begin begins now: it takes the
- * node that is asked to, and a majority of those that are to be its members. */
+/* The survivors; 0: there are none. A cluster that nobody could begin begins now: it takes
+ * all of those that are to be its members. */
 static uint64_t draw_survivors(struct sim_world *w)
 {
     uint64_t nodes = able(w);
@@ -123,9 +123,7 @@ static uint64_t draw_survivors(struct sim_world *w)
         nodes &= members(w);
         return sim_look_suffices(&w->look, nodes) ? drop_some(w, nodes) : 0;
     }
-    uint64_t first = w->founders;
-    bool most = 2 * sim_node_count(nodes & first) > sim_node_count(first);
-    return most && (nodes & 1) != 0 ? nodes & first : 0;
+    return (nodes & w->founders) == w->founders ? w->founders : 0;
 }
 
 static void cut_off(struct sim_world *w, uint32_t i)

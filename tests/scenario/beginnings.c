@@ -56,11 +56,18 @@ static void init_on_two(struct play *p)
     expect_one_cluster(p);
 }
 
-static void init_on_two_apart(struct play *p)
+/* All are connected, as far as anybody knows; nothing comes through any more. */
+static uint32_t cut_off_at_init(struct play *p, uint64_t node)
 {
     play_start_all(p);
-    play_isolate(p, 1);
-    uint32_t one = play_init(p, 1);
+    play_elections_pass(p, 2);
+    play_isolate(p, node);
+    return play_init(p, node);
+}
+
+static void init_on_two_apart(struct play *p)
+{
+    uint32_t one = cut_off_at_init(p, 1);
     uint32_t other = play_init(p, 2);
     play_expect_ok(p, other);
     play_writes(p, play_new_leader(p, 1), 0);
@@ -70,22 +77,34 @@ static void init_on_two_apart(struct play *p)
     expect_one_cluster(p);
 }
 
+/* Nobody could say which incarnation of it counts. */
 static void member_away(struct play *p)
 {
     play_start(p, 1);
     play_start(p, 2);
-    play_expect_ok(p, play_init(p, 1));
-    uint32_t kept = play_writes(p, play_leader(p), 0);
+    uint32_t early = play_init(p, 1);
+    play_expect_code(p, early, ERR_TIMEOUT);
+    play_expect(p, strstr(p->ask[early].detail, "node 3 did not answer") != NULL, "it is named");
+    play_expect_no_leader(p);
+    play_expect(p, play_status(p, 1).last == 0, "nothing was begun");
+    uint32_t again = play_init(p, 1);
+    play_elections_pass(p, 1);
+    play_expect_pending(p, again);
     play_start(p, 3);
+    play_expect_ok(p, again);
+    play_writes(p, play_leader(p), 0);
     play_await_agree(p);
-    play_reads(p, 3, 0, kept);
     expect_one_cluster(p);
 }
 
-static void most_members_away(struct play *p)
+static void members_go_away(struct play *p)
 {
-    play_start(p, 1);
-    play_expect_not_ok(p, play_init(p, 1));
+    play_start_all(p);
+    play_elections_pass(p, 2);
+    uint32_t init = play_init(p, 1);
+    play_crash(p, 2);
+    play_crash(p, 3);
+    play_expect_not_ok(p, init);
     play_expect_no_leader(p);
     play_start(p, 2);
     play_writes(p, play_leader(p), 0);
@@ -93,6 +112,29 @@ static void most_members_away(struct play *p)
     play_await_agree(p);
     expect_one_cluster(p);
     EXPECT_MARK("node: a proposed write expires");
+}
+
+/* A member that is there at the beginning loses its disk as the only one that has what a leader has
+ * committed; the leader is away. Who is left must not decide without it. */
+static void wiped_before_it_is_known(struct play *p)
+{
+    play_start_all(p);
+    play_elections_pass(p, 2);
+    uint32_t init = play_init(p, 1);
+    play_isolate(p, 3);
+    play_expect_ok(p, init);
+    uint64_t leader = play_leader(p);
+    uint64_t other = 3 - leader;
+    uint32_t kept = play_writes(p, leader, 0);
+    play_crash(p, leader);
+    play_crash(p, other);
+    play_disk_wipe(p, other);
+    play_heal(p);
+    play_start(p, other);
+    play_elections_pass(p, 20);
+    play_expect_no_leader(p);
+    play_start(p, leader);
+    play_reads(p, play_leader(p), 0, kept);
 }
 
 /* It dies inside the n-th effect of the beginning; asked again, the cluster begins. */
@@ -114,12 +156,11 @@ static void dies_at_init(struct play *p)
  * than what a leader has committed since: it wins no election with it. */
 static void init_after_all(struct play *p)
 {
-    play_start_all(p);
-    play_isolate(p, 3);
+    uint32_t late = cut_off_at_init(p, 3);
     play_expect_ok(p, play_init(p, 1));
     uint64_t leader = play_leader(p);
     uint32_t kept = play_writes(p, leader, 0);
-    play_expect_not_ok(p, play_init(p, 3));
+    play_expect_not_ok(p, late);
     play_crash(p, leader);
     play_heal(p);
     uint64_t heir = play_new_leader(p, leader);
@@ -140,8 +181,10 @@ int main(void)
          init_on_two_apart);
     PLAY(3, "beginnings: init of a node that missed the beginning (R=3, one cluster)",
          init_after_all);
-    PLAY(3, "beginnings: a member is away (R=3, it joins later)", member_away);
-    PLAY(3, "beginnings: two members are away (R=3, nothing until one comes)", most_members_away);
+    PLAY(3, "beginnings: a member is away (R=3, refused by its name)", member_away);
+    PLAY(3, "beginnings: two members go away (R=3, nothing until one comes)", members_go_away);
+    PLAY(3, "beginnings: a member's disk is lost when only it and the leader know (R=3)",
+         wiped_before_it_is_known);
     PLAY_EACH(3, "beginnings: node dies inside the n-th effect of init (R=3, n=1..20)",
               dies_at_init, 1, 20);
     return tap_done();

@@ -345,6 +345,10 @@ static void two_disks_wiped(struct play *p)
     play_elections_pass(p, 5);
     play_expect_no_leader(p);
     play_expect(p, play_status(p, leader).wiped_majority, "it says that the majority is lost");
+    uint32_t change = play_remove(p, leader, play_follower(p, leader, 1));
+    play_expect_code(p, change, ERR_NO_LEADER);
+    bool helps = strstr(p->ask[change].detail, "put its old data directory back") != NULL;
+    play_expect(p, helps, "and what helps");
 }
 
 /* Nothing was promised since the copy: it is as good as the disk itself. */

@@ -451,6 +451,10 @@ static void test_expect(void)
             fail(ERR_CONF_CHANGED);
             CHECK(is_error(409, "CONF_CHANGED"));
         }
+        snprintf(body, sizeof body, routes[i].body, ",\"expect\":0"); /* as a new node says it */
+        post(routes[i].path, body);
+        CHECK(f.last == routes[i].kind && f.expect == SERVICE_EXPECT_NONE);
+        fail(ERR_CONF_CHANGED);
     }
     door_close(&d);
     start();

@@ -80,6 +80,47 @@ static void init_after_a_wipe(void)
     end();
 }
 
+/* This node's init of these members is written, and then a leader commits: of three, one or two of
+ * whom had been asked to begin as well. */
+static enum err begun_with(const uint64_t *ids, uint32_t count)
+{
+    uint8_t room[64];
+    struct writer w = writer_of(room, sizeof room);
+    struct op *op = NULL;
+    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT, .from = 2, .to = 1, .term = 3, .epoch = 1 };
+    begin(3);
+    for (uint32_t i = 0; i < count; i++) {
+        writer_u64(&w, ids[i]);
+        writer_blob(&w, bytes_text("a"));
+        writer_blob(&w, bytes_text(""));
+    }
+    CHECK(backend_begin(&t.n, OP_INIT, writer_bytes(&w), &t.call, &op) == ERR_OK);
+    op->state = OP_PROPOSED;
+    list_push_back(&t.n.inits, &op->wait);
+    init_advance(&t.n);
+    CHECK_U64(t.called, 0); /* nobody leads */
+    m.index = m.commit = 3;
+    m.log_term = 1;
+    core_step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
+    init_advance(&t.n);
+    CHECK_U64(t.called, 1);
+    enum err code = t.code;
+    end();
+    return code;
+}
+
+/* Who was asked to begin with others than those who did has not done what it was asked for. */
+static void init_that_gave_way(void)
+{
+    const uint64_t same[] = { 3, 1, 2 };
+    const uint64_t fewer[] = { 1, 2 };
+    const uint64_t others[] = { 1, 2, 9 };
+    CHECK(begun_with(same, 3) == ERR_OK);
+    CHECK(begun_with(fewer, 2) == ERR_ALREADY_INITIALIZED);
+    CHECK(begun_with(others, 3) == ERR_ALREADY_INITIALIZED);
+    EXPECT_MARK("node: another beginning stayed");
+}
+
 /* A configuration says where its members were when it was written: that serves who knows nothing
  * of them, and nobody who was told since. */
 static void addresses_of_a_configuration(void)
@@ -109,6 +150,7 @@ int main(void)
     TAP_TEST("bootstrap: the core is told what the configuration says", limits_arrive);
     TAP_TEST("bootstrap: chance is another one at every start", chance_is_new);
     TAP_TEST("bootstrap: an init binds no life of a former connection", init_after_a_wipe);
+    TAP_TEST("bootstrap: an init that gave way to one of others says so", init_that_gave_way);
     TAP_TEST("bootstrap: a configuration takes back no newer address",
              addresses_of_a_configuration);
     return tap_done();
