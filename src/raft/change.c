@@ -120,20 +120,21 @@ void raft_conf_go_on(struct raft *r, struct raft_out *out)
     if (r->role != RAFT_LEADER || r->commit < r->noop_index || r->effective.index > r->commit) {
         return;
     }
+    struct raft_conf next;
     if (joint(r)) {
         if (!r->effective.manual && !ring_full(&r->proposals)) {
-            struct raft_conf next;
             uint64_t ticket = r->conf_ticket;
             MARK_IF(ticket == 0, "raft: a new leader leaves the joint configuration of an old one");
             r->conf_ticket = 0;
             raft_conf_leave(&r->effective, &next);
             append(r, &next, ticket, 0, out);
+        } else if (r->effective.manual && raft_life_unbound(r, &next)) {
+            append(r, &next, 0, 0, out); /* it may last: no lost disk is to be counted in it */
         }
     } else if (!raft_is_voter(r) && r->applied >= r->effective.index && r->transfer_to == 0) {
         MARK("raft: a leader that is no member any more gives way");
         raft_transfer_begin(r, 0, 0, out); /* who asked for the change has been told */
     } else if (raft_is_voter(r)) {
-        struct raft_conf next;
         if (raft_life_go_on(r, &next)) {
             append(r, &next, 0, 0, out);
         }

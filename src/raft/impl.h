@@ -268,6 +268,10 @@ bool raft_life_own(const struct raft *r, uint64_t life);
  * becomes known. Who is in the half that goes alone stays as it is. */
 void raft_life_bind(struct raft *r, struct raft_conf *c);
 
+/* raft_life_unbound -- the configuration in force, with the lives that are plain and not in it yet;
+ * false: there is none. */
+bool raft_life_unbound(struct raft *r, struct raft_conf *out);
+
 /* raft_life_go_on -- leader, nothing pending: the configuration that comes next so that each voter
  * is bound to its life, and each that lost its disk comes back; false: nothing is to be done. */
 bool raft_life_go_on(struct raft *r, struct raft_conf *out);

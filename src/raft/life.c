@@ -130,6 +130,14 @@ static uint32_t changes(struct raft *r, struct raft_change *out)
     return count;
 }
 
+bool raft_life_unbound(struct raft *r, struct raft_conf *out)
+{
+    raft_conf_copy(out, &r->effective);
+    raft_life_bind(r, out);
+    MARK_IF(!raft_conf_same(out, &r->effective), "raft: a voter is bound to its life");
+    return r->config.life != 0 && !raft_conf_same(out, &r->effective);
+}
+
 /* Nothing is begun that a majority would not end: it has been heard of a moment ago. */
 bool raft_life_go_on(struct raft *r, struct raft_conf *out)
 {
@@ -138,10 +146,7 @@ bool raft_life_go_on(struct raft *r, struct raft_conf *out)
     if (r->config.life == 0 || r->transfer_to != 0) {
         return false;
     }
-    raft_conf_copy(out, &r->effective);
-    raft_life_bind(r, out);
-    if (!raft_conf_same(out, &r->effective)) {
-        MARK("raft: a voter is bound to its life");
+    if (raft_life_unbound(r, out)) {
         return true;
     }
     count = r->config.auto_rejoin ? changes(r, change) : 0;
