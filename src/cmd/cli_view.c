@@ -51,7 +51,16 @@ static const char *address_of(const json_t *view, json_int_t id)
     return NULL;
 }
 
-/* The leader's own view, asked where the members say it is; NULL: not there, or not it. */
+/* Of one cluster; what neither of them says is the same. */
+static bool akin(const json_t *a, const json_t *b)
+{
+    const char *of_a = json_string_value(json_object_get(a, "cluster"));
+    const char *of_b = json_string_value(json_object_get(b, "cluster"));
+    return of_a == NULL || of_b == NULL ? of_a == of_b : strcmp(of_a, of_b) == 0;
+}
+
+/* The leader's own view, asked where the members say it is; NULL: not there, or not it. Numbers and
+ * terms begin at 1 in every cluster, so they do not tell one from another. */
 static json_t *ask_leader(const struct cli *cli, const json_t *view)
 {
     static struct cli other;
@@ -66,7 +75,7 @@ static json_t *ask_leader(const struct cli *cli, const json_t *view)
     }
     snprintf(other.endpoint[0], CLI_URL_BYTES_MAX, "http://%s", addr);
     json_t *m = cli_ask(&other, 0, "/raft-metrics", NULL, &rc, text, sizeof text);
-    if (m == NULL || integer(m, "node_id") != id || !leads(m) ||
+    if (m == NULL || integer(m, "node_id") != id || !leads(m) || !akin(m, view) ||
         integer(m, "current_term") < integer(view, "current_term")) {
         json_decref(m);
         return NULL;

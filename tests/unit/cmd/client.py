@@ -135,6 +135,31 @@ def newest():
 
 # ---- who answers there ----
 
+def leader_asked():
+    """Where the leader was, a node of another cluster may answer by now, under the same number and in a later term."""
+    told = {"node_id": 1, "state": "Leader", "current_leader": 1, "current_term": 6, "config_index": 9, "joint": False,
+            "members": [1, 2, 77], "learners": [], "outgoing": [], "nodes": [], "last_log_index": 9,
+            "replication": {"2": {"term": 6, "index": 4}}, "millis_since_contact": {"2": 12}}
+    there = Endpoint()
+    asked = dict(told, node_id=2, state="Follower", current_term=5, config_index=7, members=[1, 2], replication=None,
+                 millis_since_contact=None, nodes=[{"id": 1, "addr": there.url.removeprefix("http://")}])
+    one = Endpoint()
+    ours, other, none = {"cluster": "ab" * 16}, {"cluster": "cd" * 16}, {"cluster": None}
+    for name, follower, leader, believed in (("the same cluster: believed", ours, ours, True),
+                                             ("another cluster: not believed", ours, other, False),
+                                             ("a cluster, it says none: not believed", ours, none, False),
+                                             ("no cluster, it says one: not believed", none, other, False),
+                                             ("no cluster, nor does it: believed", none, none, True),
+                                             ("nothing, as it does: believed", {}, {}, True)):
+        one.answers["/raft-metrics"] = (200, dict(asked, **follower))
+        there.answers["/raft-metrics"] = (200, dict(told, **leader))
+        rc, out, err = aspen([one], "cluster", "status")
+        view = "as node 1 sees them" in out and "not reached" not in out and "\n77 " in out
+        own = "as node 2 sees them" in out and "node 1 leads" in out and "not reached" in out and "\n77 " not in out
+        check(f"status: the leader, where a member says {name}", rc == 0 and (view if believed else own),
+              (rc, out, err))
+
+
 def introduced():
     """One wrong digit of an address, and another node would be added under this number."""
     other = Endpoint(node_info=info(5))
@@ -205,6 +230,7 @@ def main():
     socket.setdefaulttimeout(20)
     expects()
     newest()
+    leader_asked()
     introduced()
     told()
     numbers()
