@@ -64,7 +64,11 @@ enum err control_changes(const struct control *c, const struct raft_conf *now,
         *out_count = voters_named(c, now, out);
         return ERR_OK;
     }
-    out[0] = (struct raft_change){ adds ? RAFT_CHANGE_LEARNER : RAFT_CHANGE_REMOVE, c->id[0], 0 };
+    out[0] = (struct raft_change){ RAFT_CHANGE_REMOVE, c->id[0], 0 };
+    if (adds) { /* once more: where it is may be news, that it is to come back as a voter is not */
+        out[0].kind = RAFT_CHANGE_LEARNER;
+        out[0].was = raft_conf_was(now, c->id[0]);
+    }
     *out_count = 1;
     return ERR_OK;
 }

@@ -35,6 +35,27 @@ static void named_without_the_wiped(void)
     CHECK(next.voter_count == 3 && next.learner_count == 1 && next.learner[0] == 4);
 }
 
+/* Its operator has told a new address, nothing else: it comes back all the same. */
+static void added_again(void)
+{
+    const struct raft_conf now = { .voter_count = 2,
+                                   .voter = { 1, 2 },
+                                   .learner_count = 2,
+                                   .learner = { 3, 4 },
+                                   .learner_was = { 33, 0 } };
+    struct raft_change changes[CONTROL_CHANGES_MAX];
+    struct raft_conf next;
+    uint32_t count = 0;
+    for (uint64_t id = 3; id <= 5; id++) {
+        struct control c = { .kind = CONTROL_ADD_LEARNER, .id_count = 1, .id = { id } };
+        CHECK(control_changes(&c, &now, changes, &count) == ERR_OK);
+        CHECK(raft_conf_change(&now, changes, count, &next) == ERR_OK);
+        CHECK(raft_conf_is_learner(&next, id));
+        CHECK_U64(raft_conf_was(&next, 3), 33);
+        CHECK(raft_conf_was(&next, 4) == 0 && raft_conf_was(&next, 5) == 0);
+    }
+}
+
 /* ---- whether it could be decided ---- */
 
 /* Two of three are to stay, and the other of them is heard: but in another life it is no voter. */
@@ -229,6 +250,7 @@ int main(void)
     TAP_TEST("control: a change that waits wakes nobody, and nobody hears of it", waits_at_rest);
     TAP_TEST("control: voters named without a wiped one do not get it back",
              named_without_the_wiped);
+    TAP_TEST("control: a wiped one that is added again comes back all the same", added_again);
     TAP_TEST("control: a wiped voter makes no majority", a_wiped_voter_is_no_majority);
     TAP_TEST("control: what only needs time waits, and says for what", time_will_tell);
     TAP_TEST("control: a transfer is done when somebody leads", transfer_until_somebody_leads);
