@@ -127,6 +127,15 @@ void route_add_learner(struct http_conn *c)
     call_result(c, s->table->add_learner(s, &member, &c->call), "a node id is above 0");
 }
 
+/* "keep_rejoining": whoever is on its way back as a voter stays so, named or not.
+ * False: no such thing. */
+static bool keep_of(const json_t *body, struct service_call *call)
+{
+    const json_t *keep = json_object_get(body, "keep_rejoining");
+    call->keep_rejoining = json_is_true(keep);
+    return keep == NULL || json_is_boolean(keep);
+}
+
 void route_change_membership(struct http_conn *c)
 {
     uint64_t ids[SERVICE_MEMBERS_MAX];
@@ -149,6 +158,10 @@ void route_change_membership(struct http_conn *c)
     }
     if (!good || !expect_of(body, &c->call)) {
         call_result(c, ERR_BAD_REQUEST, "expected {\"members\":[1,2,3]}");
+        return;
+    }
+    if (!keep_of(body, &c->call)) {
+        call_result(c, ERR_BAD_REQUEST, "\"keep_rejoining\" is true or false");
         return;
     }
     struct service *s = c->api->service;

@@ -88,9 +88,11 @@ static bool list_drop(json_t *list, json_int_t id)
     return false;
 }
 
+/* Only one node is given a vote, or another one's place: who lost its disk and is on its way back
+ * stands among the learners meanwhile, and is not meant. */
 static json_t *change_body(json_t *voters, json_int_t index)
 {
-    return json_pack("{s:o,s:I}", "members", voters, "expect", index);
+    return json_pack("{s:o,s:I,s:b}", "members", voters, "expect", index, "keep_rejoining", 1);
 }
 
 /* ---- the commands ---- */

@@ -26,7 +26,7 @@ static bool named(const struct control *c, uint64_t id)
 }
 
 /* The voters become exactly those named; learners that are not named stay, but none of them comes
- * back as a voter by itself. */
+ * back as a voter by itself, unless that is asked for. */
 static uint32_t voters_named(const struct control *c, const struct raft_conf *now,
                              struct raft_change *out)
 {
@@ -39,7 +39,7 @@ static uint32_t voters_named(const struct control *c, const struct raft_conf *no
             out[count++] = (struct raft_change){ RAFT_CHANGE_REMOVE, now->voter[i], 0 };
         }
     }
-    for (uint8_t i = 0; i < now->learner_count; i++) {
+    for (uint8_t i = 0; !c->keep_rejoining && i < now->learner_count; i++) {
         if (now->learner_was[i] != 0 && !named(c, now->learner[i])) {
             out[count++] = (struct raft_change){ RAFT_CHANGE_LEARNER, now->learner[i], 0 };
         }

@@ -1,9 +1,13 @@
 /* node/control_codec.c -- changes of the cluster and lists of members as bytes; docs/WIRE.md. */
 #include "node/control_codec.h"
 
+enum {
+    KEEP_REJOINING = 0x80 /* beside the kind: who does not know it refuses the change */
+};
+
 void control_encode(const struct control *c, struct writer *w)
 {
-    writer_u8(w, (uint8_t)c->kind);
+    writer_u8(w, (uint8_t)((unsigned)c->kind | (c->keep_rejoining ? KEEP_REJOINING : 0u)));
     writer_varint(w, c->expect);
     writer_varint(w, c->id_count);
     for (uint32_t i = 0; i < c->id_count; i++) {
@@ -17,11 +21,14 @@ void control_encode(const struct control *c, struct writer *w)
 enum err control_decode(struct bytes b, struct control *out)
 {
     struct reader r = reader_of(b);
-    struct control c = { .kind = (enum control_kind)reader_u8(&r) };
+    uint8_t first = reader_u8(&r);
+    struct control c = { .keep_rejoining = (first & KEEP_REJOINING) != 0 };
+    c.kind = (enum control_kind)(first & ~KEEP_REJOINING);
     c.expect = reader_varint(&r);
     uint64_t count = reader_varint(&r);
     if (r.bad || c.kind < CONTROL_ADD_LEARNER || c.kind >= CONTROL_KIND_COUNT ||
-        count > SERVICE_MEMBERS_MAX || (count == 0 && c.kind < CONTROL_TRANSFER)) {
+        count > SERVICE_MEMBERS_MAX || (count == 0 && c.kind < CONTROL_TRANSFER) ||
+        (c.keep_rejoining && c.kind != CONTROL_CHANGE_MEMBERSHIP)) {
         return ERR_MALFORMED;
     }
     c.id_count = (uint32_t)count;

@@ -22,7 +22,8 @@ enum control_kind {
 
 struct control {
     enum control_kind kind;
-    uint64_t expect; /* index of the configuration that is meant; 0: any */
+    bool keep_rejoining; /* CHANGE_MEMBERSHIP: learners on their way back stay so, named or not */
+    uint64_t expect;     /* index of the configuration that is meant; 0: any */
     uint32_t id_count;
     uint64_t id[SERVICE_MEMBERS_MAX];
     struct bytes addr; /* of the learner, as its operator names it */

@@ -70,6 +70,7 @@ enum err control_change_membership(struct service *s, const uint64_t *ids, uint3
                                    struct service_call *call)
 {
     struct control c = { .kind = CONTROL_CHANGE_MEMBERSHIP, .expect = call->expect };
+    c.keep_rejoining = call->keep_rejoining;
     if (count == 0 || count > RAFT_VOTERS_MAX) {
         return ERR_BAD_REQUEST;
     }

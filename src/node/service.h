@@ -87,6 +87,9 @@ struct service_call {
     /* change-membership, add-learner, remove: only if this is still the index of the configuration;
      * 0: any */
     uint64_t expect;
+    /* change-membership: learners that are to be the voters again that they were stay so, though
+     * they are not named */
+    bool keep_rejoining;
     uint64_t ticket;      /* the service's */
     uint64_t deadline_ns; /* absolute; 0: the default */
 };

@@ -66,6 +66,7 @@ struct play {
     struct play_ask ask[PLAY_ASKS_MAX];
     uint32_t asks;
     uint64_t expect; /* the configuration that changes are asked of, by its index; 0: any */
+    bool keep;       /* who is on its way back stays so, when voters are named */
     const char *const *borne; /* findings, by a part of their text and NULL last, that this play
                                  brings about beyond what can be withstood; NULL: none. Its end is
                                  only that all are answered */

@@ -232,6 +232,7 @@ static struct play_ask *ask_cluster(struct play *p, uint64_t at, uint64_t deadli
     }
     a->call = (struct service_call){ .done = done, .deadline_ns = sim_host_local(h) + deadline_ns };
     a->call.expect = p->expect;
+    a->call.keep_rejoining = p->keep;
     sim_world_tell(p->world, at, what, number(a), 0);
     return a;
 }

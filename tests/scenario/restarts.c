@@ -293,6 +293,53 @@ static void wiped_disk(struct play *p)
     play_writes(p, leader, 1);
 }
 
+/* It is a learner, as the leader knows it, and is to be the voter again that it was. */
+static bool on_its_way(const struct play *p, uint64_t leader, uint64_t node)
+{
+    struct raft_status st = play_status(p, leader);
+    return st.conf.outgoing_count == 0 && raft_conf_was(&st.conf, node) != 0;
+}
+
+static bool is_voter(const struct play *p, uint64_t at, uint64_t node)
+{
+    struct raft_status st = play_status(p, at);
+    return st.conf.outgoing_count == 0 && raft_conf_is_voter(&st.conf, node);
+}
+
+/* While it is away again, halfway back, its operator moves it and gives another learner a vote:
+ * neither takes back that it is to be a voter. Whoever names the voters without a word about it
+ * does. */
+static void members_change_while_it_returns(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t wiped = play_follower(p, leader, 1);
+    uint64_t asked = play_follower(p, leader, 2);
+    uint64_t fresh = play_follower(p, leader, 3);
+    uint64_t named[] = { leader, asked, fresh };
+    p->keep = play_number(p) == 1;
+    play_expect_ok(p, play_remove(p, leader, fresh));
+    play_expect_ok(p, play_learner(p, leader, fresh));
+    uint64_t before = play_status(p, wiped).life;
+    play_disk_slow(p, asked, 50); /* no change is done without it: each can be seen */
+    play_crash(p, wiped);
+    play_disk_wipe(p, wiped);
+    play_start(p, wiped);
+    play_await(p, on_its_way, leader, wiped, "the leader to have made it a learner");
+    play_crash(p, wiped);
+    play_expect_ok(p, play_learner_at(p, asked, wiped, "moved:1"));
+    play_expect(p, on_its_way(p, leader, wiped), "it may come back from another address");
+    play_expect_ok(p, play_voters(p, asked, named, 3));
+    play_expect(p, is_voter(p, leader, fresh), "the other learner has its vote");
+    play_expect(p, on_its_way(p, leader, wiped) == p->keep,
+                "it is outside only where it was meant");
+    play_start(p, wiped);
+    if (p->keep) {
+        play_await(p, counted, wiped, before, "a voter without its disk to be one again");
+    }
+    play_await_agree(p);
+    play_expect(p, is_voter(p, leader, wiped) == p->keep, "it is what was asked for");
+}
+
 static void wiped_leader(struct play *p)
 {
     uint64_t wiped = play_begin(p);
@@ -417,6 +464,8 @@ int main(void)
          old_copy_that_nobody_remembers);
     PLAY(3, "restarts: wiped disk, same key (R=3, a voter again)", wiped_disk);
     PLAY(5, "restarts: wiped disk, same key (R=5, a voter again)", wiped_disk);
+    PLAY_EACH(4, "restarts: members change while a wiped one returns (R=4, back unless meant)",
+              members_change_while_it_returns, 0, 1);
     PLAY(3, "restarts: wiped disk of the leader (R=3, a voter again)", wiped_leader);
     PLAY(3, "restarts: one disk after the other (R=3, all voters again)", every_disk_wiped);
     PLAY(5, "restarts: one disk after the other (R=5, all voters again)", every_disk_wiped);

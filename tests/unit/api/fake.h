@@ -44,7 +44,8 @@ struct fake {
     struct service_member member; /* last one named */
     uint64_t ids[SERVICE_MEMBERS_MAX];
     uint32_t id_count;
-    uint64_t expect; /* of the last call */
+    uint64_t expect;     /* of the last call */
+    bool keep_rejoining; /* likewise */
 };
 
 static inline struct fake *fake_of(struct service *s)
@@ -57,6 +58,7 @@ static enum err fake_take(struct service *s, struct service_call *call, enum fak
     struct fake *f = fake_of(s);
     f->last = kind;
     f->expect = call->expect;
+    f->keep_rejoining = call->keep_rejoining;
     if (f->refuse != ERR_OK) {
         return f->refuse;
     }

@@ -398,9 +398,15 @@ static void test_change(void)
 {
     start();
     post("/change-membership", "{\"members\":[1,2,5]}");
-    CHECK(f.last == FAKE_CHANGE && f.id_count == 3 && f.ids[2] == 5);
+    CHECK(f.last == FAKE_CHANGE && f.id_count == 3 && f.ids[2] == 5 && !f.keep_rejoining);
     fail(ERR_UNKNOWN_NODE);
     CHECK(is_error(400, "UNKNOWN_NODE"));
+    post("/change-membership", "{\"members\":[1,2],\"keep_rejoining\":true}");
+    CHECK(f.last == FAKE_CHANGE && f.id_count == 2 && f.keep_rejoining);
+    fail(ERR_CONF_PENDING);
+    post("/change-membership", "{\"members\":[1,2],\"keep_rejoining\":false}");
+    CHECK(f.last == FAKE_CHANGE && !f.keep_rejoining);
+    fail(ERR_CONF_PENDING);
     door_close(&d);
     start();
     BAD("/change-membership", "{}");
@@ -411,6 +417,10 @@ static void test_change(void)
     BAD("/change-membership", "{\"members\":[-1]}");
     BAD("/change-membership", "{\"members\":[\"1\"]}");
     BAD("/change-membership", "{\"members\":[1.5]}");
+    BAD("/change-membership", "{\"members\":[1],\"keep_rejoining\":1}");
+    CHECK(door_body_has(c, 0, "true or false"));
+    BAD("/change-membership", "{\"members\":[1],\"keep_rejoining\":\"true\"}");
+    BAD("/change-membership", "{\"members\":[1],\"keep_rejoining\":null}");
     door_close(&d);
 }
 

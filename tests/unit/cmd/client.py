@@ -72,6 +72,11 @@ def said(index, voters, learners=()):
     return 200, {"node_id": 1, "config_index": index, "members": list(voters), "learners": list(learners)}
 
 
+def change(voters, index):
+    """What promote and replace ask for: of whoever is on its way back after it lost its disk they say nothing."""
+    return {"members": voters, "expect": index, "keep_rejoining": True}
+
+
 def state(index, voters, learners=()):
     """The cluster, as the answer to a change."""
     nodes = [{"id": i, "addr": f"127.0.0.1:{8080 + i}", "raft_addr": None} for i in (*voters, *learners)]
@@ -99,7 +104,7 @@ def expects():
     rc, _, err = aspen([one], "cluster", "promote", "4")
     sent = one.sent("/change-membership")
     check("promotion is of the configuration that was seen",
-          rc == 0 and sent == [{"members": [1, 2, 3, 4], "expect": 7}], (rc, err, sent))
+          rc == 0 and sent == [change([1, 2, 3, 4], 7)], (rc, err, sent))
     one.answers["/change-membership"] = CHANGED
     rc, out, err = aspen([one], "cluster", "promote", "4")
     check("... and one that came too late is refused, once", rc == 1 and out == "" and "was meant" in err and
@@ -110,7 +115,7 @@ def expects():
     rc, _, err = aspen([one], "cluster", "replace", "2", "6=" + new.url)
     sent = one.sent("/change-membership")
     check("replacement is of the configuration that its first half left",
-          rc == 0 and sent == [{"members": [1, 3, 6], "expect": 9}], (rc, err, sent))
+          rc == 0 and sent == [change([1, 3, 6], 9)], (rc, err, sent))
     one.answers["/add-learner"] = state(9, [1, 3], [6])
     rc, _, err = aspen([one], "cluster", "replace", "2", "6=" + new.url)
     check("... and not made when another one has taken the voter away meanwhile",
@@ -125,7 +130,7 @@ def newest():
         rc, _, err = aspen(both, "cluster", "promote", "5")
         sent = both[0].sent("/change-membership")
         check(f"with the older configuration {name}, the newer one is changed",
-              rc == 0 and sent == [{"members": [1, 2, 4, 5], "expect": 9}], (rc, err, sent))
+              rc == 0 and sent == [change([1, 2, 4, 5], 9)], (rc, err, sent))
     both = [Endpoint(raft_metrics=a) for a in (old, new)]
     rc, _, err = aspen(both, "cluster", "replace", "3", "6=127.0.0.1:1")
     check("who is no member in the newer one is not replaced", rc == 1 and "node 3 is no member" in err, (rc, err))

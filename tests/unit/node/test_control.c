@@ -35,6 +35,30 @@ static void named_without_the_wiped(void)
     CHECK(next.voter_count == 3 && next.learner_count == 1 && next.learner[0] == 4);
 }
 
+/* Who gives another one a vote has decided nothing about it; unless it is named, or removed. */
+static void kept_on_its_way(void)
+{
+    const struct raft_conf now = { .voter_count = 2,
+                                   .voter = { 1, 2 },
+                                   .learner_count = 3,
+                                   .learner = { 3, 4, 5 },
+                                   .learner_was = { 33, 0, 0 } };
+    struct control c = { .kind = CONTROL_CHANGE_MEMBERSHIP, .id_count = 2, .id = { 1, 4 } };
+    struct raft_change changes[CONTROL_CHANGES_MAX];
+    struct raft_conf next;
+    uint32_t count = 0;
+    c.keep_rejoining = true;
+    CHECK(control_changes(&c, &now, changes, &count) == ERR_OK);
+    CHECK(raft_conf_change(&now, changes, count, &next) == ERR_OK);
+    CHECK(next.voter_count == 2 && next.voter[1] == 4 && !raft_conf_is_learner(&next, 2));
+    CHECK(next.learner_count == 2 && raft_conf_is_learner(&next, 5));
+    CHECK_U64(raft_conf_was(&next, 3), 33);
+    c.id[0] = 3;
+    CHECK(control_changes(&c, &now, changes, &count) == ERR_OK);
+    CHECK(raft_conf_change(&now, changes, count, &next) == ERR_OK);
+    CHECK(next.voter_count == 2 && next.voter[0] == 3 && next.learner_count == 1);
+}
+
 /* Its operator has told a new address, nothing else: it comes back all the same. */
 static void added_again(void)
 {
@@ -250,6 +274,7 @@ int main(void)
     TAP_TEST("control: a change that waits wakes nobody, and nobody hears of it", waits_at_rest);
     TAP_TEST("control: voters named without a wiped one do not get it back",
              named_without_the_wiped);
+    TAP_TEST("control: where it is asked to keep them, a wiped one comes back", kept_on_its_way);
     TAP_TEST("control: a wiped one that is added again comes back all the same", added_again);
     TAP_TEST("control: a wiped voter makes no majority", a_wiped_voter_is_no_majority);
     TAP_TEST("control: what only needs time waits, and says for what", time_will_tell);

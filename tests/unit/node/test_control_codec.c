@@ -37,6 +37,27 @@ static void changes(void)
     CHECK(control_decode(bytes_of(b.data, b.count + 1), &out) == ERR_MALFORMED);
 }
 
+/* As one more bit of the kind: without it the bytes are what they were, and who does not know it
+ * refuses the change instead of doing another one. */
+static void keeping(void)
+{
+    static uint8_t room[CONTROL_BYTES_MAX + 1];
+    struct control c = { .kind = CONTROL_CHANGE_MEMBERSHIP, .id_count = 1, .id = { 1 } };
+    struct control out;
+    struct bytes b = encoded(&c, room);
+    CHECK(room[0] == CONTROL_CHANGE_MEMBERSHIP);
+    CHECK(control_decode(b, &out) == ERR_OK && !out.keep_rejoining);
+    c.keep_rejoining = true;
+    b = encoded(&c, room);
+    CHECK(room[0] == (0x80 | CONTROL_CHANGE_MEMBERSHIP));
+    CHECK(control_decode(b, &out) == ERR_OK);
+    CHECK(out.keep_rejoining && out.kind == CONTROL_CHANGE_MEMBERSHIP && out.id[0] == 1);
+    for (uint8_t kind = 0; kind < 0x80; kind++) { /* of no other kind */
+        room[0] = 0x80 | kind;
+        CHECK((control_decode(b, &out) == ERR_OK) == (kind == CONTROL_CHANGE_MEMBERSHIP));
+    }
+}
+
 static void nonsense(void)
 {
     static uint8_t room[CONTROL_BYTES_MAX + 1];
@@ -104,6 +125,7 @@ static void largest(void)
 int main(void)
 {
     TAP_TEST("control codec: a change comes back as it was", changes);
+    TAP_TEST("control codec: that learners stay on their way back goes with the kind", keeping);
     TAP_TEST("control codec: what makes no sense is refused", nonsense);
     TAP_TEST("control codec: the largest fits its bound", largest);
     return tap_done();
