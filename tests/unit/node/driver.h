@@ -36,6 +36,8 @@ static struct {
     struct call_answer answer; /* the last one sent */
     struct raft_msg said;      /* likewise, of Raft */
     struct snap_want want;     /* likewise, of who receives a snapshot */
+    struct node_key dialled[4];
+    uint32_t dials;
     struct service_call call;
     uint32_t called;
     enum err code; /* of the last call that ended */
@@ -87,6 +89,15 @@ static enum err link_record(struct link *l, const struct node_key *peer, enum li
         CHECK(snapshot_want_decode(head, &t.want) == ERR_OK);
     }
     return t.link_err;
+}
+
+static enum err link_dial(struct link *l, const struct node_key *peer, const struct os_addr *addrs,
+                          uint32_t count)
+{
+    (void)l;
+    CHECK(addrs != NULL && count > 0 && t.dials < sizeof t.dialled / sizeof t.dialled[0]);
+    t.dialled[t.dials++] = *peer;
+    return ERR_OK;
 }
 
 static void called(struct service_call *call, const struct service_reply *reply)
@@ -147,7 +158,7 @@ static void core(struct node *n, uint64_t last)
 
 static void begin(uint64_t last)
 {
-    static const struct link_table table = { .send = link_record };
+    static const struct link_table table = { .peer_set = link_dial, .send = link_record };
     struct node *n = &t.n;
     struct log_recovered rec;
     struct diag d = { 0 };

@@ -145,6 +145,35 @@ static void addresses_of_a_configuration(void)
     CHECK(e != NULL && e->addr_count == 1 && os_addr_equal(&e->addrs[0], &old));
 }
 
+/* Who reads a configuration looks for its members itself: the node that told it may be the only one
+ * that knew them, and gone tomorrow. Who is without an address is waited for, and nobody looks for
+ * himself. */
+static void members_are_dialled(void)
+{
+    static const struct raft_conf four = { .voter_count = 4, .voter = { 1, 3, 4, 5 } };
+    static const uint64_t ids[] = { 1, 3, 4, 5 };
+    static struct book leaders;
+    uint8_t bytes[1024];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct book_entry *e = NULL;
+    book_init(&leaders);
+    for (uint8_t i = 0; i < 4; i++) {
+        const struct node_key key = { { (uint8_t)ids[i] } };
+        const struct os_addr at = { .family = 4, .ip = { 10, 0, 0, (uint8_t)ids[i] }, .port = 1 };
+        CHECK(book_learn(&leaders, ids[i], &key, 0, &e) == ERR_OK);
+        book_addrs_set(&leaders, e, &at, ids[i] != 3, 0);
+    }
+    raft_conf_encode(&four, &w);
+    CHECK(book_tail_encode(&leaders, ids, 4, &w) == ERR_OK);
+    struct log_entry entry = { 2, 3, RAFT_ENTRY_CONF, writer_bytes(&w) };
+    begin(1);
+    raft_effects_conf_seen(&t.n, &entry);
+    CHECK_U64(t.dials, 2);
+    CHECK(t.dialled[0].b[0] == 4 && t.dialled[1].b[0] == 5);
+    CHECK(book_by_id(&t.n.book, 5)->addr_count == 1);
+    end();
+}
+
 int main(void)
 {
     TAP_TEST("bootstrap: the core is told what the configuration says", limits_arrive);
@@ -153,5 +182,6 @@ int main(void)
     TAP_TEST("bootstrap: an init that gave way to one of others says so", init_that_gave_way);
     TAP_TEST("bootstrap: a configuration takes back no newer address",
              addresses_of_a_configuration);
+    TAP_TEST("bootstrap: the members of a configuration are dialled", members_are_dialled);
     return tap_done();
 }
