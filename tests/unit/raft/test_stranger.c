@@ -246,11 +246,46 @@ static void test_contradiction(void)
     EXPECT_MARK("raft: a committed entry is contradicted");
 }
 
+/* A heartbeat speaks of the log as far as the entry it names: what is behind that here may be of a
+ * leader of before, and is not committed by it. */
+static void test_commit_beyond_the_known(void)
+{
+    struct raft_entry olds[2] = { { 5, 9, RAFT_ENTRY_COMMAND, (const uint8_t *)"a command" },
+                                  { 5, 9, RAFT_ENTRY_COMMAND, (const uint8_t *)"a command" } };
+    struct raft_msg m = { .type = RAFT_MSG_APPEND,
+                          .from = 2,
+                          .to = 1,
+                          .term = 5,
+                          .index = 1,
+                          .log_term = 1,
+                          .first = 2,
+                          .last = 3,
+                          .count = 2,
+                          .entries = olds };
+    struct raft_msg beat = {
+        .type = RAFT_MSG_HEARTBEAT, .from = 3, .to = 1, .term = 6, .index = 1, .log_term = 1
+    };
+    struct raft_status st;
+    boot(false);
+    drive(&(struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
+    for (beat.commit = 3; beat.commit >= 2; beat.commit--) {
+        drive(&(struct raft_event){ .type = RAFT_EV_MSG, .msg = &beat });
+        raft_status(core, &st);
+        CHECK(st.leader == 3 && st.last == 3);
+        CHECK_U64(st.commit, 0);
+    }
+    drive(&(struct raft_event){ .type = RAFT_EV_MSG, .msg = &beat });
+    raft_status(core, &st);
+    CHECK_U64(st.commit, 1);
+}
+
 int main(void)
 {
     TAP_TEST("stranger: a term from nowhere is not adopted", test_far_terms);
     TAP_TEST("stranger: one that elections could have reached is", test_near_terms);
     TAP_TEST("stranger: what is committed stays, whoever leads", test_contradiction);
+    TAP_TEST("stranger: a heartbeat commits nothing behind the entry it names",
+             test_commit_beyond_the_known);
     TAP_TEST("stranger: no member is believed a term out of reach either", test_members);
     TAP_TEST("stranger: nonsense of all kinds ends no node", test_nonsense);
     free(core);
