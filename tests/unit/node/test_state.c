@@ -1,0 +1,220 @@
+/* tests/unit/node/test_state.c -- Subject: the state machine's store: when it is flushed, what a
+ * start believes of it, and what it says of the members. Method: the parts of one node on a played
+ * machine, over rows that survive as the simulator's do. */
+#include "driver.h"
+
+#include "sim/backing.h"
+
+enum {
+    LAST = 3 /* entry of the log */
+};
+
+static struct sim_backing rows;
+
+/* Node 2 leads, and has committed all. */
+static void decide(void)
+{
+    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT, .from = 2, .to = 1, .term = 3, .epoch = 1 };
+    m.index = m.commit = LAST;
+    m.log_term = 1;
+    core_step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
+}
+
+/* The state machine of a node whose log has all entries, of term 1, and whose disk has nothing
+ * yet. */
+static void begin_state(void)
+{
+    static uint8_t value[100];
+    struct node *n = &t.n;
+    begin(LAST);
+    decide();
+    tables_close(&n->state.tables);
+    sim_backing_init(&rows, &t.mem, &t.disk);
+    n->seams.backing = &rows.base;
+    t.config.storage_backend = CONFIG_STORAGE_INMEMORY;
+    n->conf_room = mem_take(&n->mem, SNAP_CONF_BYTES_MAX);
+    n->results = mem_take(&n->mem, NODE_RESULTS * sizeof *n->results);
+    n->bounds.apply_entries = NODE_APPLY_MAX;
+    n->bounds.overlay_bytes = OVERLAY_BYTES_DEFAULT;
+    for (uint64_t i = 1; i <= LAST; i++) {
+        struct log_entry e = { i, 1, RAFT_ENTRY_NOOP, bytes_of(value, sizeof value) };
+        struct log_write w = { .ticket = ++t.log_ticket, .entries = &e, .count = 1 };
+        CHECK(log_append(n->log, &w) == ERR_OK);
+    }
+    sim_loop_run(&t.loop, os_now(n->os)); /* a log in memory is durable at once */
+}
+
+static void end_state(void)
+{
+    struct node *n = &t.n;
+    state_close(n, false);
+    tables_open(&n->state.tables, &n->store_mem, NULL);
+    mem_free(&n->mem, n->conf_room);
+    mem_free(&n->mem, n->results);
+    mem_free(&n->mem, n->snap_room);
+    sim_backing_done(&rows);
+    end();
+}
+
+/* The rows of a state machine that has applied so much. */
+static void rows_at(uint64_t applied, uint64_t term)
+{
+    struct tables tables;
+    struct kv kv;
+    tables_open(&tables, &t.n.store_mem, &rows.base);
+    CHECK(kv_open(&kv, &tables) == ERR_OK);
+    while (kv.applied < applied) {
+        kv_skip(&kv, kv.applied + 1, term);
+    }
+    CHECK(kv_save(&kv) == ERR_OK && tables_freeze(&tables) == ERR_OK);
+    CHECK(tables_write(&tables) == ERR_OK);
+    tables_thaw(&tables);
+    tables_close(&tables);
+}
+
+static enum err opened(struct diag *d)
+{
+    struct log_recovered rec = { .first = log_first(t.n.log), .last = log_last(t.n.log) };
+    *d = (struct diag){ 0 };
+    return state_open(&t.n, &rec, d);
+}
+
+/* ---- flushes ---- */
+
+static void applied_to(uint64_t index)
+{
+    struct node *n = &t.n;
+    n->apply_target = index;
+    n->applied_told = n->kv.applied;
+    kv_actor_turn(n);
+    CHECK_U64(n->kv.applied, index);
+}
+
+static uint64_t flushes(void)
+{
+    for (uint32_t turn = 0; turn < 1000 && flush_busy(&t.n.state.flush); turn++) {
+        sim_loop_run(&t.loop, sim_loop_next(&t.loop));
+    }
+    CHECK(!flush_busy(&t.n.state.flush));
+    return t.n.metrics.counter[METRICS_FLUSHES];
+}
+
+/* What a restart would have to replay counts from the flush before: one is due whenever it is too
+ * much, and not after every turn from then on. */
+static void much_log_once(void)
+{
+    struct diag d;
+    begin_state();
+    CHECK(opened(&d) == ERR_OK);
+    applied_to(1);
+    CHECK_U64(flushes(), 1);            /* what was begun is written down at once */
+    t.n.state.log_bytes = 64 * MIB - 1; /* of many entries before */
+    applied_to(2);
+    CHECK_U64(flushes(), 2);
+    applied_to(3);
+    CHECK_U64(flushes(), 2);
+    end_state();
+}
+
+/* Between the log that begins behind a snapshot and the rows of that snapshot nothing is flushed:
+ * old rows would be written over, and the log behind them is gone. */
+static void not_while_installing(void)
+{
+    static const enum snap_in_phase phases[] = { SNAP_IN_LOG, SNAP_IN_SWAP };
+    struct diag d;
+    begin_state();
+    CHECK(opened(&d) == ERR_OK);
+    applied_to(1);
+    CHECK_U64(flushes(), 1);
+    applied_to(2);
+    for (size_t i = 0; i < sizeof phases / sizeof phases[0]; i++) {
+        t.n.snap_in.phase = phases[i];
+        t.n.state.log_bytes = 64 * MIB;
+        state_turn(&t.n);
+        state_second(&t.n);
+        state_second(&t.n); /* writing has paused */
+        CHECK(!flush_busy(&t.n.state.flush));
+    }
+    t.n.snap_in.phase = SNAP_IN_NONE;
+    state_second(&t.n);
+    CHECK_U64(flushes(), 2);
+    end_state();
+}
+
+/* ---- a start ---- */
+
+/* A start with a log whose beginning is gone as far as that. */
+static enum err starts_with(uint64_t applied, uint64_t term, uint64_t gone, struct diag *d)
+{
+    begin_state();
+    CHECK(log_compact(t.n.log, gone) == ERR_OK);
+    rows_at(applied, term);
+    enum err e = opened(d);
+    end_state();
+    return e;
+}
+
+/* Neither may know of entries that the other denies: a disk that was put together of two is not
+ * taken for one. */
+static void log_and_state_agree(void)
+{
+    struct diag d;
+    CHECK(starts_with(3, 1, 0, &d) == ERR_OK && starts_with(1, 1, 0, &d) == ERR_OK);
+    CHECK(starts_with(4, 1, 0, &d) == ERR_CORRUPT);
+    CHECK(strstr(d.text, "has applied entry 4, but the log ends at 3") != NULL);
+    CHECK(starts_with(2, 1, 2, &d) == ERR_OK); /* the log goes on from it */
+    CHECK(starts_with(1, 1, 2, &d) == ERR_CORRUPT);
+    CHECK(strstr(d.text, "begins at entry 3, but the state machine ends at 1") != NULL);
+    for (uint64_t applied = 2; applied <= 3; applied++) {
+        CHECK(starts_with(applied, 2, 1, &d) == ERR_CORRUPT);
+        CHECK(strstr(d.text, "has term 2 in the state machine, 1 in the log") != NULL);
+    }
+}
+
+/* ---- members ---- */
+
+/* Who installs the state of another node finds there where everybody is: voters, learners, and who
+ * is voter only until the change is over. */
+static void where_all_are(void)
+{
+    struct raft_conf conf = { .index = 1,
+                              .voter_count = 2,
+                              .voter = { 1, 2 },
+                              .learner_count = 1,
+                              .learner = { 4 },
+                              .outgoing_count = 3,
+                              .outgoing = { 1, 2, 5 } };
+    static struct book reader;
+    struct state_conf row;
+    struct raft_conf c;
+    struct bytes tail;
+    struct diag d;
+    begin_state();
+    for (uint8_t id = 4; id <= 6; id++) {
+        struct node_key key = { { id } };
+        CHECK(mesh_peer(&t.n, id, &key, NULL, 0) == ERR_OK);
+    }
+    CHECK(opened(&d) == ERR_OK);
+    applied_to(1);
+    CHECK_U64(flushes(), 1);
+    t.n.state.conf = conf;
+    CHECK(state_mark_now(&t.n, &t.n.state.flushed) == ERR_OK);
+    const struct state_mark *m = &t.n.state.flushed;
+    CHECK(state_conf_decode(bytes_of(m->bytes, m->count), &row) == ERR_OK && row.index == 1);
+    CHECK(raft_conf_decode(row.entry, &c, &tail) == ERR_OK && c.outgoing_count == 3);
+    book_init(&reader);
+    CHECK(book_tail_learn(&reader, tail, 0) == ERR_OK);
+    CHECK_U64(reader.count, 4);
+    CHECK(book_by_id(&reader, 1) != NULL && book_by_id(&reader, 2) != NULL);
+    CHECK(book_by_id(&reader, 4) != NULL && book_by_id(&reader, 5) != NULL);
+    end_state();
+}
+
+int main(void)
+{
+    TAP_TEST("state: much log begins one flush", much_log_once);
+    TAP_TEST("state: no flush begins while a snapshot is installed", not_while_installing);
+    TAP_TEST("state: a start refuses a log and a state that deny each other", log_and_state_agree);
+    TAP_TEST("state: it says where all members are", where_all_are);
+    return tap_done();
+}
