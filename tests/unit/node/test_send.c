@@ -256,6 +256,107 @@ static void old_file_is_not_offered(void)
     end();
 }
 
+/* ---- what a peer is told again, and by whom ---- */
+
+/* A leader with a snapshot of entry 1, offered to node 2. */
+static void begin_offered(void)
+{
+    struct raft_msg m = { .type = RAFT_MSG_SNAPSHOT, .from = 1, .to = 2, .term = 3, .index = 1 };
+    struct snap_handler h = { .made = file_made };
+    struct diag d = { 0 };
+    struct node *n = &t.n;
+    begin(1);
+    made_files = 0;
+    CHECK(snap_open(n->os, NULL, &n->store_mem, &h, &n->snaps, &d) == ERR_OK);
+    n->snap_room = mem_take(&n->mem, SNAP_CHUNK_BYTES_MAX);
+    make_file(1);
+    until_made(1);
+    n->told_role = RAFT_LEADER;
+    snapshot_send_begin(n, &m);
+    snapshot_send_start(n);
+    CHECK(n->snap_out[0].phase == SNAP_OUT_OFFERED && t.frames == 1);
+}
+
+static void end_offered(void)
+{
+    snapshot_send_close(&t.n);
+    snap_close(t.n.snaps);
+    mem_free(&t.n.mem, t.n.snap_room);
+    end();
+}
+
+/* An offer may be lost on its way, and a peer that never had it asks for nothing: it is repeated
+ * until it is answered, well before the peer is given up. */
+static void offers_are_repeated(void)
+{
+    struct node *n = &t.n;
+    begin_offered();
+    t.loop.now_ns += NS_PER_S;
+    snapshot_send_second(n, os_now(n->os));
+    CHECK_U64(t.frames, 1); /* it may still be answered */
+    for (uint32_t second = 1; second < 10; second++) {
+        t.loop.now_ns += second > 1 ? NS_PER_S : 1;
+        snapshot_send_second(n, os_now(n->os));
+        CHECK(t.frames == 1 + second && n->snap_out[0].phase == SNAP_OUT_OFFERED);
+    }
+    want(2, &n->snap_out[0].id, SNAP_GO_ON);
+    CHECK_U64(n->snap_out[0].phase, SNAP_OUT_SENDING);
+    uint32_t frames = t.frames;
+    t.loop.now_ns += 2 * NS_PER_S;
+    snapshot_send_second(n, os_now(n->os));
+    CHECK_U64(t.frames, frames); /* it is here: what it wants next, it says */
+    end_offered();
+}
+
+/* Who does not lead any more sends nothing further: the next leader has a snapshot of its own, and
+ * the places are needed when this node leads again. */
+static void deposed(void)
+{
+    struct node *n = &t.n;
+    for (int phase = SNAP_OUT_OFFERED; phase <= SNAP_OUT_SENDING; phase++) {
+        begin_offered();
+        n->snap_out[0].phase = (enum snap_out_phase)phase;
+        snapshot_send_second(n, os_now(n->os));
+        CHECK_U64(n->snap_out[0].phase, phase);
+        n->told_role = RAFT_FOLLOWER;
+        snapshot_send_second(n, os_now(n->os));
+        CHECK_U64(n->snap_out[0].phase, SNAP_OUT_FAILED);
+        CHECK_U64(t.frames, 1);
+        end_offered();
+    }
+}
+
+/* Whether one was on its way is not known after a restart. The newest is held for the same while as
+ * if it had been, so that a large one goes on where it was. */
+static void held_after_a_restart(void)
+{
+    struct node *n = &t.n;
+    struct diag d = { 0 };
+    begin(1);
+    t.config.storage_backend = CONFIG_STORAGE_DURABLE;
+    CHECK(snapshot_make_open(n, &d) == ERR_OK);
+    CHECK_U64(snapshot_send_held(n), 0); /* there was none */
+    for (uint64_t index = 1; index <= 2; index++) {
+        struct snap_id id = { 0 };
+        make_file(index);
+        while (!snap_newest(n->snaps, &id) || id.index < index) {
+            CHECK(sim_turn(&t.loop));
+        }
+    }
+    CHECK_U64(snapshot_send_held(n), 0); /* nobody was sent it */
+    snap_close(n->snaps);
+    os_dir_close(n->snap_dir);
+    mem_free(&n->mem, n->snap_room);
+    CHECK(snapshot_make_open(n, &d) == ERR_OK);
+    CHECK_U64(snapshot_send_held(n), 2);
+    t.loop.now_ns += 60 * NS_PER_S;
+    CHECK_U64(snapshot_send_held(n), 0);
+    snap_close(n->snaps);
+    os_dir_close(n->snap_dir);
+    mem_free(&n->mem, n->snap_room);
+    end();
+}
+
 int main(void)
 {
     TAP_TEST("send: however a snapshot on its way ends, its place is free", snapshots_end);
@@ -266,5 +367,8 @@ int main(void)
     TAP_TEST("send: a snapshot that the log has left behind is no end", snapshot_left_behind);
     TAP_TEST("send: a file that the log has left behind is not offered", old_file_is_not_offered);
     TAP_TEST("send: two snapshots that were broken off are held both", both_are_held);
+    TAP_TEST("send: an offer is repeated until it is answered", offers_are_repeated);
+    TAP_TEST("send: who does not lead any more sends no snapshots", deposed);
+    TAP_TEST("send: the newest snapshot is held after a restart", held_after_a_restart);
     return tap_done();
 }
