@@ -132,6 +132,67 @@ static void waits_at_rest(void)
     end();
 }
 
+/* A peer forwards an addition, and says of that node that this is its key. */
+static void forwarded_addition(uint64_t id, const struct node_key *key)
+{
+    static struct book theirs;
+    uint8_t tail[256];
+    uint8_t bytes[CONTROL_BYTES_MAX];
+    uint8_t frame[CONTROL_BYTES_MAX + CALL_HEAD_BYTES_MAX];
+    struct writer tw = writer_of(tail, sizeof tail);
+    struct writer cw = writer_of(bytes, sizeof bytes);
+    struct writer w = writer_of(frame, sizeof frame);
+    struct book_entry *e = NULL;
+    book_init(&theirs);
+    CHECK(book_learn(&theirs, id, key, 0, &e) == ERR_OK);
+    CHECK(book_tail_encode(&theirs, &id, 1, &tw) == ERR_OK);
+    struct control c = { .kind = CONTROL_ADD_LEARNER, .id_count = 1, .id = { id } };
+    c.addr = bytes_text("four:1");
+    c.tail = writer_bytes(&tw);
+    control_encode(&c, &cw);
+    struct call_request r = {
+        .kind = FRAME_CONTROL, .ticket = 55, .timeout_ms = 5000, .command = writer_bytes(&cw)
+    };
+    call_request_encode(&r, &w);
+    writer_put(&w, r.command);
+    forward_in(&t.n, &key_2, 7, writer_bytes(&w));
+    sim_loop_run(&t.loop, os_now(t.n.os)); /* the raft actor's turn */
+}
+
+/* Another node's book may be wrong, or its operator: a change by it would give a member's number to
+ * somebody else, in the log and so everywhere. This node refuses it as it does where it is asked
+ * itself. */
+static void an_endpoint_that_contradicts(void)
+{
+    static const struct {
+        uint64_t id;
+        struct node_key key;
+        bool good;
+    } told[] = {
+        { 4, { { 4 } }, true },  /* it waits until it was greeted */
+        { 4, { { 2 } }, false }, /* a member's key */
+        { 2, { { 4 } }, false }, /* a member's number */
+        { 4, { { 0 } }, false }, /* this node's own key, and number */
+        { 1, { { 4 } }, false },
+    };
+    struct raft_status before;
+    struct raft_status after;
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+        begin(1);
+        lead_1();
+        t.n.told_role = RAFT_LEADER;
+        raft_status(t.n.core, &before);
+        forwarded_addition(told[i].id, &told[i].key);
+        raft_status(t.n.core, &after);
+        CHECK_U64(after.last, before.last);
+        CHECK_U64(t.answer.ticket, told[i].good ? 0 : 55);
+        CHECK(told[i].good ? !list_empty(&t.n.controls) : t.answer.code == ERR_BAD_REQUEST);
+        CHECK(ids_key_equal(&book_by_id(&t.n.book, 2)->key, &key_2));
+        CHECK(book_by_id(&t.n.book, 4) == NULL);
+        end();
+    }
+}
+
 /* ---- what became of it ---- */
 
 /* One of this node's clients asks; the operation as it is when the core has it. */
@@ -277,6 +338,8 @@ int main(void)
     TAP_TEST("control: where it is asked to keep them, a wiped one comes back", kept_on_its_way);
     TAP_TEST("control: a wiped one that is added again comes back all the same", added_again);
     TAP_TEST("control: a wiped voter makes no majority", a_wiped_voter_is_no_majority);
+    TAP_TEST("control: a forwarded endpoint that contradicts the log is refused",
+             an_endpoint_that_contradicts);
     TAP_TEST("control: what only needs time waits, and says for what", time_will_tell);
     TAP_TEST("control: a transfer is done when somebody leads", transfer_until_somebody_leads);
     TAP_TEST("control: without a leader it says whom to start, or to ask another",
