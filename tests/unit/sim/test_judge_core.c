@@ -180,6 +180,45 @@ static void votes_twice(void)
     sim_judge_said(&w->judge, f, &m);
 }
 
+/* As it leaves the node. */
+static void sends(enum frame_kind kind, const struct raft_msg *m)
+{
+    sim_look_frame(&w->look, f, trio_frame(kind, m));
+}
+
+static void votes_twice_in_frames(void)
+{
+    struct raft_msg m = { .type = RAFT_MSG_VOTE_REPLY, .term = s.term + 1, .to = 1 };
+    m.from = f->id;
+    sends(FRAME_RAFT, &m);
+    m.to = 3;
+    sends(FRAME_ANSWER, &m); /* of another kind: no vote */
+    CHECK(!w->failed);
+    sends(FRAME_RAFT, &m);
+}
+
+/* Whoever is to crash when it promises something does when the promise leaves it. */
+static void promises_and_is_doomed(void)
+{
+    struct raft_msg m = { .type = RAFT_MSG_APPEND_REPLY, .term = s.term, .to = h->id };
+    m.from = f->id;
+    f->doom = SIM_MOMENT_ACK;
+    m.reject = true;
+    sends(FRAME_RAFT, &m);
+    m.reject = false;
+    sends(FRAME_ANSWER, &m);
+    CHECK(f->doom == SIM_MOMENT_ACK && f->disk.crash_at == 0);
+    sends(FRAME_RAFT, &m);
+    CHECK(f->doom == SIM_MOMENT_NONE && f->disk.crash_at != 0);
+    m.type = RAFT_MSG_VOTE_REPLY;
+    m.term = s.term + 1;
+    m.from = h->id;
+    m.to = f->id;
+    h->doom = SIM_MOMENT_VOTE;
+    sim_look_frame(&w->look, h, trio_frame(FRAME_RAFT, &m));
+    CHECK(h->doom == SIM_MOMENT_NONE && h->disk.crash_at != 0);
+}
+
 static void denies_one_of_two(void)
 {
     struct raft_msg m = { .type = RAFT_MSG_VOTE_REPLY, .term = s.term + 1, .to = 1 };
@@ -357,6 +396,8 @@ static const struct trio_case cases[] = {
     { "has another state than others", other_revision },
     { "revision went back", revision_back },
     { " voted for 1 and 3 in term", votes_twice },
+    { " voted for 1 and 3 in term", votes_twice_in_frames },
+    { NULL, promises_and_is_doomed },
     { NULL, denies_one_of_two },
     { NULL, votes_again_when_wiped },
     { "forgot the term", forgets_term },

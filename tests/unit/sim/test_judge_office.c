@@ -94,6 +94,64 @@ static void silent_for_a_while(void)
     judge();
 }
 
+/* What was delivered to it came from f, and says this of itself. */
+static void told(enum frame_kind kind, const struct raft_msg *m)
+{
+    unheard();
+    sim_judge_heard(&w->judge, h, f->index, trio_frame(kind, m));
+    judge();
+}
+
+static struct raft_msg reply(enum raft_msg_type type)
+{
+    return (struct raft_msg){ .type = type, .from = f->id, .to = h->id, .term = s.term };
+}
+
+static void has_an_ack(void)
+{
+    struct raft_msg m = reply(RAFT_MSG_APPEND_REPLY);
+    told(FRAME_RAFT, &m);
+}
+
+static void has_an_answer(void)
+{
+    struct raft_msg m = reply(RAFT_MSG_HEARTBEAT_REPLY);
+    told(FRAME_RAFT, &m);
+}
+
+static void has_one_of_an_older_term(void)
+{
+    struct raft_msg m = reply(RAFT_MSG_HEARTBEAT_REPLY);
+    m.term--;
+    told(FRAME_RAFT, &m);
+}
+
+static void has_one_of_a_newer_term(void)
+{
+    struct raft_msg m = reply(RAFT_MSG_HEARTBEAT_REPLY);
+    m.term++;
+    told(FRAME_RAFT, &m);
+}
+
+static void has_one_in_the_name_of_another(void)
+{
+    struct raft_msg m = reply(RAFT_MSG_HEARTBEAT_REPLY);
+    m.from = 6 - h->id - f->id;
+    told(FRAME_RAFT, &m);
+}
+
+static void has_no_reply(void)
+{
+    struct raft_msg m = reply(RAFT_MSG_VOTE_REPLY); /* one that elected it, come late */
+    told(FRAME_RAFT, &m);
+}
+
+static void has_no_message(void)
+{
+    struct raft_msg m = reply(RAFT_MSG_HEARTBEAT_REPLY);
+    told(FRAME_ANSWER, &m);
+}
+
 /* ---- a disk ---- */
 
 /* The disk hangs since then, and since then owes what comes after the entry it had last. */
@@ -243,6 +301,13 @@ static const struct trio_case cases[] = {
     { NULL, hears_both_halves },
     { NULL, hears_no_newcomer },
     { NULL, silent_for_a_while },
+    { NULL, has_an_ack },
+    { NULL, has_an_answer },
+    { "leads though no majority answers", has_one_of_an_older_term },
+    { "leads though no majority answers", has_one_of_a_newer_term },
+    { "leads though no majority answers", has_one_in_the_name_of_another },
+    { "leads though no majority answers", has_no_reply },
+    { "leads though no majority answers", has_no_message },
     { "leads though its disk hangs", disk_hangs },
     { NULL, disk_has_just_hung },
     { NULL, disk_has_just_been_asked },
