@@ -247,6 +247,21 @@ static void found_unsynced(void)
     end();
 }
 
+/* The batch that was read last is the one that is replaced, and begins right behind the cut. */
+static void replaced_after_it_was_read(void)
+{
+    begin();
+    append(1, 1, 5, 1, 100);
+    turn_until(1, 1, 5, 1);
+    append(2, 6, 6, 1, 100);
+    turn_until(2, 1, 11, 1);
+    check(6, 6, 1);
+    append(3, 6, 6, 3, 100);
+    turn_until(3, 6, 11, 3);
+    check(6, 11, 3);
+    end();
+}
+
 /* The power goes in an operation of a compaction, counted from 1; false: there are not so many. */
 static bool compaction_cut(uint64_t at, uint64_t seed)
 {
@@ -285,6 +300,7 @@ static void compaction_cut_anywhere(void)
 int main(void)
 {
     TAP_TEST("overlap: what replaces entries is read at every moment", replaced);
+    TAP_TEST("overlap: so it is where it was read before", replaced_after_it_was_read);
     TAP_TEST("overlap: so it is when it is replaced in turn, and after a restart", replaced_twice);
     TAP_TEST("overlap: entries behind a truncation are read before they are written", behind_a_cut);
     TAP_TEST("overlap: nothing of a log is read behind the snapshot that replaced it",
