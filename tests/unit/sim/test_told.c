@@ -372,6 +372,28 @@ static void history(void)
     close_world("the history is full");
 }
 
+/* A write that was refused was not done, and of one whose end is unknown nobody knows. This
+ * node did it, and a read says so. */
+static void refused(void)
+{
+    for (int lie = 0; lie <= 1; lie++) {
+        struct lincheck_result r;
+        open_world();
+        uint64_t unknown = w->clients.writes_unknown;
+        uint64_t failed = w->clients.writes_failed;
+        ask(true, KEY);
+        reply.code = lie == 1 ? ERR_BUSY : ERR_OUTCOME_UNKNOWN;
+        answer();
+        CHECK_U64(w->clients.writes_unknown - unknown, lie == 0);
+        CHECK_U64(w->clients.writes_failed - failed, lie == 1);
+        read_key();
+        CHECK(!w->failed);
+        lincheck_run(&w->clients.history, &w->mem, NULL, &r);
+        CHECK(r.verdict == (lie == 0 ? LINCHECK_GOOD : LINCHECK_BAD));
+        close_world(NULL);
+    }
+}
+
 /* ---- silence ---- */
 
 /* A machine that is slow has an excuse, until it is not any more. */
@@ -493,6 +515,7 @@ int main(void)
     TAP_TEST("told: each lie of an answer is found, and the truth is none", lies);
     TAP_TEST("told: a record is one that can be", records);
     TAP_TEST("told: all that a client asked and heard is in the history", history);
+    TAP_TEST("told: a refused write was not done, and an unknown one may be", refused);
     TAP_TEST("told: a client waits in vain only where there is an excuse", clients_wait);
     TAP_TEST("told: so does the operator", operator_waits);
     TAP_TEST("told: what the operator hears is judged", operator_is_told);
