@@ -324,6 +324,20 @@ static void starts_with_less(void)
     sim_host_start(f);
 }
 
+/* A new process is looked at: what it knows to be committed is looked at again. */
+static void starts(void)
+{
+    CHECK(s_f.commit > 1 && s_f.commit == seen_f->commit);
+    sim_look_born(&w->look, f);
+    sim_look_node(&w->look, f);
+}
+
+static void starts_with_another(void)
+{
+    w->judge.committed_term[s_f.commit - 1]++; /* its log has come back with another one */
+    starts();
+}
+
 /* ---- logs of two worlds ---- */
 
 /* One node that is elected again after so many seconds. */
@@ -411,6 +425,8 @@ static const struct trio_case cases[] = {
     { "lost entries", said_entries },
     { NULL, denied_entries },
     { "lost entries", starts_with_less },
+    { NULL, starts },
+    { "elsewhere with", starts_with_another },
     { "agree above entry", logs_cross },
     { NULL, logs_are_equal },
 };
