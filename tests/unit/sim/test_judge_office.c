@@ -77,6 +77,35 @@ static void hears_both_halves(void)
     judge();
 }
 
+/* Of so many voters, itself among them, f alone answers, or nobody. */
+static void heard_of(uint8_t voters, bool answers)
+{
+    unheard();
+    office->arrived[f->index] = answers;
+    s.conf.voter_count = voters;
+    s.conf.voter[0] = h->id;
+    s.conf.voter[1] = f->id;
+    s.conf.voter[2] = 6 - h->id - f->id;
+    s.conf.voter[3] = 4;
+    judge();
+}
+
+/* Half of them are no majority. */
+static void alone_of_two(void)
+{
+    heard_of(2, false);
+}
+
+static void hears_one_of_two(void)
+{
+    heard_of(2, true);
+}
+
+static void hears_one_of_four(void)
+{
+    heard_of(4, true);
+}
+
 /* Their silence counts from now on. */
 static void hears_no_newcomer(void)
 {
@@ -299,6 +328,9 @@ static const struct trio_case cases[] = {
     { NULL, hears_one },
     { "leads though no majority answers", hears_one_half },
     { NULL, hears_both_halves },
+    { "leads though no majority answers", alone_of_two },
+    { NULL, hears_one_of_two },
+    { "leads though no majority answers", hears_one_of_four },
     { NULL, hears_no_newcomer },
     { NULL, silent_for_a_while },
     { NULL, has_an_ack },
