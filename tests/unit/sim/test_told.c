@@ -287,6 +287,21 @@ static void gone(void)
     sim_judge_versions(&w->judge);
 }
 
+/* It was read when it was the newest; another has replaced it, and it is read again. */
+static void replaced(void)
+{
+    written(1);
+    answer();
+    struct service_record first = reply.record;
+    uint64_t before = serial;
+    written(1);
+    reply.record = first;
+    reply.record.value = sim_value_make(before, value, sizeof value);
+    answer();
+    CHECK(!w->failed);
+    sim_judge_versions(&w->judge);
+}
+
 static const struct {
     const char *words; /* of the finding; NULL: there is none */
     void (*lie)(void);
@@ -313,6 +328,7 @@ static const struct {
     { "it was written 3 times until then", count_below },
     { NULL, count_unknown },
     { "had what was there before", gone },
+    { "had what was there before", replaced },
 };
 
 static void lies(void)
