@@ -86,6 +86,27 @@ static void test_freed(void)
     model_close(&m);
 }
 
+/* What may have to be sent again stays, to the last byte. */
+static void test_last_byte(void)
+{
+    struct model m;
+    struct bytes view;
+    model_open(&m);
+    model_append(&m, SENDQ_CHUNK_BYTES);
+    model_append(&m, SENDQ_CHUNK_BYTES);
+    CHECK_U64(sendq_peek(&m.q, &view, 1), 1);
+    while (sendq_unsent(&m.q) > 0) {
+        model_send(&m, MODEL_BYTES);
+    }
+    uint64_t used = m.mem.used;
+    CHECK(view.count > 1 && view.count < m.q.end);
+    sendq_acked(&m.q, &m.mem, view.count - 1);
+    CHECK_U64(m.mem.used, used);
+    sendq_acked(&m.q, &m.mem, view.count);
+    CHECK(m.mem.used < used);
+    model_close(&m);
+}
+
 /* A large last chunk is not kept when everything arrived: the next frame begins anew. */
 static void test_begins_anew(void)
 {
@@ -159,6 +180,7 @@ int main(void)
 {
     TAP_TEST("sendq: bytes leave in the order they came", test_order);
     TAP_TEST("sendq: acknowledged memory comes back", test_freed);
+    TAP_TEST("sendq: ... and not before its last byte is", test_last_byte);
     TAP_TEST("sendq: behind a large chunk that was freed it begins anew", test_begins_anew);
     TAP_TEST("sendq: bytes stay where they are until acknowledged", test_stays);
     TAP_TEST("sendq: an append that does not fit queues nothing", test_all_or_nothing);

@@ -115,6 +115,47 @@ static void majorities(void)
     }
 }
 
+/* Each sees its two neighbours, the first and the last each other too. */
+static void rings(void)
+{
+    for (uint32_t nodes = 4; nodes <= SIM_NODES_MAX; nodes++) {
+        uint32_t seen[SIM_NODES_MAX];
+        struct sim_world *w = world_of(1, nodes, SIM_FAULT_RING);
+        first_fault(w);
+        CHECK_U64(w->faults.injected[SIM_FAULT_RING], 1);
+        seen_by(w, seen);
+        for (uint32_t a = 0; a < nodes; a++) {
+            uint32_t before = (a + nodes - 1) % nodes;
+            CHECK_U64(seen[a], 1u << a | 1u << before | 1u << (a + 1) % nodes);
+        }
+        sim_world_close(w);
+    }
+}
+
+/* Ways from one node to all others, or the other way round: none else is cut. */
+static void half_dead(void)
+{
+    for (int deaf = 0; deaf < 2; deaf++) {
+        struct sim_world *w = world_with(deaf ? SIM_FAULT_DEAF : SIM_FAULT_MUTE);
+        uint32_t host = 0;
+        uint32_t cut = 0;
+        first_fault(w);
+        for (uint32_t a = 0; a < NODES; a++) {
+            for (uint32_t b = 0; b < NODES; b++) {
+                cut += a != b && w->net.cut[a][b] > 0;
+            }
+            uint32_t other = (a + 1) % NODES;
+            uint32_t third = (a + 2) % NODES;
+            bool one = deaf ? w->net.cut[other][a] > 0 && w->net.cut[third][a] > 0
+                            : w->net.cut[a][other] > 0 && w->net.cut[a][third] > 0;
+            host += one;
+        }
+        CHECK_U64(host, 1);
+        CHECK_U64(cut, NODES - 1);
+        sim_world_close(w);
+    }
+}
+
 /* When a way was clogged first, and when it was free again. */
 struct clog {
     uint64_t from_ns;
@@ -336,6 +377,8 @@ int main(void)
 {
     TAP_TEST("faults: a flapping link is there again between its cuts", flaps);
     TAP_TEST("faults: each node sees a majority of its own", majorities);
+    TAP_TEST("faults: in a ring each node sees its neighbours", rings);
+    TAP_TEST("faults: the mute only receive, the deaf only send", half_dead);
     TAP_TEST("faults: nodes are clogged in turn, and unclogged in another", swizzles);
     TAP_TEST("faults: older bytes are read of a disk, and no harm stays", stales);
     TAP_TEST("faults: every call of a flood is answered or refused", floods);
