@@ -70,9 +70,10 @@ static void stops(void)
 static void starts(void)
 {
     open_world();
+    h->disk_failed = true; /* an excuse of this process */
     sim_host_crash(h);
     sim_host_start(h);
-    CHECK(h->state == SIM_HOST_UP && h->process == 2);
+    CHECK(h->state == SIM_HOST_UP && h->process == 2 && !h->disk_failed);
     close_world(NULL);
     open_world();
     sim_host_crash(h);
