@@ -247,6 +247,52 @@ static void stale_slot(void)
     stop();
 }
 
+/* ---- the power goes ---- */
+
+/* Of what was not synced each sector is old, new, or new up to somewhere and old behind it. */
+static void torn_sectors(void)
+{
+    static uint8_t after[LARGE];
+    size_t old = 0;
+    size_t new = 0;
+    size_t torn = 0;
+    size_t have = 0;
+    start();
+    put(0, 'a', LARGE);
+    memset(w.bytes, 'b', LARGE);
+    CHECK(sim_disk_write(&w.disk, w.file, 0, w.bytes, LARGE) == ERR_OK);
+    sim_disk_restart(&w.disk);
+    CHECK(sim_disk_read(&w.disk, w.file, 0, after, LARGE, &have) == ERR_OK);
+    CHECK_U64(have, LARGE);
+    for (size_t s = 0; s < LARGE; s += SIM_SECTOR_BYTES) {
+        size_t taken = 0;
+        while (taken < SIM_SECTOR_BYTES && after[s + taken] == 'b') {
+            taken++;
+        }
+        for (size_t i = taken; i < SIM_SECTOR_BYTES; i++) {
+            CHECK(after[s + i] == 'a');
+        }
+        old += taken == 0;
+        new += taken == SIM_SECTOR_BYTES;
+        torn += taken > 0 && taken < SIM_SECTOR_BYTES;
+    }
+    CHECK(old > 0 && new > 0 && torn > 0);
+    stop();
+}
+
+/* Planned for a sync, it is inside the next one and not behind it. */
+static void inside_a_sync(void)
+{
+    start();
+    put(0, 'a', BATCH);
+    CHECK(sim_disk_write(&w.disk, w.file, BATCH, w.bytes, BATCH) == ERR_OK);
+    w.disk.crash_sync = true;
+    CHECK(sim_disk_sync(&w.disk, w.file) != ERR_OK);
+    CHECK(w.disk.down);
+    sim_disk_restart(&w.disk);
+    stop();
+}
+
 int main(void)
 {
     TAP_TEST("sim: the newest batch does not rot, however large", newest_spared);
@@ -255,6 +301,8 @@ int main(void)
     TAP_TEST("sim: a file that is renamed has one name after a power cut", renamed);
     TAP_TEST("sim: an older version is read where a later batch tells of it", stale_log);
     TAP_TEST("sim: an older slot is read beside one that holds the same", stale_slot);
+    TAP_TEST("sim: sectors that were not synced are torn, some of them", torn_sectors);
+    TAP_TEST("sim: a crash inside a sync is inside it", inside_a_sync);
     TAP_TEST("sim: nothing grows on a full disk", full);
     return tap_done();
 }
