@@ -25,7 +25,8 @@ void sim_foreign_begin(struct sim_world *w, struct sim_host *h)
 
 void sim_foreign_end(struct sim_world *w)
 {
-    w->foreign = (struct sim_foreign){ 0 };
+    w->foreign.host = 0; /* its call may still be answered */
+    w->foreign.begun = false;
 }
 
 static bool is_of(const struct sim_world *w, const struct sim_host *h)
