@@ -141,9 +141,8 @@ static void behind_a_cut(void)
     end();
 }
 
-/* The batch that was read last is held; a snapshot takes its place in the same segment, and the
- * next batch has the same numbers. */
-static void behind_an_install(void)
+/* Two batches; of the second one an entry was read. */
+static void begin_and_read(void)
 {
     begin();
     append(1, 1, 5, 1, 100);
@@ -151,6 +150,13 @@ static void behind_an_install(void)
     append(2, 6, 6, 1, 100);
     turn_until(2, 1, 11, 1);
     check(6, 6, 1);
+}
+
+/* The batch that was read last is held; a snapshot takes its place in the same segment, and the
+ * next batch has the same numbers. */
+static void behind_an_install(void)
+{
+    begin_and_read();
     CHECK(log_install(w.log, 3, 5, 2) == ERR_OK);
     append(4, 6, 6, 3, 100);
     turn_until(4, 6, 11, 3);
@@ -250,12 +256,7 @@ static void found_unsynced(void)
 /* The batch that was read last is the one that is replaced, and begins right behind the cut. */
 static void replaced_after_it_was_read(void)
 {
-    begin();
-    append(1, 1, 5, 1, 100);
-    turn_until(1, 1, 5, 1);
-    append(2, 6, 6, 1, 100);
-    turn_until(2, 1, 11, 1);
-    check(6, 6, 1);
+    begin_and_read();
     append(3, 6, 6, 3, 100);
     turn_until(3, 6, 11, 3);
     check(6, 11, 3);
