@@ -20,7 +20,7 @@ enum {
     SIM_CLIENTS_MAX = 12,
     SIM_KEYS_MAX = 12,
     SIM_PAIRS_MAX = 3, /* keys of one multi-key write */
-    SIM_VALUE_BYTES_MAX = 48 * 1024
+    SIM_VALUE_BYTES_MAX = KV_VALUE_BYTES_MAX
 };
 
 struct sim_world;
@@ -72,6 +72,8 @@ struct sim_load {
     uint32_t once_percent; /* writes with a request id */
     uint32_t large_one_in; /* values of many kilobytes; 0: none */
     uint32_t large_bytes_min;
+    uint32_t large_bytes_max;
+    bool huge;   /* the largest values that the product takes are among them */
     bool sticky; /* a client stays with its node while that answers */
 };
 

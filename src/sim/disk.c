@@ -322,13 +322,6 @@ static size_t dirty_from(const struct sim_file *f, size_t s)
     return s;
 }
 
-/* What happens to a disk must not fail: the account has room for many disks. */
-static void put_sector(struct mem *mem, struct sim_image *m, size_t at, const uint8_t *sector)
-{
-    enum err e = sim_image_write(mem, m, at, sector, SIM_SECTOR_BYTES);
-    ASSERT(e == ERR_OK);
-}
-
 /* A batch that is synced tells that all before it were. Zeroes are none: they fill a segment, or
  * cut off a torn tail, and with it perhaps the one that told. */
 static void note_batch(struct sim_file *f, size_t sector)
@@ -370,7 +363,7 @@ static void save(struct mem *mem, struct sim_file *f)
     for (size_t s = first; s < f->dirty_end; s = dirty_from(f, s + 1)) {
         uint8_t sector[SIM_SECTOR_BYTES];
         sim_image_read(&f->now, s * SIM_SECTOR_BYTES, sector, sizeof sector);
-        put_sector(mem, &f->safe, s * SIM_SECTOR_BYTES, sector);
+        sim_image_put(mem, &f->safe, s * SIM_SECTOR_BYTES, sector, sizeof sector);
         f->dirty[s] = 0;
     }
     f->safe_bytes = f->now_bytes;
@@ -400,63 +393,6 @@ enum err sim_disk_sync(struct sim_disk *d, int file)
     return end(last);
 }
 
-/* ---- rot ---- */
-
-/* A flipped bit; or a write that went astray, and another sector's bytes stand there; or one that
- * was told to be done and never was. */
-static void decay(struct mem *mem, struct sim_file *f, struct prng *p)
-{
-    uint8_t sector[SIM_SECTOR_BYTES];
-    uint8_t instead[SIM_SECTOR_BYTES] = { 0 };
-    size_t sectors = f->told_bytes / SIM_SECTOR_BYTES;
-    size_t at = (size_t)prng_below(p, sectors) * SIM_SECTOR_BYTES;
-    size_t from = (size_t)prng_below(p, sectors) * SIM_SECTOR_BYTES;
-    uint64_t kind = prng_below(p, 4);
-    sim_image_read(&f->safe, at, sector, sizeof sector);
-    if (kind != 0) {
-        sim_image_read(&f->safe, from, instead, sizeof instead);
-    }
-    if (kind < 2 && memcmp(sector, instead, sizeof sector) != 0) {
-        memcpy(sector, instead, sizeof sector);
-    } else {
-        sector[(size_t)prng_below(p, SIM_SECTOR_BYTES)] ^= (uint8_t)(1u << prng_below(p, 8));
-    }
-    put_sector(mem, &f->safe, at, sector);
-    put_sector(mem, &f->now, at, sector);
-}
-
-void sim_file_flip(struct mem *mem, struct sim_file *f, size_t offset)
-{
-    struct sim_image *both[] = { &f->now, &f->safe };
-    ASSERT(offset < f->capacity);
-    for (size_t i = 0; i < 2; i++) {
-        uint8_t sector[SIM_SECTOR_BYTES];
-        size_t at = offset - offset % SIM_SECTOR_BYTES;
-        sim_image_read(both[i], at, sector, sizeof sector);
-        sector[offset - at] ^= 1;
-        put_sector(mem, both[i], at, sector);
-    }
-}
-
-bool sim_disk_rot(struct sim_disk *d, const char *suffix, uint64_t seed)
-{
-    struct prng p;
-    int at[SIM_NAMES_MAX];
-    uint32_t count = 0;
-    prng_seed(&p, seed);
-    for (int i = 0; i < SIM_NAMES_MAX; i++) {
-        bool fits = d->name[i].safe >= 0 && sim_name_ends(&d->name[i], suffix);
-        if (fits && d->file[d->name[i].safe].told_bytes > 0) {
-            at[count++] = d->name[i].safe;
-        }
-    }
-    if (count == 0) {
-        return false;
-    }
-    decay(d->mem, &d->file[at[prng_below(&p, count)]], &p);
-    return true;
-}
-
 /* ---- the crash ---- */
 
 /* Old, new, or some of each: a sector of its own accord is torn rarely, but it is. */
@@ -470,7 +406,7 @@ static void sector_survive(struct sim_disk *d, struct sim_file *f, size_t s)
     }
     sim_image_read(&f->safe, s * SIM_SECTOR_BYTES, sector, sizeof sector);
     sim_image_read(&f->now, s * SIM_SECTOR_BYTES, sector, taken);
-    put_sector(d->mem, &f->safe, s * SIM_SECTOR_BYTES, sector);
+    sim_image_put(d->mem, &f->safe, s * SIM_SECTOR_BYTES, sector, sizeof sector);
 }
 
 static void file_survive(struct sim_disk *d, struct sim_file *f)

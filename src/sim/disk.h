@@ -72,6 +72,8 @@ struct sim_disk {
     uint64_t reads;
     uint64_t read_fault_at; /* 0: never; this read alone fails, with ERR_IO */
     struct sim_stale stale;
+    uint64_t snap_rot;     /* a seed: the next snapshot that is opened has rotted; 0: it has not */
+    uint64_t snaps_rotted; /* ever */
     bool down;
     bool full;                                /* nothing may grow */
     char lock[SIM_LOCKS_MAX][SIM_NAME_BYTES]; /* names held by a process; "": free */
@@ -132,10 +134,13 @@ enum err sim_disk_truncate(struct sim_disk *d, int file, uint64_t bytes);
 MUST_CHECK
 enum err sim_disk_sync(struct sim_disk *d, int file);
 
-/* sim_disk_rot -- damage one sector, drawn, of what is safe in a log's file whose name ends in
- * suffix, where a later batch tells that it was there: a bit flips, or a write went astray and
- * another sector's bytes stand there, or it never came; false: there is no such place. */
-bool sim_disk_rot(struct sim_disk *d, const char *suffix, uint64_t seed);
+/* sim_disk_rot -- damage one sector, drawn, of what is safe in a log, where a later batch tells
+ * that it was there: a bit flips, or a write went astray and another sector's bytes stand there, or
+ * it never came. False: there is no such place.
+ * sim_rot_open -- files.c's: a file is opened. When it is a snapshot and snap_rot is set, a sector
+ * of it rots as above, anywhere, or its end is gone. */
+bool sim_disk_rot(struct sim_disk *d, uint64_t seed);
+void sim_rot_open(struct sim_disk *d, const char *name, int file);
 
 /* sim_disk_stale -- the next so many reads of one place, drawn, are given what stood there before
  * its newest write, unless it is written first: a sector or a page of a log where a later batch

@@ -123,6 +123,7 @@ void sim_faults_stop(struct sim_faults *f)
         h->disk.fault_at = 0;
         h->disk.read_fault_at = 0;
         sim_disk_stale_end(&h->disk);
+        h->disk.snap_rot = 0;
         h->disk.full = false;
     }
 }

@@ -51,6 +51,7 @@
     X(DISK_STALE, "disk-stale", disk_stale) /* a read gives what was there before */               \
     X(DISK_FULL, "disk-full", disk_full)    /* no space for a while */                             \
     X(DISK_ROT, "disk-rot", disk_rot)       /* damage to what was safe long ago */                 \
+    X(SNAP_ROT, "snap-rot", snap_rot)       /* a snapshot is damaged, or cut short */              \
     X(BACKUP, "backup", backup)             /* an older copy of a disk comes back */               \
     X(BURST, "burst", burst)                /* clients that do not think */                        \
     X(QUIET, "quiet", quiet)                /* clients that rest */                                \

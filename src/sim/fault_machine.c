@@ -17,6 +17,7 @@ enum {
 #define FAULT_BLINK_NS_MAX (100 * SIM_MS) /* a node may be down for so short that few notice */
 #define FAULT_TURN_NS_MAX (100 * SIM_MS)  /* what a turn of a slow machine takes */
 #define FAULT_JOB_NS_MAX (500 * SIM_MS)   /* what a job of a slow disk takes */
+#define FAULT_SICK_NS_MAX (5 * SIM_S)     /* likewise, of one that is about to die */
 #define FAULT_JUMP_NS (5 * SIM_S)         /* mean of how far a clock jumps */
 #define FAULT_WALL_NS_MAX (3600 * SIM_S)  /* how far a wall clock is off, either way */
 #define FAULT_RESTART_NS (5 * SIM_S)      /* mean of how long a node is down */
@@ -172,17 +173,35 @@ static void disk_quick_due(struct sim_world *w, struct sim_event *e)
 bool sim_fault_do_disk_slow(struct sim_faults *f)
 {
     struct sim_host *h = sim_fault_any_host(f);
+    bool sick = sim_chance(&f->prng, 4);
     h->loop.job_ns_min = SIM_MS;
-    h->loop.job_ns_max = sim_between(&f->prng, 2 * SIM_MS, FAULT_JOB_NS_MAX);
+    h->loop.job_ns_max =
+        sim_between(&f->prng, 2 * SIM_MS, sick ? FAULT_SICK_NS_MAX : FAULT_JOB_NS_MAX);
     sim_fault_later(f, sim_fault_length(f), disk_quick_due, h->index);
     return true;
 }
 
+static void stuck_due(struct sim_world *w, struct sim_event *e)
+{
+    struct sim_host *h = &w->host[e->a];
+    if (!w->faults.over && h->loop.stuck_until_ns == UINT64_MAX) {
+        sim_host_crash(h);
+        start_later(&w->faults, h->index);
+    }
+}
+
+/* For a while; or for good, until the machine is switched off and on. */
 bool sim_fault_do_disk_stuck(struct sim_faults *f)
 {
     struct sim_host *h = sim_fault_any_host(f);
     uint64_t now = sim_host_local(h);
-    sim_loop_stick(&h->loop, now, now + sim_fault_length(f));
+    uint64_t ns = sim_fault_length(f);
+    if (sim_chance(&f->prng, 4)) {
+        sim_loop_stick(&h->loop, now, UINT64_MAX);
+        sim_fault_later(f, ns + sim_wait(&f->prng, FAULT_DISK_NS), stuck_due, h->index);
+    } else {
+        sim_loop_stick(&h->loop, now, now + ns);
+    }
     return true;
 }
 
@@ -267,12 +286,26 @@ static bool bearable(struct sim_world *w, const struct sim_host *h)
 bool sim_fault_do_disk_rot(struct sim_faults *f)
 {
     struct sim_host *h = sim_fault_any_host(f);
-    if (!bearable(f->world, h) || !sim_disk_rot(&h->disk, ".seg", prng_next(&f->prng))) {
+    if (!bearable(f->world, h) || !sim_disk_rot(&h->disk, prng_next(&f->prng))) {
         return false;
     }
     h->damaged = true;
     sim_fault_later(f, sim_fault_length(f), sim_fault_start_due, h->index);
     sim_host_crash(h); /* else it might never look there */
+    return true;
+}
+
+/* The next one that it reads: to send it, or to install it once more, and then it may stop. */
+bool sim_fault_do_snap_rot(struct sim_faults *f)
+{
+    struct sim_host *leader = sim_fault_leader(f);
+    struct sim_host *h = sim_fault_any_host(f);
+    h = leader != NULL && sim_chance(&f->prng, 2) ? leader : h;
+    if (!bearable(f->world, h)) {
+        return false;
+    }
+    h->damaged = true;
+    h->disk.snap_rot = 1 + prng_below(&f->prng, UINT32_MAX);
     return true;
 }
 

@@ -150,6 +150,7 @@ enum err sim_file_open(struct os_dir *d, const char *name, uint32_t flags, struc
     h->file = file;
     h->direct = (flags & OS_OPEN_DIRECT) != 0;
     sim_disk_hold(disk, file);
+    sim_rot_open(disk, full, file);
     *out = &h->base;
     return ERR_OK;
 }

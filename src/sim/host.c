@@ -482,6 +482,9 @@ static void draw_bounds(struct sim_host *h)
     b->keep_entries = (uint32_t)sim_between(p, 1, HOST_KEEP_ENTRIES_MAX);
     h->usual_turn_ns = SIM_TURN_NS << (hostile == 0 ? 0 : prng_below(p, HOST_TURN_DOUBLINGS));
     h->turn_ns = h->usual_turn_ns;
+    if (h->world->clients.load.huge) {
+        b->segment_bytes = 0; /* an entry has to fit in one */
+    }
     if (hostile == 0) {
         *b = (struct node_bounds){ .segment_bytes = b->segment_bytes };
     } else if (hostile == 1) {

@@ -121,6 +121,13 @@ enum err sim_image_write(struct mem *mem, struct sim_image *m, size_t offset, co
     return ERR_OK;
 }
 
+void sim_image_put(struct mem *mem, struct sim_image *m, size_t offset, const void *data,
+                   size_t count)
+{
+    enum err e = sim_image_write(mem, m, offset, data, count);
+    ASSERT(e == ERR_OK);
+}
+
 enum err sim_image_zero(struct mem *mem, struct sim_image *m, size_t offset, size_t count)
 {
     while (count > 0) {

@@ -42,6 +42,11 @@ MUST_CHECK
 enum err sim_image_write(struct mem *mem, struct sim_image *m, size_t offset, const void *data,
                          size_t count);
 
+/* sim_image_put -- likewise, of a version that has these pages in an account that has room for many
+ * disks: what happens to a disk must not fail. */
+void sim_image_put(struct mem *mem, struct sim_image *m, size_t offset, const void *data,
+                   size_t count);
+
 /* sim_image_zero -- write zeroes.
  *   err  as sim_image_write */
 MUST_CHECK

@@ -56,7 +56,7 @@ static size_t rotten_below(void)
         size_t have = 0;
         size_t again = 0;
         CHECK(sim_disk_read(&w.disk, w.file, 0, before, sizeof before, &have) == ERR_OK);
-        if (!sim_disk_rot(&w.disk, ".seg", seed)) {
+        if (!sim_disk_rot(&w.disk, seed)) {
             return 0;
         }
         CHECK(sim_disk_read(&w.disk, w.file, 0, after, sizeof after, &again) == ERR_OK);
@@ -94,6 +94,37 @@ static void tail_cut_off(void)
     size_t end = rotten_below();
     CHECK(end > 0 && end <= 2 * BATCH);
     stop();
+}
+
+/* Anywhere in it, or its end is gone, for whoever reads it and after a crash; but not while it is
+ * written, no other file, and only once. */
+static void snapshots_rot(void)
+{
+    static uint8_t after[LARGE];
+    size_t cut = 0;
+    size_t changed = 0;
+    for (uint64_t seed = 1; seed <= ROTS; seed++) {
+        size_t have = 0;
+        start();
+        for (size_t i = 0; i < LARGE; i++) {
+            w.bytes[i] = (uint8_t)(1 + i / SIM_SECTOR_BYTES);
+        }
+        w.disk.snap_rot = seed;
+        CHECK(sim_disk_write(&w.disk, w.file, 0, w.bytes, LARGE) == ERR_OK);
+        sim_rot_open(&w.disk, "wal/1.snap", w.file);
+        CHECK(sim_disk_sync(&w.disk, w.file) == ERR_OK);
+        sim_rot_open(&w.disk, "wal/1.seg", w.file);
+        CHECK_U64(w.disk.snap_rot, seed);
+        sim_rot_open(&w.disk, "wal/1.snap", w.file);
+        CHECK_U64(w.disk.snap_rot, 0);
+        sim_disk_restart(&w.disk);
+        CHECK(sim_disk_read(&w.disk, w.file, 0, after, LARGE, &have) == ERR_OK);
+        cut += have < LARGE;
+        changed += have == LARGE && memcmp(w.bytes, after, LARGE) != 0;
+        stop();
+    }
+    CHECK(cut > ROTS / 4 && changed > ROTS / 4);
+    CHECK_U64(cut + changed, ROTS);
 }
 
 /* What is there may change and shrink. */
@@ -296,6 +327,7 @@ static void inside_a_sync(void)
 int main(void)
 {
     TAP_TEST("sim: the newest batch does not rot, however large", newest_spared);
+    TAP_TEST("sim: a snapshot rots anywhere, or is cut short", snapshots_rot);
     TAP_TEST("sim: what a cut tail leaves as the newest batch does not rot", tail_cut_off);
     TAP_TEST("sim: what a sync failed to save, no other one saves", sync_failed);
     TAP_TEST("sim: a file that is renamed has one name after a power cut", renamed);

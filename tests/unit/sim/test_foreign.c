@@ -6,7 +6,12 @@
 #include "sim/majority.h"
 #include "sim/world.h"
 
-/* Until a node has begun alone beside a cluster that has begun. */
+static struct sim_host *foreign_of(struct sim_world *w)
+{
+    return &w->host[w->foreign.host - 1];
+}
+
+/* Until a node has begun alone beside a cluster that has begun, and runs. */
 static struct sim_world *world_with_one(void)
 {
     struct sim_options o = { .seed = 3, .nodes = 5, .faults_all = true };
@@ -18,22 +23,25 @@ static struct sim_world *world_with_one(void)
     }
     sim_begin_ask(w);
     sim_faults_start(&w->faults);
-    while ((!w->foreign.begun || w->look.conf.index == 0) && w->now_ns < 600 * SIM_S) {
+    bool there = false;
+    while (!there && w->now_ns < 600 * SIM_S) {
         sim_world_until(w, w->now_ns + SIM_MS);
+        there = w->foreign.begun && w->look.conf.index > 0 && sim_foreign_host(w, foreign_of(w));
     }
-    CHECK(w->foreign.begun && !w->failed);
+    CHECK(there && !w->failed);
     return w;
 }
 
-static struct sim_host *foreign_of(struct sim_world *w)
-{
-    return &w->host[w->foreign.host - 1];
-}
-
-/* Node 1 is a founder, so it is none that begins alone. */
+/* A voter of the cluster of the world that runs. */
 static struct sim_host *ours(struct sim_world *w)
 {
-    return &w->host[0];
+    uint32_t i = 0;
+    while (i + 1 < w->node_count &&
+           ((sim_voters(&w->look.conf) & sim_node_bit(w->host[i].id)) == 0 ||
+            w->host[i].state != SIM_HOST_UP || sim_foreign_host(w, &w->host[i]))) {
+        i++;
+    }
+    return &w->host[i];
 }
 
 static struct raft_status status_of(const struct sim_host *h)
@@ -75,7 +83,7 @@ static void a_vote_that_it_shares(void)
 {
     struct sim_world *w = world_with_one();
     struct raft_status s = status_of(foreign_of(w));
-    s.conf.voter[s.conf.voter_count++] = 1;
+    s.conf.voter[s.conf.voter_count++] = ours(w)->id;
     CHECK(says(w, foreign_of(w), &s, "shares its votes"));
     sim_world_close(w);
 }

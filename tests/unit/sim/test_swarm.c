@@ -5,9 +5,11 @@
 
 #include "sim/world.h"
 
+#include <inttypes.h>
+
 enum {
     NODES = 3,
-    STALES = 10, /* worlds */
+    STALES = 30, /* worlds */
     RINGS = 20,  /* worlds of each size */
     FLAPS = 5,
     FLAP_S = 60, /* longer than the last of them takes */
@@ -214,29 +216,6 @@ static void swizzles(void)
     CHECK(same > 0 && other > 0);
 }
 
-/* Older bytes are read, nodes start again without harm, and one that stops has its reason. */
-static void stales(void)
-{
-    uint64_t given = 0;
-    uint64_t acted = 0;
-    for (uint64_t seed = 1; seed <= STALES; seed++) {
-        struct sim_options o = { .seed = seed, .nodes = NODES, .faults_all = true };
-        o.faults_off = ~sim_fault_bit(SIM_FAULT_DISK_STALE);
-        o.virtual_ns = 60 * SIM_S;
-        struct sim_world *w = sim_world_open(&o);
-        CHECK(w != NULL);
-        CHECK(sim_world_run(w));
-        for (uint32_t i = 0; i < NODES; i++) {
-            CHECK(!w->host[i].damaged && w->host[i].disk.stale.reads == 0);
-            given += w->host[i].disk.stale.given;
-        }
-        acted += w->faults.injected[SIM_FAULT_DISK_STALE];
-        sim_world_close(w);
-    }
-    printf("# %llu faults, %llu reads\n", (unsigned long long)acted, (unsigned long long)given);
-    CHECK(acted > 0 && given >= acted / 2);
-}
-
 /* A node alone, before its cluster has begun, and after a whole run: all calls come to an end. */
 static void floods(void)
 {
@@ -316,6 +295,21 @@ static bool has_a_slow_disk(const struct sim_host *h)
     return h->loop.job_ns_max > SIM_LOOP_JOB_NS_MAX;
 }
 
+static bool has_a_sick_disk(const struct sim_host *h)
+{
+    return h->loop.job_ns_max > SIM_S;
+}
+
+static bool has_a_hung_disk(const struct sim_host *h)
+{
+    return h->loop.stuck_until_ns > sim_host_local(h) && h->loop.stuck_until_ns != UINT64_MAX;
+}
+
+static bool has_a_dead_disk(const struct sim_host *h)
+{
+    return h->loop.stuck_until_ns == UINT64_MAX;
+}
+
 static bool any_host(const struct sim_world *w, bool (*befalls)(const struct sim_host *h))
 {
     bool any = false;
@@ -331,9 +325,11 @@ static void seen(void)
     static const struct {
         enum sim_fault_class class;
         bool (*befalls)(const struct sim_host *h);
-    } all[] = { { SIM_FAULT_PAUSE, is_paused },        { SIM_FAULT_SLOW, is_slow },
-                { SIM_FAULT_RATE, is_fast_or_slow },   { SIM_FAULT_JUMP, has_jumped },
-                { SIM_FAULT_WALL, is_of_another_day }, { SIM_FAULT_DISK_SLOW, has_a_slow_disk } };
+    } all[] = { { SIM_FAULT_PAUSE, is_paused },           { SIM_FAULT_SLOW, is_slow },
+                { SIM_FAULT_RATE, is_fast_or_slow },      { SIM_FAULT_JUMP, has_jumped },
+                { SIM_FAULT_WALL, is_of_another_day },    { SIM_FAULT_DISK_SLOW, has_a_slow_disk },
+                { SIM_FAULT_DISK_SLOW, has_a_sick_disk }, { SIM_FAULT_DISK_STUCK, has_a_hung_disk },
+                { SIM_FAULT_DISK_STUCK, has_a_dead_disk } };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         struct sim_world *w = world_with(all[i].class);
         bool found = false;
@@ -351,26 +347,82 @@ static void seen(void)
     }
 }
 
-/* Nobody stops a node, and yet some are in another process than their first. */
-static void crashes_inside(void)
+/* Worlds in which nothing but these goes wrong; each is well in the end. */
+static void run_worlds(uint64_t classes, void (*look)(const struct sim_world *w))
 {
-    uint64_t again = 0;
-    uint64_t acted = 0;
     for (uint64_t seed = 1; seed <= STALES; seed++) {
         struct sim_options o = { .seed = seed, .nodes = NODES, .faults_all = true };
-        o.faults_off = ~sim_fault_bit(SIM_FAULT_CRASH_INSIDE);
+        o.faults_off = ~classes;
         o.virtual_ns = 60 * SIM_S;
         struct sim_world *w = sim_world_open(&o);
         CHECK(w != NULL);
         CHECK(sim_world_run(w));
-        for (uint32_t i = 0; i < NODES; i++) {
-            again += w->host[i].process - 1;
-        }
-        acted += w->faults.injected[SIM_FAULT_CRASH_INSIDE];
+        look(w);
         sim_world_close(w);
     }
-    printf("# %llu faults, %llu starts\n", (unsigned long long)acted, (unsigned long long)again);
-    CHECK(acted > STALES && again >= acted / 2);
+}
+
+static struct {
+    uint64_t acted;
+    uint64_t again;  /* processes that are not the first of their node */
+    uint64_t given;  /* stale reads */
+    uint64_t rotten; /* snapshots */
+} count;
+
+static void count_all(const struct sim_world *w)
+{
+    count.acted += w->faults.total;
+    for (uint32_t i = 0; i < NODES; i++) {
+        count.again += w->host[i].process - 1;
+        count.given += w->host[i].disk.stale.given;
+        count.rotten += w->host[i].disk.snaps_rotted;
+    }
+}
+
+static void whole(const struct sim_world *w)
+{
+    for (uint32_t i = 0; i < NODES; i++) {
+        CHECK(!w->host[i].damaged && w->host[i].disk.stale.reads == 0);
+    }
+    count_all(w);
+}
+
+/* Older bytes are read, nodes start again without harm, and one that stops has its reason. */
+static void stales(void)
+{
+    memset(&count, 0, sizeof count);
+    run_worlds(sim_fault_bit(SIM_FAULT_DISK_STALE), whole);
+    printf("# %" PRIu64 " faults, %" PRIu64 " reads\n", count.acted, count.given);
+    CHECK(count.acted > 0 && count.given >= count.acted / 2);
+}
+
+/* Nobody stops a node, and yet some are in another process than their first. */
+static void crashes_inside(void)
+{
+    memset(&count, 0, sizeof count);
+    run_worlds(sim_fault_bit(SIM_FAULT_CRASH_INSIDE), count_all);
+    printf("# %" PRIu64 " faults, %" PRIu64 " starts\n", count.acted, count.again);
+    CHECK(count.acted > STALES && count.again >= count.acted / 2);
+}
+
+/* Likewise: a disk that hangs for good ends with its machine switched off and on. */
+static void dead_disks(void)
+{
+    memset(&count, 0, sizeof count);
+    run_worlds(sim_fault_bit(SIM_FAULT_DISK_STUCK), count_all);
+    printf("# %" PRIu64 " faults, %" PRIu64 " starts\n", count.acted, count.again);
+    CHECK(count.again > 0 && count.again < count.acted);
+}
+
+/* Some are read while they are rotten, and nobody is harmed. */
+static void rotten_snapshots(void)
+{
+    memset(&count, 0, sizeof count);
+    run_worlds(sim_fault_bit(SIM_FAULT_SNAP_ROT) | sim_fault_bit(SIM_FAULT_SNAPSHOT) |
+                   sim_fault_bit(SIM_FAULT_ISOLATE) | sim_fault_bit(SIM_FAULT_WIPE),
+               count_all);
+    printf("# %" PRIu64 " faults, %" PRIu64 " rotten\n", count.acted, count.rotten);
+    CHECK(count.rotten > 0);
 }
 
 int main(void)
@@ -385,5 +437,7 @@ int main(void)
     TAP_TEST("faults: only those that acted are counted", counted);
     TAP_TEST("faults: what befalls a machine is seen there", seen);
     TAP_TEST("faults: a node crashes inside an effect, and starts again", crashes_inside);
+    TAP_TEST("faults: a disk that hangs for good ends with its machine", dead_disks);
+    TAP_TEST("faults: snapshots rot, and some are read then", rotten_snapshots);
     return tap_done();
 }
