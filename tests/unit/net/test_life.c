@@ -232,6 +232,24 @@ static void test_second_address(void)
     rig_close(&r);
 }
 
+/* Of a peer only an address is named that nobody is at; it dials once, and goes. Where it came from
+ * is then among the addresses that are tried. */
+static void test_learnt_address(void)
+{
+    struct rig r;
+    rig_open(&r);
+    struct side *a = side_open(&r, 1);
+    struct side *b = side_open(&r, 2);
+    struct os_addr nowhere = loopback(free_port(&r));
+    CHECK(link_peer_set(a->link, &b->key, &nowhere, 1) == ERR_OK);
+    side_dial(b, a);
+    RIG_UNTIL(&r, a->ups == 1 && b->ups == 1);
+    link_peer_forget(b->link, &a->key); /* it does not dial any more */
+    RIG_UNTIL(&r, a->downs == 1);
+    RIG_UNTIL(&r, a->ups == 2 && b->ups == 2);
+    rig_close(&r);
+}
+
 /* Dials a side with another cookie, which counts how often it came. */
 static struct side *dial_in_vain(struct rig *r, uint64_t min_ns, uint64_t max_ns)
 {
@@ -422,6 +440,7 @@ int main(void)
     TAP_TEST("life: two connections that are both up become one", test_both_at_once);
     TAP_TEST("life: a peer that moved is found at its new address", test_moved);
     TAP_TEST("life: addresses are tried in turn", test_second_address);
+    TAP_TEST("life: a peer is dialled where it last came from, too", test_learnt_address);
     TAP_TEST("life: the pause between dials in vain doubles", test_pause_grows);
     TAP_TEST("life: the pause between dials in vain is bounded", test_pause_bounded);
     TAP_TEST("life: a peer that says good-bye at once is dialled ever less often", test_short_life);
