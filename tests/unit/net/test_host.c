@@ -1,7 +1,8 @@
 /* tests/unit/net/test_host.c -- what the dialling side shows a server that is not ours: name,
- * protocol, kinds of certificates, key.
+ * protocol, kinds of certificates, key; and what becomes of its connection when that server has
+ * dialled, too.
  *
- * Subject: net/tls.c, net/quic_conn.c
+ * Subject: net/tls.c, net/quic_conn.c, net/quic_peer.c
  * Method:  a server made of ngtcp2 and GnuTLS alone, as another implementation would be, and the
  *          link that dials it; what the server saw is held against the interface (RFC 7250, the
  *          form of the server name of iroh)
@@ -10,7 +11,8 @@
 
 enum {
     HOST_SEED = 0,
-    CLIENT_SEED = 5
+    CLIENT_SEED = 5,
+    CODE_DUPLICATE = 3
 };
 
 /* Of the seed of 32 zero bytes; the vector of iroh itself. */
@@ -179,10 +181,105 @@ static void test_key(void)
     EXPECT_MARK("net: a wrong key");
 }
 
+/* ---- two connections of a pair ---- */
+
+/* The same process as the host, as one that dials. */
+static struct villain caller;
+
+/* The link has the smaller key of the two: where nothing else speaks for one, its own connection
+ * stays. */
+static struct side *pair_open(struct rig *r)
+{
+    rig_open(r);
+    struct node_key target = key_of(HOST_SEED);
+    struct node_key own;
+    uint8_t seed = HOST_SEED;
+    do {
+        own = key_of(++seed);
+    } while (memcmp(own.b, target.b, NODE_KEY_BYTES) > 0);
+    struct os_addr addr = host_open(r);
+    struct side *a = side_open(r, seed);
+    host.target = a->key;
+    host.cookie = "a cookie";
+    CHECK(link_peer_set(a->link, &target, &addr, 1) == ERR_OK);
+    RIG_UNTIL(r, host.completed);
+    villain_new(&caller, r, a);
+    caller.seed = HOST_SEED;
+    return a;
+}
+
+static void host_says_hello(void)
+{
+    CHECK(villain_hello(&host, ADMIT_SERVER));
+    host.streams[0].id = -1;
+    host.stream_count = 1;
+    villain_write(&host);
+}
+
+/* The caller's hello names the host's connection as the one that it had before, or none. */
+static void caller_dials(bool again)
+{
+    struct admit_session s;
+    CHECK(villain_session(&host, ADMIT_SERVER, &s));
+    caller.last = again ? admit_id(&s) : 0;
+    villain_go(&caller);
+}
+
+static void pair_close(struct rig *r)
+{
+    villain_done(&caller);
+    villain_done(&host);
+    rig_close(r);
+}
+
+static void test_duplicate(void)
+{
+    struct rig r;
+    struct side *a = pair_open(&r);
+    host_says_hello();
+    RIG_UNTIL(&r, a->ups == 1);
+    caller_dials(false);
+    RIG_UNTIL(&r, villain_got(&caller, CODE_DUPLICATE));
+    CHECK(!host.closed && a->ups == 1 && a->downs == 0);
+    pair_close(&r);
+}
+
+static void test_lost(void)
+{
+    struct rig r;
+    struct side *a = pair_open(&r);
+    host_says_hello();
+    RIG_UNTIL(&r, a->ups == 1);
+    caller_dials(true);
+    RIG_UNTIL(&r, villain_got(&host, CODE_DUPLICATE));
+    CHECK(!caller.closed && a->ups == 2 && a->downs == 1);
+    pair_close(&r);
+}
+
+/* What the peer said on a connection that it has lost since comes later than what it says on the
+ * next one. */
+static void test_lost_late(void)
+{
+    for (int again = 0; again <= 1; again++) {
+        struct rig r;
+        struct side *a = pair_open(&r);
+        caller_dials(again == 1);
+        RIG_UNTIL(&r, a->ups == 1);
+        host_says_hello();
+        RIG_UNTIL(&r, host.closed || caller.closed);
+        CHECK(villain_got(again == 1 ? &host : &caller, CODE_DUPLICATE));
+        CHECK(a->ups == (again == 1 ? 1 : 2) && a->downs == a->ups - 1);
+        pair_close(&r);
+    }
+}
+
 int main(void)
 {
     TAP_TEST("host: the dialling side shows name, protocol and one raw key", test_shows);
     TAP_TEST("host: a server of another protocol is left", test_alpn);
     TAP_TEST("host: a server of another key is left", test_key);
+    TAP_TEST("host: of two connections the one that the smaller key dialled stays", test_duplicate);
+    TAP_TEST("host: one whose dialler had the other before takes its place", test_lost);
+    TAP_TEST("host: and keeps it, when the other comes to life late", test_lost_late);
     return tap_done();
 }

@@ -43,6 +43,7 @@ struct villain {
     bool no_key;
     bool noisy; /* a spoilt copy before every datagram, and the same one once more behind it */
     uint8_t seed;
+    uint64_t last; /* in its hello: the connection that it had before */
     struct node_key target;
     struct os_addr to;
     struct os_udp *udp;
@@ -81,33 +82,42 @@ static int villain_cid(ngtcp2_conn *conn, ngtcp2_cid *cid, uint8_t *token, size_
     return 0;
 }
 
-/* A true hello for the cookie it has. */
+/* What both ends of its connection know, in the order of the one that it plays. */
+static bool villain_session(struct villain *v, enum admit_role role, struct admit_session *out)
+{
+    struct identity id;
+    uint8_t seed[IDENTITY_SEED_BYTES];
+    memset(seed, v->seed, sizeof seed);
+    identity_from_seed(seed, &id);
+    out->client = role == ADMIT_CLIENT ? id.key : v->target;
+    out->server = role == ADMIT_CLIENT ? v->target : id.key;
+    return gnutls_prf_rfc5705(v->session, strlen(ADMIT_EXPORTER_LABEL), ADMIT_EXPORTER_LABEL, 0,
+                              NULL, sizeof out->exporter, (char *)out->exporter) >= 0;
+}
+
+/* A true hello for the cookie it has; the first stream was left free for it. */
+static bool villain_hello(struct villain *v, enum admit_role role)
+{
+    struct admit_session s;
+    struct admit_hello hello = { .instance = 77, .last = v->last };
+    uint8_t key[ADMIT_KEY_BYTES];
+    hello.attempt = role == ADMIT_CLIENT ? 1 : 0;
+    if (!villain_session(v, role, &s)) {
+        return false;
+    }
+    admit_key(bytes_text(v->cookie), key);
+    v->streams[0].bytes[0] = 0;
+    admit_encode(key, &s, role, &hello, v->streams[0].bytes + 1);
+    v->streams[0].count = 1 + ADMIT_HELLO_BYTES + v->streams[0].more;
+    return true;
+}
+
 static int villain_completed(ngtcp2_conn *conn, void *user)
 {
     struct villain *v = user;
-    struct identity id;
-    struct admit_session s;
-    struct admit_hello hello = { .instance = 77, .attempt = 1 };
-    uint8_t seed[IDENTITY_SEED_BYTES];
-    uint8_t key[ADMIT_KEY_BYTES];
     (void)conn;
     v->completed = true;
-    if (v->cookie == NULL) {
-        return 0;
-    }
-    memset(seed, v->seed, sizeof seed);
-    identity_from_seed(seed, &id);
-    s.client = id.key;
-    s.server = v->target;
-    if (gnutls_prf_rfc5705(v->session, strlen(ADMIT_EXPORTER_LABEL), ADMIT_EXPORTER_LABEL, 0, NULL,
-                           sizeof s.exporter, (char *)s.exporter) < 0) {
-        return NGTCP2_ERR_CALLBACK_FAILURE;
-    }
-    admit_key(bytes_text(v->cookie), key);
-    v->streams[0].bytes[0] = 0; /* the first stream was left free for it */
-    admit_encode(key, &s, ADMIT_CLIENT, &hello, v->streams[0].bytes + 1);
-    v->streams[0].count = 1 + ADMIT_HELLO_BYTES + v->streams[0].more;
-    return 0;
+    return v->cookie == NULL || villain_hello(v, ADMIT_CLIENT) ? 0 : NGTCP2_ERR_CALLBACK_FAILURE;
 }
 
 static void villain_callbacks(ngtcp2_callbacks *c)
