@@ -137,6 +137,47 @@ static void unchained(void)
     rig_close(&r);
 }
 
+static void to_seven(uint8_t *raw)
+{
+    struct writer w = writer_of(raw + 36, 24);
+    writer_u64(&w, 7); /* truncate_to, and the one entry goes on behind it */
+    writer_u64(&w, 8);
+    writer_u64(&w, 8);
+}
+
+static void to_seven_alone(uint8_t *raw)
+{
+    struct writer w = writer_of(raw + 36, 44);
+    writer_u64(&w, 7);
+    writer_u64(&w, 1); /* first > last: no entries */
+    writer_u64(&w, 0);
+    writer_u64(&w, 0); /* term */
+    writer_u32(&w, 0);
+    writer_u32(&w, 0); /* bytes */
+    writer_u32(&w, 0);
+}
+
+/* A batch that is right in all else truncates to where the log has never come: what would be
+ * between is nowhere. */
+static void truncated_beyond(void)
+{
+    static void (*const edits[])(uint8_t *) = { to_seven, to_seven_alone };
+    for (size_t i = 0; i < 2; i++) {
+        rig_open(&r, false);
+        rig_vote(&r, 1, 9);
+        for (uint64_t index = 1; index <= 3; index++) {
+            rig_append(&r, index, 1, 1, 100);
+            rig_wait(&r);
+        }
+        rig_append(&r, 3, 1, 2, 100);
+        rig_wait(&r);
+        rig_stop(&r);
+        head_edit(SEG1, 12288, edits[i]);
+        rig_refused(&r, ERR_CORRUPT, "batch 4 at offset 12288");
+        rig_close(&r);
+    }
+}
+
 /* What rots while the log is open is an error to who reads it, never an answer. */
 static void rotten_read(void)
 {
@@ -328,6 +369,7 @@ int main(void)
     TAP_TEST("damage: another directory's segments are refused, never cut off", foreign);
     TAP_TEST("damage: a segment in the place of another is refused", segment_of_another);
     TAP_TEST("damage: a batch that follows another is refused", unchained);
+    TAP_TEST("damage: a batch that truncates behind the end is refused", truncated_beyond);
     TAP_TEST("damage: of a torn batch no block is left", long_tail);
     TAP_TEST("damage: what rots under an open log is no answer", rotten_read);
     TAP_TEST("damage: terms that were truncated stay gone", truncated_terms);
