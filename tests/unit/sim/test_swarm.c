@@ -12,9 +12,13 @@ enum {
     STALES = 30, /* worlds */
     RINGS = 20,  /* worlds of each size */
     FLAPS = 5,
-    FLAP_S = 60, /* longer than the last of them takes */
-    LOOK_MS = 5  /* ms between two looks */
+    FLAP_S = 60,  /* longer than the last of them takes */
+    LOOK_MS = 5,  /* ms between two looks */
+    CRASHES = 12, /* worlds of each class */
+    PROBE_BYTES = 64 * 1024
 };
+
+#define PROBE "elsewhere/probe" /* in no node's directory */
 
 static struct sim_world *world_of(uint64_t seed, uint32_t nodes, enum sim_fault_class only)
 {
@@ -425,6 +429,76 @@ static void rotten_snapshots(void)
     CHECK(count.rotten > 0);
 }
 
+/* ---- what a crash takes ---- */
+
+static uint8_t probe[PROBE_BYTES];
+
+/* Written and not synced, but for its name. */
+static void probe_put(struct sim_host *h)
+{
+    int file = -1;
+    memset(probe, 0x5a, sizeof probe);
+    CHECK(sim_disk_create(&h->disk, PROBE, &file) == ERR_OK);
+    CHECK(sim_disk_sync_names(&h->disk, PROBE) == ERR_OK);
+    CHECK(sim_disk_write(&h->disk, file, 0, probe, sizeof probe) == ERR_OK);
+}
+
+static bool probe_whole(struct sim_host *h)
+{
+    static uint8_t found[PROBE_BYTES];
+    size_t have = 0;
+    int file = sim_disk_find(&h->disk, PROBE);
+    CHECK(file >= 0);
+    CHECK(sim_disk_read(&h->disk, file, 0, found, sizeof found, &have) == ERR_OK);
+    return have == sizeof found && memcmp(found, probe, sizeof found) == 0;
+}
+
+/* The first node that crashes has lost some of what it had not synced: true; or nothing of it. */
+static bool crash_takes(uint64_t seed, enum sim_fault_class class)
+{
+    struct sim_host *crashed = NULL;
+    struct sim_world *w = world_of(seed, NODES, class);
+    w->faults.mean_ns = 100 * SIM_MS; /* most that are drawn are of classes that are off */
+    sim_faults_start(&w->faults);     /* and so soon, too, not when the seed would have the first */
+    sim_begin_ask(w);
+    for (uint32_t i = 0; i < NODES; i++) {
+        probe_put(&w->host[i]);
+    }
+    while (crashed == NULL && w->now_ns < 4000 * SIM_S && !w->failed) {
+        sim_world_until(w, w->now_ns + SIM_MS);
+        for (uint32_t i = 0; i < NODES && crashed == NULL; i++) {
+            struct sim_host *h = &w->host[i];
+            bool down = h->state == SIM_HOST_DOWN || h->process > 1;
+            CHECK(down || probe_whole(h));
+            crashed = down ? h : NULL;
+        }
+    }
+    CHECK(crashed != NULL);
+    bool takes = !probe_whole(crashed);
+    sim_world_close(w);
+    return takes;
+}
+
+/* The power goes, or only the process, in some of the worlds each; of all nodes at once the power
+ * does. */
+static void crashes_take(void)
+{
+    static const struct {
+        enum sim_fault_class class;
+        bool spares;
+    } all[] = { { SIM_FAULT_CRASH, true },
+                { SIM_FAULT_CRASH_INSIDE, true },
+                { SIM_FAULT_CRASH_ALL, false } };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        uint32_t taken = 0;
+        for (uint64_t seed = 1; seed <= CRASHES; seed++) {
+            taken += crash_takes(seed, all[i].class);
+        }
+        printf("# %s: %u of %d\n", sim_fault_name(all[i].class), taken, CRASHES);
+        CHECK(taken > CRASHES / 3 && (taken < CRASHES) == all[i].spares);
+    }
+}
+
 int main(void)
 {
     TAP_TEST("faults: a flapping link is there again between its cuts", flaps);
@@ -439,5 +513,6 @@ int main(void)
     TAP_TEST("faults: a node crashes inside an effect, and starts again", crashes_inside);
     TAP_TEST("faults: a disk that hangs for good ends with its machine", dead_disks);
     TAP_TEST("faults: snapshots rot, and some are read then", rotten_snapshots);
+    TAP_TEST("faults: a crash takes what was not synced, or only the process", crashes_take);
     return tap_done();
 }
