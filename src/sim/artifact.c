@@ -112,8 +112,9 @@ bool sim_artifact_dir(const char *dir)
         fits = access(path, W_OK | X_OK) == 0;
     }
     if (!fits) {
+        const char *name = count > 0 ? "its name is too long" : "its name is empty";
         fprintf(stderr, "aspen-sim: --artifact: '%s' is no directory to write to: %s\n", dir,
-                errno != 0 ? strerror(errno) : "its name is too long");
+                errno != 0 ? strerror(errno) : name);
     }
     return fits;
 }

@@ -51,11 +51,15 @@ static bool number(const char *text, uint64_t least, uint64_t most, uint64_t *ou
            *out <= most;
 }
 
+/* Decimal digits with one point or none; what else strtod would take is a slip of the hand. */
 static bool minutes(const char *text, uint64_t *out_ns)
 {
     char *end = NULL;
-    double m = text != NULL ? strtod(text, &end) : -1;
-    if (text == NULL || *end != '\0' || !(m > 0) || m > OPTIONS_MINUTES_MAX) {
+    if (text == NULL || text[strspn(text, "0123456789.")] != '\0') {
+        return false;
+    }
+    double m = strtod(text, &end);
+    if (*end != '\0' || !(m > 0) || m > OPTIONS_MINUTES_MAX) {
         return false;
     }
     *out_ns = (uint64_t)(m * OPTIONS_MINUTE_MS + 0.5) * SIM_MS;
@@ -79,7 +83,8 @@ static void print_minutes(uint64_t ns, FILE *out)
 static bool without(const char *text, uint64_t *out)
 {
     struct bytes rest = bytes_text(text == NULL ? "" : text);
-    while (rest.count > 0) {
+    bool more = true; /* a name follows: an empty one is none */
+    while (more) {
         char name[32] = "";
         size_t n = 0;
         while (n < rest.count && rest.data[n] != ',') {
@@ -94,7 +99,8 @@ static bool without(const char *text, uint64_t *out)
             return false;
         }
         *out |= sim_fault_bit(class);
-        n += n < rest.count ? 1 : 0;
+        more = n < rest.count;
+        n += more ? 1 : 0;
         rest = bytes_of(rest.data + n, rest.count - n);
     }
     return true;

@@ -24,8 +24,9 @@ artifacts() {
     "$SIM" --seed 1 --seeds 2 --minutes 0.1 --artifact "$DIR/new/deep" >"$DIR/said" || return 1
     [ "$(find "$DIR/new/deep" -name 'sim-*.json' | wc -l)" -eq 2 ] || return 1
     : >"$DIR/file"
-    "$SIM" --seed 1 --seeds 2 --minutes 0.1 --artifact "$DIR/file" >"$DIR/said" 2>&1
-    [ $? -eq 2 ] && [ "$(wc -l <"$DIR/said")" -eq 1 ]
+    says_so 2 "$DIR/file" "$SIM" --seed 1 --seeds 2 --minutes 0.1 --artifact "$DIR/file" || return 1
+    [ "$(cat "$DIR/said" "$DIR/told" | wc -l)" -eq 1 ] || return 1
+    says_so 2 "its name is empty" "$SIM" --seed 1 --minutes 0.1 --artifact ""
 }
 
 # says_so CODE WORDS COMMAND... -- it exits with that code, and stderr has the words.

@@ -1,6 +1,6 @@
-/* tests/unit/sim/test_options.c -- Subject: the line that replays a world, and what makes one
- * smaller. Method: options are printed, the line is read as a command line again, and both must ask
- * for the same world.
+/* tests/unit/sim/test_options.c -- Subject: the command line: what it takes, the line that replays
+ * a world, and what makes one smaller. Method: options are printed, the line is read as a command
+ * line again, and both must ask for the same world.
  */
 #include "tap.h"
 
@@ -55,6 +55,58 @@ static void minutes_whole(void)
     }
 }
 
+/* Whether an option takes that value; the world that it asks for then. */
+static bool takes(const char *option, const char *value, struct sim_options *out)
+{
+    struct sim_request r;
+    char name[32];
+    char text[64];
+    char program[] = "aspen-sim";
+    char *words[] = { program, name, text, NULL };
+    snprintf(name, sizeof name, "%s", option);
+    snprintf(text, sizeof text, "%s", value);
+    int code = sim_options_parse(3, words, &r);
+    CHECK(code == -1 || code == 2);
+    *out = r.world;
+    return code == -1;
+}
+
+static void minutes_decimal(void)
+{
+    static const struct {
+        const char *text;
+        uint64_t ms;
+    } good[] = { { "2", 120000 }, { "0.5", 30000 }, { "010", 600000 }, { "10000", 600000000 } };
+    static const char *bad[] = { "",      " 1",  "1 ",   "+1",       "-1",      "0x1p-1", "inf",
+                                 "nan",   "1e3", "1e-3", "infinity", "0x2",     "1,5",    ".",
+                                 "1.2.3", "1..", "0",    "0.0",      "10000.1", "2m",     "\t1" };
+    struct sim_options o;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        CHECK(takes("--minutes", good[i].text, &o));
+        CHECK_U64(o.virtual_ns, good[i].ms * SIM_MS);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        printf("# '%s'\n", bad[i]);
+        CHECK(!takes("--minutes", bad[i], &o));
+    }
+}
+
+static void classes_named(void)
+{
+    static const char *bad[] = {
+        "", ",", "crash,", ",crash", "crash,,loss", "crash, loss", "crush"
+    };
+    struct sim_options o;
+    CHECK(takes("--without", "crash", &o));
+    CHECK(o.faults_off == sim_fault_bit(SIM_FAULT_CRASH));
+    CHECK(takes("--without", "crash,loss", &o));
+    CHECK(o.faults_off == (sim_fault_bit(SIM_FAULT_CRASH) | sim_fault_bit(SIM_FAULT_LOSS)));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        printf("# '%s'\n", bad[i]);
+        CHECK(!takes("--without", bad[i], &o));
+    }
+}
+
 static void same_finding(void)
 {
     CHECK(sim_shrink_same("node 3 lost entries: has 19", "node 12 lost entries: has 7"));
@@ -67,6 +119,8 @@ int main(void)
 {
     TAP_TEST("options: a world of all faults says so", all_faults);
     TAP_TEST("options: the time of a world is said to the millisecond", minutes_whole);
+    TAP_TEST("options: minutes are decimal digits, with one point or none", minutes_decimal);
+    TAP_TEST("options: a list of classes has no empty place", classes_named);
     TAP_TEST("shrink: a finding is known by its text, whatever its numbers", same_finding);
     return tap_done();
 }
