@@ -154,6 +154,29 @@ static void strange_part(void)
     end();
 }
 
+/* A part that is whole as far as it came, but of another snapshot: what follows would make neither,
+ * and the one who sends would be told that its own is damaged. */
+static void part_of_another(void)
+{
+    struct snap_id own;
+    char from[200];
+    char to[200];
+    begin(1000);
+    own = id;
+    received_until(first_chunk);
+    part_path("part", from);
+    id.index += 10;
+    part_path("part", to);
+    peer_stop(&n.b);
+    CHECK(rename(from, to) == 0);
+    peer_start(&n.b);
+    CHECK(ready(&n.b, &id, bytes) == ERR_OK);
+    CHECK_U64(n.b.offset, 0);
+    restart(&n.b);
+    CHECK(send_all(&n.b, &own, data, bytes, SNAP_CHUNK_BYTES_MAX) == ERR_OK);
+    end();
+}
+
 static uint32_t files(const char *name)
 {
     char command[200];
@@ -315,6 +338,7 @@ int main(void)
     TAP_TEST("snap: what came whole before a restart is looked at after it", all_there);
     TAP_TEST("snap: what has rotted of a part is received again", rotten_part);
     TAP_TEST("snap: a part that is another's, or too long, is begun anew", strange_part);
+    TAP_TEST("snap: a part that is whole, but of another snapshot, is begun anew", part_of_another);
     TAP_TEST("snap: what is left over is removed at start, other files are left alone", left_over);
     TAP_TEST("snap: one part stays for the next start", part_stays);
     TAP_TEST("snap: files of older snapshots go", old_files_go);
