@@ -11,6 +11,7 @@ import importlib.util
 import io
 import pathlib
 import sys
+import tempfile
 import time
 
 sys.dont_write_bytecode = True
@@ -52,7 +53,7 @@ class Pretended:
 def judged(*args, touched=TOUCHED, **more):
     """(who, seeds) of a mutant; who begins with "?" when nobody can say."""
     try:
-        return RUN_MUTANTS.judge(Pretended(*args, **more), touched, SEEDS, 0)
+        return RUN_MUTANTS.judge(Pretended(*args, **more), touched, SEEDS, 0, None)
     except RUN_MUTANTS.Unclear as e:
         return f"? {e}", None
 
@@ -65,7 +66,7 @@ def shared_out(copies, patches):
     """What is said of each patch, in their order, and whether two were in one copy at once."""
     inside, crowded = collections.Counter(), []
 
-    def try_patch(tree, patch, seeds):
+    def try_patch(tree, patch, seeds, _):
         inside[tree] += 1
         crowded.extend([tree] if inside[tree] > 1 else [])
         time.sleep(0.001)  # the others' turn
@@ -75,7 +76,28 @@ def shared_out(copies, patches):
     RUN_MUTANTS.try_patch = try_patch
     with contextlib.redirect_stdout(io.StringIO()) as said:
         judged = RUN_MUTANTS.try_patches(copies, [pathlib.Path(f"{name}.patch") for name in patches], SEEDS)
-    return [caught for _, caught in judged], said.getvalue().count("MISSED"), crowded
+    return [caught for *_, caught in judged], said.getvalue().count("MISSED"), crowded
+
+
+def first_asked(hint):
+    """The test that is run first, of two that would catch it."""
+    tree, asked = Pretended([GOOD]), []
+    tree.tests = [{**Pretended.tests[0], "name": name, "cmd": ["t", name]} for name in ("raft/a", "kv/b")]
+    RUN_MUTANTS.run = lambda args, *_: GOOD if args[0] != "t" else asked.append(args[1]) or BAD
+    RUN_MUTANTS.judge(tree, TOUCHED, SEEDS, 0, hint)
+    return asked[0]
+
+
+def recorded(before, judged):
+    """What is known afterwards of mutants a, b and c."""
+    with tempfile.TemporaryDirectory() as name:
+        RUN_MUTANTS.PATCHES = pathlib.Path(name)
+        RUN_MUTANTS.RECORD = RUN_MUTANTS.PATCHES / "caught.txt"
+        RUN_MUTANTS.RECORD.write_text(before)
+        for patch in "abc":
+            (RUN_MUTANTS.PATCHES / f"{patch}.patch").touch()
+        RUN_MUTANTS.record([pathlib.Path(f"{patch}.patch") for patch in judged], list(judged.values()))
+        return RUN_MUTANTS.recorded()
 
 
 def main():
@@ -96,6 +118,16 @@ def main():
     case("many seeds that take too long, and none alone, neither", judged([HANGS, GOOD]), lambda s: s[0][0] == "?")
     case("a seed that hangs alone is caught", judged([HANGS]), lambda s: s == ("1 seed: hangs", 1))
     case("a test that hangs twice catches", judged([GOOD], [HANGS]), lambda s: s[0] == "raft/t: hangs")
+    case("the room's tests come first", first_asked(None), lambda s: s == "raft/a")
+    case("... but for the one that caught it before", first_asked("kv/b"), lambda s: s == "kv/b")
+    case("... which may be gone", first_asked("kv/gone"), lambda s: s == "raft/a")
+    case("who caught it is written down, where a test did", recorded("", {"a": ("raft/t: x", 50, True),
+                                                                          "b": ("7 seeds: y", 7, True)}),
+         lambda s: s == {"a": "raft/t"})
+    case("... beside what is known, not of what is gone or was missed",
+         recorded("a: old/t\nb: old/t\nc: old/t\nd: old/t\n", {"a": ("raft/t: x", None, True),
+                                                               "b": ("SURVIVED", 50, False)}),
+         lambda s: s == {"a": "raft/t", "c": "old/t"})
     case("a good tree may begin", baseline([GOOD]), lambda s: s is None)
     case("a tree with a finding may not", baseline([FINDING]), lambda s: s == "seed 7: two leaders")
     case("a tree whose test fails may not", baseline([GOOD], [BAD]), lambda s: s == "raft/t: a")
