@@ -3,6 +3,10 @@
 
 #include <stdio.h>
 
+enum {
+    RATE_DECIMALS = 6
+};
+
 static enum script_result unknown(struct script *s, const char *what)
 {
     return script_say(s, SCRIPT_UNKNOWN, "not understood: %s", what);
@@ -496,32 +500,32 @@ static enum script_result do_connect(struct script *s)
     return SCRIPT_OK;
 }
 
-/* R of rate=R, as ticks of a clock in a hundred: 0.9 is 90, below 100 whole ones. */
-static bool rate(const char *text, uint64_t *out_percent)
+/* R of rate=R in millionths: 0.9 is 900000, below 100 whole ones. */
+static bool rate(const char *text, uint64_t *out_ppm)
 {
     static const char digits[] = "0123456789";
     size_t whole = strspn(text, digits);
     size_t part = text[whole] == '.' ? strspn(text + whole + 1, digits) : 0;
-    uint64_t percent = 0;
-    if (whole == 0 || whole > 2 || part > 2 || (text[whole] == '.') != (part > 0) ||
+    uint64_t ppm = 0;
+    if (whole == 0 || whole > 2 || part > RATE_DECIMALS || (text[whole] == '.') != (part > 0) ||
         text[whole + (part > 0 ? part + 1 : 0)] != '\0') {
         return false;
     }
     for (size_t i = 0; i < whole; i++) {
-        percent = 10 * percent + (uint64_t)(text[i] - '0');
+        ppm = 10 * ppm + (uint64_t)(text[i] - '0');
     }
-    for (size_t i = 0; i < 2; i++) {
-        percent = 10 * percent + (uint64_t)(i < part ? text[whole + 1 + i] - '0' : 0);
+    for (size_t i = 0; i < RATE_DECIMALS; i++) {
+        ppm = 10 * ppm + (uint64_t)(i < part ? text[whole + 1 + i] - '0' : 0);
     }
-    *out_percent = percent;
-    return percent > 0;
+    *out_ppm = ppm;
+    return ppm > 0;
 }
 
 static enum script_result do_clock(struct script *s)
 {
     uint64_t id = 0;
     uint64_t ticks = 0;
-    uint64_t percent = 0;
+    uint64_t ppm = 0;
     if (s->count != 3 || !script_id(s, s->word[1], &id)) {
         return unknown(s, "clock");
     }
@@ -533,8 +537,8 @@ static enum script_result do_clock(struct script *s)
         uint64_t back = ticks * WORLD_TICK_NS;
         n->now_ns =
             n->now_ns > back ? n->now_ns - back : 0; /* the core takes it as standing still */
-    } else if (script_option(how, "rate") != NULL && rate(how + strlen("rate="), &percent)) {
-        n->rate_percent = percent;
+    } else if (script_option(how, "rate") != NULL && rate(how + strlen("rate="), &ppm)) {
+        n->rate_ppm = ppm;
     } else {
         return unknown(s, how);
     }

@@ -60,6 +60,13 @@ done
 report 0 "$tmp/of_1" "$tmp/of_2"
 printf 'cluster voters=1\ncampaign 1\nsettle\npropose 1 \300\200\n' >"$tmp/no_text" # no file of the tree is like that
 report 2 "$tmp/no_text"
+data=$(printf '%0256d' 0) # as much as a command may have
+for more in '' 0; do
+    printf 'cluster voters=1\ncampaign 1\nsettle\npropose 1 %s\nsettle\nexpect 1 app=%s\n' "$data$more" "$data$more" \
+        >"$tmp/long_command$more"
+done
+report 0 "$tmp/long_command"
+report 2 "$tmp/long_command0"
 for f in "$tmp"/*.rs.txt; do
     report 0 "$f"
 done

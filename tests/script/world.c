@@ -130,7 +130,7 @@ void world_node_add(struct world *w, uint64_t id)
 {
     struct world_node *n = &w->node[id];
     n->exists = true;
-    n->rate_percent = 100;
+    n->rate_ppm = WORLD_RATE_ONE;
     n->disk.log = need(calloc(WORLD_LOG_MAX, sizeof *n->disk.log));
     n->safe.log = need(calloc(WORLD_LOG_MAX, sizeof *n->safe.log));
     for (uint64_t i = 1; i <= WORLD_NODES_MAX; i++) {
@@ -460,7 +460,7 @@ void world_tick(struct world *w, uint64_t id)
     if (!n->up) {
         return;
     }
-    n->now_ns += (uint64_t)WORLD_TICK_NS * n->rate_percent / 100;
+    n->now_ns += (uint64_t)WORLD_TICK_NS * n->rate_ppm / WORLD_RATE_ONE;
     struct raft_event ev = { .type = RAFT_EV_TIME };
     world_step(w, id, &ev, NULL, NULL);
 }

@@ -15,20 +15,20 @@
 enum {
     WORLD_NODES_MAX = 16, /* ids 1..16 */
     WORLD_LOG_MAX = 65536,
-    WORLD_DATA_BYTES_MAX = 64,
-    WORLD_CONF_BYTES_MAX = 256,
-    WORLD_EFFECTS_MAX = 65536, /* that wait in one node */
-    WORLD_WRITES_MAX = 65536,  /* of one node, not durable yet */
+    WORLD_DATA_BYTES_MAX = 256, /* of a command, and of a configuration */
+    WORLD_EFFECTS_MAX = 65536,  /* that wait in one node */
+    WORLD_WRITES_MAX = 65536,   /* of one node, not durable yet */
     WORLD_NET_MAX = 65536,
     WORLD_READS_MAX = 65536,
     WORLD_TICK_NS = 10 * 1000 * 1000,
+    WORLD_RATE_ONE = 1000 * 1000 /* of a clock that is right */
 };
 
 struct world_entry {
     uint64_t term;
     uint8_t kind;
     uint32_t size;
-    uint8_t data[WORLD_CONF_BYTES_MAX]; /* command text, or an encoded configuration */
+    uint8_t data[WORLD_DATA_BYTES_MAX]; /* command text, or an encoded configuration */
 };
 
 /* An effect that waits to be carried out, with the bytes that it speaks of; or a write that was
@@ -75,7 +75,7 @@ struct world_node {
     uint64_t wipes; /* disks that it has lost */
     uint64_t lives; /* that ended so, with something promised */
     uint64_t now_ns;
-    uint64_t rate_percent; /* of its clock */
+    uint64_t rate_ppm; /* of its clock */
     /* disk */
     struct world_disk disk; /* what was written */
     struct world_disk safe; /* what survives a crash that loses unsynced writes */
