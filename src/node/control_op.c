@@ -1,9 +1,10 @@
 /* node/control_op.c -- changes of the cluster: learners, voters, who leads. Asked on any node, done
  * by the leader.
  *
- * Shape:      an operation waits in n->controls until it can begin: here when this node leads, else
- *             with whoever does. What only needs time (a change under way, a learner that lags, a
- *             voter that is not heard) waits too, until the deadline, and then says for what.
+ * Shape:      an operation in n->controls begins here when this node leads, else with whoever does,
+ *             or it waits for that as every write. What only needs time (a change under way, a
+ *             learner that lags, a voter that is not heard) waits in n->controls, until the
+ *             deadline, and then says for what.
  * Thread:     the loop's
  */
 #include "base/mark.h"
@@ -325,7 +326,10 @@ void control_reply(struct node *n, struct op *op, const struct raft_effect *e)
     bool later = e->code == ERR_CONF_PENDING || e->code == ERR_NOT_CAUGHT_UP ||
                  e->code == ERR_BUSY || e->code == ERR_NO_LEADER || e->code == ERR_NOT_LEADER;
     enum control_kind kind = control_of(op).kind;
-    if (e->code == ERR_OK && kind == CONTROL_SNAPSHOT) {
+    if (e->code == ERR_NO_LEADER && kind == CONTROL_TRANSFER) {
+        MARK("node: a transfer ends with the office, and may go on");
+        refuse(n, op, ERR_OUTCOME_UNKNOWN); /* the successor may have been bidden */
+    } else if (e->code == ERR_OK && kind == CONTROL_SNAPSHOT) {
         answer_snapshot(n, op);
     } else if (e->code == ERR_OK && kind == CONTROL_TRANSFER) {
         op->settled = true; /* until somebody leads */
@@ -344,6 +348,7 @@ static void advance_one(struct node *n, struct op *op)
 {
     struct raft_status st;
     raft_status(n->core, &st);
+    bool leads = st.role == RAFT_LEADER && st.transfer_to == 0; /* as raft_admit has it */
     list_remove(&op->wait);
     if (op->settled && st.leader != 0) {
         backend_answer_members(n, op);
@@ -351,14 +356,14 @@ static void advance_one(struct node *n, struct op *op)
         list_push_back(&n->controls, &op->wait);
     } else if (control_of(op).kind == CONTROL_SNAPSHOT) {
         snapshot_one(n, op);
-    } else if (st.role == RAFT_LEADER && st.transfer_to == 0) {
+    } else if (leads) {
         lead_one(n, op, &st);
-    } else if (op->remote && st.role != RAFT_LEADER) {
-        backend_answer(n, op, ERR_NOT_LEADER, 0);
+    } else if (op->remote) {
+        backend_answer(n, op, st.role == RAFT_LEADER ? ERR_NO_LEADER : ERR_NOT_LEADER, 0);
     } else if (raft_actor_outsider(n, &st)) {
         refuse(n, op, ERR_NO_LEADER);
     } else if (st.role == RAFT_LEADER || st.leader == 0 || !forward_out(n, op, st.leader)) {
-        wait_for(n, op, st.role == RAFT_LEADER ? ERR_CONF_PENDING : ERR_NO_LEADER);
+        raft_actor_wait(n, op);
     }
 }
 

@@ -51,11 +51,7 @@ bool forward_out(struct node *n, struct op *op, uint64_t leader)
     op->state = OP_FORWARDED;
     op->forwarded_to = peer->key;
     op->last_word_ns = 0;
-    if (op->kind == OP_WRITE) {
-        op_keep_data(n->ops, op); /* see wait_again */
-    } else {
-        op_drop_data(n->ops, op);
-    }
+    op_keep_data(n->ops, op); /* see wait_again */
     metrics_add(&n->metrics, METRICS_FORWARDS_OUT, 1);
     return true;
 }
@@ -153,16 +149,16 @@ void forward_in(struct node *n, const struct node_key *peer, uint64_t epoch, str
     answer(n, peer, c.ticket, &reply);
 }
 
-/* Where nothing was written for certain, a write is as if it had been asked while nobody led: the
- * leader was giving its office away, had lost it, or stops. */
+/* Where nothing was done for certain, it is as if it had been asked while nobody led: the leader
+ * was giving its office away, had lost it, or stops. */
 static bool wait_again(struct node *n, struct op *op, enum err code)
 {
     bool undone = code == ERR_NO_LEADER || code == ERR_NOT_LEADER || code == ERR_SHUTTING_DOWN;
-    if (!undone || op->kind != OP_WRITE || op->data == NULL) {
+    if (!undone || op->data == NULL) {
         return false;
     }
-    MARK("node: a forwarded write waits for the next leader");
-    op->state = OP_QUEUED;
+    MARK_IF(op->kind == OP_WRITE, "node: a forwarded write waits for the next leader");
+    MARK_IF(op->kind == OP_CONTROL, "node: a forwarded change waits for the next leader");
     raft_actor_wait(n, op);
     const struct book_entry *refused = book_by_key(&n->book, &op->forwarded_to);
     if (n->told_leader != 0 && (refused == NULL || refused->id != n->told_leader)) {

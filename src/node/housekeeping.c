@@ -23,6 +23,7 @@ void housekeeping_expire(void *arg, uint64_t now_ns)
     struct node *n = arg;
     init_expire(n, now_ns);
     control_expire(n, now_ns);
+    raft_actor_expire(n, now_ns);
     op_expire(n->ops, now_ns);
     raft_actor_ask_again(n);
     housekeeping_arm(n);

@@ -309,6 +309,9 @@ bool raft_actor_outsider(const struct node *n, const struct raft_status *s);
 /* raft_actor_wait -- nothing was done of it, and nobody is known who would: until a leader is. */
 void raft_actor_wait(struct node *n, struct op *op);
 
+/* raft_actor_expire -- answer those that waited until their deadline, and say why nobody led. */
+void raft_actor_expire(struct node *n, uint64_t now_ns);
+
 /* raft_actor_redispatch -- a leader is known or reachable again: try whoever waited for one. */
 void raft_actor_redispatch(struct node *n);
 
@@ -467,8 +470,8 @@ bool forward_out(struct node *n, struct op *op, uint64_t leader);
 /* forward_in -- a peer's write or change in a frame of this life of its connection. */
 void forward_in(struct node *n, const struct node_key *peer, uint64_t epoch, struct bytes frame);
 
-/* forward_answer_in -- what the leader answered; dropped when the asker has been told already. A
- * write of which it says for certain that nothing was done waits for the next leader. */
+/* forward_answer_in -- what the leader answered; dropped when the asker has been told already. That
+ * of which it says for certain that nothing was done waits for the next leader. */
 void forward_answer_in(struct node *n, const struct node_key *peer, struct bytes frame);
 
 /* forward_remote -- op_reply_fn: take an answer to the peer that asked, if it is still there. */

@@ -204,7 +204,7 @@ void op_expire(struct op_pool *p, uint64_t now_ns)
             MARK_IF(op->state == OP_FORWARDED, "node: a forwarded write expires");
             MARK_IF(op->state == OP_PROPOSED, "node: a proposed write expires");
             MARK_IF(op->state == OP_READING, "node: a read expires");
-            op_fail(p, op, outcome_of(op, op->waits_for != ERR_OK ? op->waits_for : ERR_TIMEOUT));
+            op_fail(p, op, outcome_of(op, ERR_TIMEOUT));
         }
     }
 }
@@ -226,7 +226,7 @@ void op_fail_deposed(struct op_pool *p, const struct node_key *leader, uint64_t 
 {
     LIST_EACH(node, &p->busy) {
         struct op *op = CONTAINER_OF(node, struct op, link);
-        bool writes = op->kind != OP_CONTROL; /* a change may be what deposed it: it will tell */
+        bool writes = op->kind != OP_CONTROL; /* a change may wait there until it knows */
         if (writes && op->state == OP_FORWARDED && op->last_word_ns == 0 &&
             !ids_key_equal(&op->forwarded_to, leader)) {
             MARK("node: the leader that has a write is deposed");

@@ -48,7 +48,7 @@ struct op {
                                      not at all; 0: it leads */
     enum service_consistency how; /* read */
     uint64_t read_index;          /* read: applied must reach this */
-    enum err waits_for;           /* why it could not begin yet; what it ends with, when late */
+    enum err waits_for;           /* control: why not yet, on a leader; what it ends with, late */
     bool settled;                 /* control: done, but for a leader to name */
     uint8_t *data;                /* write: command; read: key; counted in the pool's account */
     size_t data_bytes;
@@ -107,7 +107,8 @@ void op_fail_forwarded(struct op_pool *p, const struct node_key *peer);
 
 /* op_fail_deposed -- another node leads now. Whoever else had operations says, if it is alive, what
  * became of them: that nothing did, that they are done, that it cannot know. It has
- * OP_LAST_WORD_NS for that. */
+ * OP_LAST_WORD_NS for that; for a change, which may wait with it until it knows, or be what deposed
+ * it, until the deadline. */
 void op_fail_deposed(struct op_pool *p, const struct node_key *leader, uint64_t now_ns);
 
 /* op_fail_all -- the node stops. */

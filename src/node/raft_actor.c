@@ -145,8 +145,21 @@ static void refuse_all(struct node *n, struct list *from)
 
 void raft_actor_wait(struct node *n, struct op *op)
 {
-    op->waits_for = ERR_NO_LEADER;
+    op->state = OP_QUEUED;
     list_push_back(&n->waiting, &op->wait);
+}
+
+void raft_actor_expire(struct node *n, uint64_t now_ns)
+{
+    struct list *node = n->waiting.next;
+    while (node != &n->waiting) {
+        struct op *op = CONTAINER_OF(node, struct op, wait);
+        node = node->next;
+        if (op->deadline_ns <= now_ns) {
+            MARK("node: nobody led in time");
+            backend_answer(n, op, ERR_NO_LEADER, 0);
+        }
+    }
 }
 
 /* Follower: writes go to the leader; nobody known to lead: they wait for one. A peer's go back, its

@@ -115,9 +115,7 @@ static void reply_one(struct node *n, struct op *op, const struct raft_effect *e
     bool routable = e->code == ERR_NOT_LEADER || e->code == ERR_NO_LEADER;
     if (routable && !op->remote && op->data != NULL) {
         MARK("node: a refused operation waits for a leader");
-        list_push_back(&n->waiting, &op->wait); /* certainly not done: wait for a leader */
-        op->state = OP_QUEUED;
-        op->waits_for = ERR_NO_LEADER;
+        raft_actor_wait(n, op); /* certainly not done */
         return;
     }
     backend_answer(n, op, e->code, 0);

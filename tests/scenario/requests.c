@@ -120,6 +120,51 @@ static void asked_during_a_transfer(struct play *p)
     play_expect(p, play_leader(p) == next, "the office was taken over");
 }
 
+/* Likewise a change, asked of the leader that was, of the next one and of who is neither: it is
+ * begun by who leads, once. */
+static void changed_during_a_transfer(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t next = play_follower(p, leader, 1);
+    uint64_t asked[] = { leader, next, play_follower(p, leader, 2) };
+    uint64_t away = play_follower(p, leader, 3);
+    play_clog(p, next, PLAY_ELECTION_MS_MIN / 10);
+    uint32_t transfer = play_transfer(p, leader, next);
+    for (uint64_t ms = 0; ms < play_number(p) / 3; ms++) {
+        play_step(p);
+    }
+    uint32_t change = play_remove(p, asked[play_number(p) % 3], away);
+    play_expect_ok(p, change);
+    play_expect_ok(p, transfer);
+    play_expect(p, play_leader(p) == next, "the office was taken over");
+    struct raft_status st = play_status(p, next);
+    play_expect(p, st.conf.voter_count == 3 && !raft_conf_is_voter(&st.conf, away), "it is done");
+}
+
+/* What waits with a leader, here for a majority of the voters to be, waits for the next one when
+ * that leader loses its office: nothing was begun. */
+static void changed_by_the_next(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t other = play_follower(p, leader, 1);
+    uint64_t third = play_follower(p, leader, 2);
+    uint64_t voters[] = { other, play_follower(p, leader, 3), play_follower(p, leader, 4) };
+    play_crash(p, voters[1]);
+    play_crash(p, voters[2]);
+    play_elections_pass(p, 2);
+    uint32_t change = play_voters(p, other, voters, 3);
+    play_elections_pass(p, 1);
+    play_expect(p, play_status(p, leader).role == RAFT_LEADER, "three of five are there");
+    play_cut(p, leader, third);
+    play_new_leader(p, leader);
+    play_expect_pending(p, change);
+    play_start(p, voters[1]);
+    play_start(p, voters[2]);
+    play_expect_ok(p, change);
+    play_heal(p);
+    play_expect(p, play_status(p, play_leader(p)).conf.voter_count == 3, "it is done");
+}
+
 /* Who has not answered for long is not offered it: the refusal comes at once, and costs nobody. */
 static void transfer_to_the_dead(struct play *p)
 {
@@ -264,6 +309,10 @@ int main(void)
          transfer_to_the_silent);
     PLAY_EACH(3, "requests: all nodes are asked during a transfer (R=3, n=0..60, all done)",
               asked_during_a_transfer, 0, 60);
+    PLAY_EACH(4, "requests: a change is asked for during a transfer (R=4, n=0..180, done)",
+              changed_during_a_transfer, 0, 180);
+    PLAY(5, "requests: a change waits and its leader loses its office (R=5, the next one does it)",
+         changed_by_the_next);
     PLAY(3, "requests: the office is not offered to the dead (R=3, refused)", transfer_to_the_dead);
     PLAY_EACH(3, "requests: forwarded, leader dies inside, asked again (R=3, n=1..25, done once)",
               forwarded_and_dead, 1, 25);

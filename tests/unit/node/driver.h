@@ -30,7 +30,7 @@ static struct {
     uint32_t frames;
     enum link_class class;     /* of the last one */
     struct node_key to;        /* likewise */
-    uint32_t asks;             /* forwarded writes */
+    uint32_t asks;             /* forwarded writes and changes */
     struct call_request asked; /* the last one, its bytes are in asked_bytes */
     uint8_t asked_bytes[256];
     struct call_answer answer; /* the last one sent */
@@ -79,7 +79,7 @@ static enum err link_record(struct link *l, const struct node_key *peer, enum li
     if (t.link_err == ERR_OK && head.data[0] == FRAME_RAFT) {
         heard(head, body);
     }
-    if (t.link_err == ERR_OK && head.data[0] == FRAME_WRITE) {
+    if (t.link_err == ERR_OK && (head.data[0] == FRAME_WRITE || head.data[0] == FRAME_CONTROL)) {
         forwarded(head, body);
     }
     if (t.link_err == ERR_OK && head.data[0] == FRAME_ANSWER) {

@@ -130,6 +130,7 @@ static void waits_at_rest(void)
     control_expire(&t.n, t.call.deadline_ns);
     CHECK(t.called == 1 && t.code == ERR_BUSY);
     end();
+    EXPECT_MARK("node: a change of the cluster expires");
 }
 
 /* A peer forwards an addition, and says of that node that this is its key. */
@@ -248,6 +249,40 @@ static void transfer_until_somebody_leads(void)
     end();
 }
 
+/* The successor may have been bidden, and stand later: asked again, the office would move twice. */
+static void transfer_of_the_fallen(void)
+{
+    const struct raft_effect e = { .type = RAFT_DO_REPLY, .code = ERR_NO_LEADER };
+    control_reply(&t.n, asked(CONTROL_TRANSFER), &e);
+    CHECK(t.called == 1 && t.code == ERR_OUTCOME_UNKNOWN && op_count(t.n.ops) == 0);
+    end();
+    EXPECT_MARK("node: a transfer ends with the office, and may go on");
+}
+
+/* Who gives its office away begins no change, as it takes no write: its own client's waits for a
+ * leader, a peer's goes back and waits there. */
+static void asked_while_giving_way(void)
+{
+    const struct raft_event transfer = { .type = RAFT_EV_TRANSFER, .peer = 2 };
+    for (int remote = 0; remote <= 1; remote++) {
+        struct op *op = asked(CONTROL_CHANGE_MEMBERSHIP);
+        op->state = OP_QUEUED;
+        op->remote = remote == 1;
+        op->remote_key = key_2;
+        op->remote_epoch = 7;
+        op->remote_ticket = 55;
+        lead_1();
+        core_step(transfer);
+        list_push_back(&t.n.controls, &op->wait);
+        control_advance(&t.n);
+        CHECK(list_empty(&t.n.controls) && list_empty(&t.n.waiting) == (remote == 1));
+        CHECK_U64(t.answer.ticket, remote == 1 ? 55 : 0);
+        CHECK(remote == 0 || t.answer.code == ERR_NO_LEADER);
+        CHECK(t.called == 0 && t.asks == 0);
+        end();
+    }
+}
+
 /* ---- why not ---- */
 
 /* What a change is told that waited for a leader until its deadline, among these members. */
@@ -258,10 +293,8 @@ static const char *leaderless(struct raft_conf conf, bool up_2, bool up_3)
     core_conf = three;
     book_by_id(&t.n.book, 2)->up = up_2;
     book_by_id(&t.n.book, 3)->up = up_3;
-    list_push_back(&t.n.controls, &op->wait);
-    op->state = OP_QUEUED;
-    op->waits_for = ERR_NO_LEADER;
-    control_expire(&t.n, t.call.deadline_ns);
+    raft_actor_wait(&t.n, op);
+    raft_actor_expire(&t.n, t.call.deadline_ns);
     CHECK(t.called == 1 && t.code == ERR_NO_LEADER);
     end();
     return t.detail;
@@ -342,6 +375,9 @@ int main(void)
              an_endpoint_that_contradicts);
     TAP_TEST("control: what only needs time waits, and says for what", time_will_tell);
     TAP_TEST("control: a transfer is done when somebody leads", transfer_until_somebody_leads);
+    TAP_TEST("control: a transfer of who loses its office meanwhile is open",
+             transfer_of_the_fallen);
+    TAP_TEST("control: who gives its office away begins no change", asked_while_giving_way);
     TAP_TEST("control: without a leader it says whom to start, or to ask another",
              no_leader_and_why);
     TAP_TEST("control: who is no member says so to its own clients alone",
