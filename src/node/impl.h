@@ -531,7 +531,7 @@ enum err init_begin(struct service *s, const struct service_member *members, uin
 /* init_advance -- at the end of a turn: the next step of every init under way. */
 void init_advance(struct node *n);
 
-/* init_expire -- answer those whose time is over, and say which endpoints are missing. */
+/* init_expire -- answer those whose time is over, and say who is missing, or begun elsewhere. */
 void init_expire(struct node *n, uint64_t now_ns);
 
 /* ---- control_op.c ---- */

@@ -188,13 +188,54 @@ static void answer_begun(struct node *n, struct op *op, uint64_t id)
     op_answer(n->ops, op, &reply);
 }
 
+/* A member that is in another cluster by now, where those that are not are no majority any more:
+ * what was begun here is never decided. One that excludes this node before others; NULL: there are
+ * enough. */
+static const struct book_entry *overtaken_by(struct node *n, const struct op *op)
+{
+    struct service_member members[RAFT_VOTERS_MAX];
+    const struct book_entry *by = NULL;
+    uint32_t count = members_of(op, members);
+    uint32_t away = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct book_entry *e = book_by_id(&n->book, members[i].id);
+        if (e != NULL && e->origin.decided &&
+            memcmp(&e->origin.cluster, &n->cluster, sizeof n->cluster) != 0) {
+            away++;
+            by = by == NULL || mesh_foreign(n, e) ? e : by;
+        }
+    }
+    return count - away < count / 2 + 1 ? by : NULL;
+}
+
+/* Where the two are heard by each other, the own entry gives way as soon as a leader sends another;
+ * else only its operator can take it back. */
+static void answer_overtaken(struct node *n, struct op *op, const struct book_entry *by)
+{
+    char text[INIT_TEXT_BYTES_MAX];
+    struct service_reply reply = backend_reply(n, ERR_ALREADY_INITIALIZED);
+    snprintf(text, sizeof text,
+             "node %llu is in a cluster that was begun meanwhile: %sif this node is no member "
+             "there: aspen cluster add %llu=ADDR",
+             (unsigned long long)by->id,
+             mesh_foreign(n, by) ? "stop this node, empty its data directory, start it, then, "
+                                 : "",
+             (unsigned long long)n->config->node_id);
+    reply.detail = text;
+    op_answer(n->ops, op, &reply);
+}
+
 static void advance_one(struct node *n, struct op *op)
 {
     struct service_member members[RAFT_VOTERS_MAX];
     struct raft_status st;
     raft_status(n->core, &st);
     if (op->state == OP_PROPOSED) {
-        if (st.leader != 0 && st.commit > 1 && begun_as_asked(&st, op)) {
+        const struct book_entry *by = overtaken_by(n, op);
+        if (by != NULL && mesh_foreign(n, by)) {
+            MARK("node: others have begun without this one");
+            answer_overtaken(n, op, by);
+        } else if (st.leader != 0 && st.commit > 1 && begun_as_asked(&st, op)) {
             backend_answer_members(n, op);
         } else if (st.leader != 0 && st.commit > 1) {
             MARK("node: another beginning stayed");
@@ -239,14 +280,35 @@ static void answer_missing(struct node *n, struct op *op)
     op_answer(n->ops, op, &reply);
 }
 
+/* It has begun, and that is not decided. */
+static void answer_open(struct node *n, struct op *op)
+{
+    uint8_t room[CALL_DETAIL_BYTES_MAX + 1];
+    struct writer w = writer_of(room, sizeof room);
+    const struct book_entry *by = overtaken_by(n, op);
+    if (by != NULL) {
+        answer_overtaken(n, op, by);
+        return;
+    }
+    MARK("node: a beginning that is not decided in time");
+    struct service_reply reply = backend_reply(n, ERR_OUTCOME_UNKNOWN);
+    reply.detail = reply.leader_hint == 0 ? backend_no_leader(n, &w) : NULL;
+    op_answer(n->ops, op, &reply);
+}
+
 void init_expire(struct node *n, uint64_t now_ns)
 {
     struct list *node = n->inits.next;
     while (node != &n->inits) {
         struct op *op = CONTAINER_OF(node, struct op, wait);
         node = node->next;
-        if (op->state == OP_QUEUED && op->deadline_ns <= now_ns) {
+        if (op->deadline_ns > now_ns) {
+            continue;
+        }
+        if (op->state == OP_QUEUED) {
             answer_missing(n, op);
+        } else {
+            answer_open(n, op);
         }
     }
 }

@@ -111,7 +111,7 @@ static void members_go_away(struct play *p)
     play_start(p, 3);
     play_await_agree(p);
     expect_one_cluster(p);
-    EXPECT_MARK("node: a proposed write expires");
+    EXPECT_MARK("node: a beginning that is not decided in time");
 }
 
 /* A member that is there at the beginning loses its disk as the only one that has what a leader has
@@ -172,6 +172,88 @@ static void init_after_all(struct play *p)
     EXPECT_MARK("raft: a configuration is truncated");
 }
 
+/* The cut lasts until its connections are gone. */
+static void disconnected(struct play *p, uint64_t node)
+{
+    for (uint64_t n = 1; n <= 3; n++) {
+        if (n != node) {
+            play_break(p, node, n);
+        }
+    }
+}
+
+static bool connected(const struct play *p, uint64_t node, uint64_t other)
+{
+    return p->world->net.link[node - 1].told[other - 1] != 0;
+}
+
+/* Others begin without it, while what it began with them is its own affair. Both entries have one
+ * term: its own cannot give way, and is told what to do. */
+static void overtaken(struct play *p)
+{
+    uint32_t late = cut_off_at_init(p, 1);
+    play_expect_ok(p, play_init_of(p, 2, 2, 3));
+    disconnected(p, 1);
+    play_heal(p);
+    play_expect_code(p, late, ERR_ALREADY_INITIALIZED);
+    play_expect_says(p, late,
+                     "stop this node, empty its data directory, start it, then, if this node is no "
+                     "member there: aspen cluster add 1=ADDR");
+    uint64_t leader = play_status(p, 2).leader;
+    play_expect_code(p, play_learner(p, leader, 1), ERR_WRONG_CLUSTER);
+    play_stop(p, 1);
+    play_disk_wipe(p, 1);
+    play_start(p, 1);
+    play_await(p, connected, 1, leader, "it to say that it is of no cluster any more");
+    play_expect_ok(p, play_learner(p, leader, 1));
+    play_writes(p, leader, 0);
+    play_await_agree(p);
+    expect_one_cluster(p);
+    EXPECT_MARK("node: others have begun without this one");
+}
+
+/* Whom the other beginning names as a member hears of it by itself: it is what it was asked for. */
+static void overtaken_by_the_same(struct play *p)
+{
+    uint32_t late = cut_off_at_init(p, 1);
+    play_expect_ok(p, play_init(p, 2));
+    disconnected(p, 1);
+    play_heal(p);
+    play_expect_ok(p, late);
+    play_writes(p, play_leader(p), 0);
+    play_await_agree(p);
+    expect_one_cluster(p);
+}
+
+/* Where the terms differ, its entry gives way to what it is sent as soon as it is added. */
+static void overtaken_and_added(struct play *p)
+{
+    uint32_t late = cut_off_at_init(p, 3);
+    play_expect_ok(p, play_init_of(p, 1, 1, 2));
+    disconnected(p, 3);
+    play_heal(p);
+    play_expect_code(p, late, ERR_ALREADY_INITIALIZED);
+    play_expect_says(p, late,
+                     "begun meanwhile: if this node is no member there: aspen cluster add 3=ADDR");
+    play_expect_ok(p, play_learner(p, play_status(p, 1).leader, 3));
+    play_writes(p, 3, 0);
+    play_await_agree(p);
+    expect_one_cluster(p);
+}
+
+/* Too few of the members are there: it has begun, and says whom to start. */
+static void begun_alone(struct play *p)
+{
+    uint32_t init = cut_off_at_init(p, 1);
+    disconnected(p, 1);
+    play_expect_code(p, init, ERR_OUTCOME_UNKNOWN);
+    play_expect_says(p, init, "node 2, node 3 do not answer this node: start them");
+    play_heal(p);
+    play_writes(p, play_leader(p), 0);
+    play_await_agree(p);
+    expect_one_cluster(p);
+}
+
 int main(void)
 {
     PLAY(3, "beginnings: nothing before init, then everything (R=3)", before_init);
@@ -181,6 +263,11 @@ int main(void)
          init_on_two_apart);
     PLAY(3, "beginnings: init of a node that missed the beginning (R=3, one cluster)",
          init_after_all);
+    PLAY(3, "beginnings: others begin without who has begun (R=3, what to do)", overtaken);
+    PLAY(3, "beginnings: others begin with who has begun (R=3, it is done)", overtaken_by_the_same);
+    PLAY(3, "beginnings: without it, of another first term (R=3, it is added)",
+         overtaken_and_added);
+    PLAY(3, "beginnings: nobody hears of the beginning (R=3, whom to start)", begun_alone);
     PLAY(3, "beginnings: a member is away (R=3, refused by its name)", member_away);
     PLAY(3, "beginnings: two members go away (R=3, nothing until one comes)", members_go_away);
     PLAY(3, "beginnings: a member's disk is lost when only it and the leader know (R=3)",

@@ -1,13 +1,6 @@
 /* tests/scenario/members.c -- plays about members that change, and about those outside. */
 #include "play.h"
 
-static void expect_says(struct play *p, uint32_t ask, const char *text)
-{
-    if (strstr(p->ask[ask].detail, text) == NULL) {
-        play_fail(p, "expected in the refusal: \"%s\"; it is: \"%s\"", text, p->ask[ask].detail);
-    }
-}
-
 /* ---- changes that would leave no majority ---- */
 
 /* Two of three are left; one more away, and nothing could be decided any more. */
@@ -23,8 +16,8 @@ static void removal_without_majority(struct play *p)
     play_elections_pass(p, 2);
     uint32_t unsafe = play_remove(p, leader, alive);
     play_expect_code(p, unsafe, ERR_NO_MAJORITY);
-    expect_says(p, unsafe, name);
-    expect_says(p, unsafe, "aspen cluster remove");
+    play_expect_says(p, unsafe, name);
+    play_expect_says(p, unsafe, "aspen cluster remove");
     play_expect(p, play_status(p, leader).conf.index == index, "nothing was begun");
     play_expect(p, play_leader(p) == leader, "it led all the time");
     play_writes(p, alive, 0);
@@ -117,9 +110,9 @@ static void asked_elsewhere(struct play *p)
     play_expect(p, play_status(p, leader).conf.index == index, "nothing was begun");
     char name[64];
     snprintf(name, sizeof name, "node %llu does not answer", (unsigned long long)late);
-    expect_says(p, behind, name);
-    expect_says(p, behind, " s now: start it");
-    expect_says(p, behind, "aspen cluster remove");
+    play_expect_says(p, behind, name);
+    play_expect_says(p, behind, " s now: start it");
+    play_expect_says(p, behind, "aspen cluster remove");
     EXPECT_MARK("node: a learner that does not answer is not promoted");
     play_expect_ok(p, play_remove(p, asked, late));
     uint64_t dead = play_follower(p, leader, 2);
@@ -127,7 +120,7 @@ static void asked_elsewhere(struct play *p)
     play_elections_pass(p, 2);
     uint32_t unsafe = play_remove(p, asked, asked);
     play_expect_code(p, unsafe, ERR_NO_MAJORITY);
-    expect_says(p, unsafe, "aspen cluster remove");
+    play_expect_says(p, unsafe, "aspen cluster remove");
     play_writes(p, asked, 0);
 }
 
@@ -163,7 +156,7 @@ static void behind_is_not_dead(struct play *p)
     play_writes(p, leader, 0);
     uint32_t behind = play_voters(p, leader, all, 3);
     play_expect_code(p, behind, ERR_NOT_CAUGHT_UP);
-    expect_says(p, behind, name);
+    play_expect_says(p, behind, name);
     play_disk_slow(p, slow, 1);
     play_expect_ok(p, play_voters(p, leader, all, 3));
 }
@@ -177,20 +170,21 @@ static void reasons(struct play *p)
     for (uint64_t at = 1; at <= 2; at++) {
         uint32_t voter = play_learner(p, at, other);
         play_expect_code(p, voter, ERR_BAD_REQUEST);
-        expect_says(p, voter, other == 1 ? "node 1 is a voter" : "node 2 is a voter");
-        expect_says(p, voter, other == 1 ? "aspen cluster remove 1" : "aspen cluster remove 2");
+        play_expect_says(p, voter, other == 1 ? "node 1 is a voter" : "node 2 is a voter");
+        play_expect_says(p, voter,
+                         other == 1 ? "aspen cluster remove 1" : "aspen cluster remove 2");
         uint32_t unknown = play_remove(p, at, 9);
         play_expect_code(p, unknown, ERR_UNKNOWN_NODE);
-        expect_says(p, unknown, "node 9 is no member: see aspen cluster status");
+        play_expect_says(p, unknown, "node 9 is no member: see aspen cluster status");
         unknown = play_voters(p, at, stranger, 2);
         play_expect_code(p, unknown, ERR_UNKNOWN_NODE);
-        expect_says(p, unknown, "node 9 is no member: aspen cluster add 9=ADDR");
+        play_expect_says(p, unknown, "node 9 is no member: aspen cluster add 9=ADDR");
     }
     play_expect_ok(p, play_remove(p, leader, other));
     uint32_t last = play_remove(p, leader, leader);
     play_expect_code(p, last, ERR_BAD_REQUEST);
-    expect_says(p, last, "is the only voter: ");
-    expect_says(p, last, "aspen cluster promote");
+    play_expect_says(p, last, "is the only voter: ");
+    play_expect_says(p, last, "aspen cluster promote");
 }
 
 /* A change that was sent again, or late, would undo what others did meanwhile. */

@@ -126,6 +126,8 @@ uint64_t play_begin(struct play *p);
 void play_start_all(struct play *p);
 /* play_init -- ask a node to begin the cluster of all nodes; an ask whose outcome is awaited. */
 uint32_t play_init(struct play *p, uint64_t at);
+/* play_init_of -- likewise, of the nodes first..last. */
+uint32_t play_init_of(struct play *p, uint64_t at, uint64_t first, uint64_t last);
 /* play_follower -- the k-th node (from 1) that is not the leader. */
 uint64_t play_follower(const struct play *p, uint64_t leader, uint64_t k);
 struct sim_host *play_host(const struct play *p, uint64_t node);
@@ -214,6 +216,8 @@ uint32_t play_transfer(struct play *p, uint64_t at, uint64_t to);
 void play_expect_pending(struct play *p, uint32_t ask);
 void play_expect_ok(struct play *p, uint32_t ask);
 void play_expect_code(struct play *p, uint32_t ask, enum err code);
+/* play_expect_says -- a refusal that was expected has this in its text. */
+void play_expect_says(struct play *p, uint32_t ask, const char *text);
 /* play_expect_not_ok -- failed or unknown; returns which. */
 enum play_outcome play_expect_not_ok(struct play *p, uint32_t ask);
 enum play_outcome play_outcome(struct play *p, uint32_t ask);

@@ -248,13 +248,19 @@ static uint32_t asked(struct play_ask *a, enum err e)
 
 uint32_t play_init(struct play *p, uint64_t at)
 {
+    return play_init_of(p, at, 1, p->world->node_count);
+}
+
+uint32_t play_init_of(struct play *p, uint64_t at, uint64_t first, uint64_t last)
+{
     struct service_member members[SIM_NODES_MAX];
     struct play_ask *a = ask_cluster(p, at, ASK_DEADLINE_NS, "asked to begin");
     struct service *s = node_service(play_host(p, at)->node);
-    for (uint32_t i = 0; i < p->world->node_count; i++) {
-        members[i] = (struct service_member){ .id = i + 1, .addr = bytes_text("stage") };
+    uint32_t count = 0;
+    for (uint64_t id = first; id <= last; id++) {
+        members[count++] = (struct service_member){ .id = id, .addr = bytes_text("stage") };
     }
-    return asked(a, s->table->init(s, members, p->world->node_count, &a->call));
+    return asked(a, s->table->init(s, members, count, &a->call));
 }
 
 uint32_t play_voters(struct play *p, uint64_t at, const uint64_t *ids, uint32_t count)
@@ -349,6 +355,13 @@ void play_expect_code(struct play *p, uint32_t ask, enum err code)
 {
     if (play_outcome(p, ask) == PLAY_PENDING || p->ask[ask].code != code) {
         unexpected(p, ask, err_name(code));
+    }
+}
+
+void play_expect_says(struct play *p, uint32_t ask, const char *text)
+{
+    if (strstr(p->ask[ask].detail, text) == NULL) {
+        play_fail(p, "expected in the refusal: \"%s\"; it is: \"%s\"", text, p->ask[ask].detail);
     }
 }
 

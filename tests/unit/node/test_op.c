@@ -73,6 +73,7 @@ static void outcomes(void)
     CHECK(expired(OP_READ, OP_READING) == ERR_TIMEOUT);
     CHECK(expired(OP_INIT, OP_PROPOSED) == ERR_OUTCOME_UNKNOWN);
     close_pool();
+    EXPECT_MARK("node: a proposed write expires");
 }
 
 /* A peer is gone: only what it had ends, with the outcome open. */

@@ -261,6 +261,54 @@ static void no_init_with_one_that_has_begun(void)
     }
 }
 
+/* Members 2 and 9 of three are elsewhere, some say, after node 1 has begun with them. What it is
+ * told at its deadline, or before (out_early). */
+static enum err begun_without(const struct origin *two, const struct origin *nine, bool *out_early)
+{
+    const struct service_member members[] = { { .id = 1 }, { .id = 2 }, { .id = 9 } };
+    begin(0);
+    t.n.life = 11;
+    book_by_id(&t.n.book, 2)->life = 22;
+    mesh_handler.peer_up(&t.n, &key_9, 7);
+    CHECK(mesh_peer(&t.n, 9, &key_9, NULL, 0) == ERR_OK);
+    says_it_is_from(&(struct origin){ 0 });
+    CHECK(init_begin(&t.n.service, members, 3, &t.call) == ERR_OK);
+    raft_actor_turn(&t.n);
+    struct op *op = op_find(t.n.ops, t.call.ticket);
+    CHECK(t.called == 0 && op->state == OP_PROPOSED);
+    uint64_t deadline = op->deadline_ns;
+    book_by_id(&t.n.book, 2)->origin = *two;
+    book_by_id(&t.n.book, 9)->origin = *nine;
+    init_advance(&t.n);
+    init_expire(&t.n, deadline - 1);
+    *out_early = t.called == 1;
+    init_expire(&t.n, deadline);
+    CHECK(t.called == 1 && op_count(t.n.ops) == 0);
+    end();
+    return t.code;
+}
+
+/* Where too few are left to decide it, it will never be; and it cannot even give way, where the
+ * others do not listen. */
+static void begun_without_this_one(void)
+{
+    const struct origin none = { 0 };
+    const struct origin alike = begun("theirs", 1, true);
+    const struct origin alike_open = begun("theirs", 1, false);
+    const struct origin heard = begun("theirs", 2, true);
+    bool early = false;
+    CHECK(begun_without(&none, &none, &early) == ERR_OUTCOME_UNKNOWN && !early);
+    CHECK(begun_without(&none, &alike, &early) == ERR_OUTCOME_UNKNOWN && !early);
+    CHECK(begun_without(&alike_open, &alike_open, &early) == ERR_OUTCOME_UNKNOWN && !early);
+    CHECK(begun_without(&heard, &heard, &early) == ERR_ALREADY_INITIALIZED && !early);
+    CHECK(strcmp(t.detail, "node 2 is in a cluster that was begun meanwhile: if this node is no "
+                           "member there: aspen cluster add 1=ADDR") == 0);
+    CHECK(begun_without(&heard, &alike, &early) == ERR_ALREADY_INITIALIZED && early);
+    CHECK(strcmp(t.detail, "node 9 is in a cluster that was begun meanwhile: stop this node, empty "
+                           "its data directory, start it, then, if this node is no member there: "
+                           "aspen cluster add 1=ADDR") == 0);
+}
+
 int main(void)
 {
     TAP_TEST("origin: when two beginnings exclude each other", who_is_foreign);
@@ -273,5 +321,6 @@ int main(void)
     TAP_TEST("origin: a voter lost to another cluster hinders no change", others_change_beside_one);
     TAP_TEST("origin: no cluster begins with a member that has begun",
              no_init_with_one_that_has_begun);
+    TAP_TEST("origin: who began and was left out is told what to do", begun_without_this_one);
     return tap_done();
 }
