@@ -186,6 +186,7 @@ static void ask(struct sim_admin *a, struct sim_host *h, const struct sim_admin_
                                   .planned = planned,
                                   .patience_ns = local + span + SIM_HOST_GRACE_NS };
     c->call.expect = step->expect;
+    c->call.keep_rejoining = step->keep;
     c->step.from = a->world->look.conf.index;
     if (changes_voters(step)) {
         want(a, voters_after(a, step), a->world->now_ns + span + ADMIN_LATE_NS);

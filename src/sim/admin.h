@@ -38,6 +38,7 @@ enum sim_admin_kind {
 struct sim_admin_step {
     enum sim_admin_kind kind;
     bool at_once; /* while the step before it is under way */
+    bool keep;    /* VOTERS: who is on its way back as a voter stays so */
     uint64_t id;
     uint64_t voters;
     uint64_t expect; /* index of the configuration that is meant; 0: any */

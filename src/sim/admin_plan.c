@@ -23,6 +23,7 @@ static struct sim_admin_step *add_step(struct sim_admin *a, enum sim_admin_kind 
 {
     struct sim_admin_step *step = &a->plan[a->step_count++];
     *step = (struct sim_admin_step){ .kind = kind, .id = id, .voters = voters };
+    step->keep = kind == SIM_ADMIN_VOTERS && sim_chance(&a->prng, 2);
     return step;
 }
 

@@ -241,6 +241,16 @@ void sim_judge_claim(struct sim_judge *j, const struct sim_host *h,
     }
 }
 
+/* Somebody who lost its disk is on its way back as a voter. */
+static bool awaits(const struct raft_conf *c)
+{
+    bool any = false;
+    for (uint8_t i = 0; i < c->learner_count; i++) {
+        any = any || c->learner_was[i] != 0;
+    }
+    return any;
+}
+
 static bool answers(const struct raft_conf *c, const struct sim_admin_step *step)
 {
     uint64_t bit = sim_node_bit(step->id);
@@ -248,7 +258,8 @@ static bool answers(const struct raft_conf *c, const struct sim_admin_step *step
     case SIM_ADMIN_ADD:
         return (sim_node_bits(c->learner, c->learner_count) & bit) != 0;
     case SIM_ADMIN_VOTERS:
-        return c->outgoing_count == 0 && sim_voters(c) == step->voters;
+        return c->outgoing_count == 0 && sim_voters(c) == step->voters &&
+               (step->keep || !awaits(c));
     case SIM_ADMIN_REMOVE:
         return c->outgoing_count == 0 && (sim_members(c) & bit) == 0;
     case SIM_ADMIN_TRANSFER:

@@ -44,6 +44,8 @@ static struct {
     uint64_t sizes; /* of the sets of voters */
     uint32_t longest;
     uint32_t at_once;
+    uint32_t keeps;
+    uint32_t sets;
     uint32_t expects;
     uint32_t stale;
 } seen;
@@ -55,6 +57,9 @@ static void check_step(const struct sim_admin_step *s, bool first)
     seen.at_once += s->at_once;
     seen.expects += s->expect != 0;
     seen.stale += s->expect != 0 && s->expect != INDEX;
+    seen.sets += s->kind == SIM_ADMIN_VOTERS;
+    seen.keeps += s->keep;
+    CHECK(!s->keep || s->kind == SIM_ADMIN_VOTERS);
     CHECK(s->expect <= INDEX && (first || s->expect == 0));
     if (s->kind == SIM_ADMIN_VOTERS) {
         CHECK(s->voters != 0 && s->id == 0);
@@ -96,6 +101,7 @@ static void plans(void)
     CHECK((seen.added & sim_node_bit(SIM_ADMIN_STRANGER)) != 0);
     CHECK((seen.sizes & 0x7e) == 0x7e); /* one to six */
     CHECK(seen.longest >= 4 && seen.at_once > PLANS / 100);
+    CHECK(seen.keeps > seen.sets / 3 && seen.keeps < seen.sets * 2 / 3);
     CHECK(seen.expects > PLANS / 8 && seen.expects < PLANS / 2);
     CHECK(seen.stale > seen.expects / 8 && seen.stale < seen.expects / 2);
 }

@@ -265,6 +265,26 @@ static void not_yet_changed(void)
     claim((struct sim_admin_step){ .kind = SIM_ADMIN_VOTERS, .voters = 7 });
 }
 
+/* The set is as it was asked for, and one who lost its disk is on its way back on it. */
+static void changed_around(bool keep)
+{
+    struct raft_conf *c = &w->judge.chain[0];
+    c->learner[0] = STRANGER;
+    c->learner_was[0] = 1;
+    c->learner_count = 1;
+    claim((struct sim_admin_step){ .kind = SIM_ADMIN_VOTERS, .voters = 7, .keep = keep });
+}
+
+static void changed_and_kept(void)
+{
+    changed_around(true);
+}
+
+static void changed_and_not_ended(void)
+{
+    changed_around(false);
+}
+
 /* So it was, before it was asked. */
 static void changed_before(void)
 {
@@ -349,6 +369,8 @@ static const struct trio_case claims[] = {
     { NULL, changed },
     { "is not: change", not_changed },
     { "is not: change", not_yet_changed },
+    { NULL, changed_and_kept },
+    { "is not: change", changed_and_not_ended },
     { "is not: change", changed_before },
     { NULL, transferred },
     { "is not: transfer", transferred_to_a_stranger },

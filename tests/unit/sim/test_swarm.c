@@ -409,13 +409,27 @@ static void crashes_inside(void)
     CHECK(count.acted > STALES && count.again >= count.acted / 2);
 }
 
-/* Likewise: a disk that hangs for good ends with its machine switched off and on. */
+/* A disk that hangs for good ends with its machine, which is switched off and on. */
 static void dead_disks(void)
 {
-    memset(&count, 0, sizeof count);
-    run_worlds(sim_fault_bit(SIM_FAULT_DISK_STUCK), count_all);
-    printf("# %" PRIu64 " faults, %" PRIu64 " starts\n", count.acted, count.again);
-    CHECK(count.again > 0 && count.again < count.acted);
+    struct sim_world *w = world_with(SIM_FAULT_DISK_STUCK);
+    const struct sim_host *h = NULL;
+    while (h == NULL && w->now_ns < 1000 * SIM_S && !w->failed) {
+        sim_world_until(w, w->now_ns + LOOK_MS * SIM_MS);
+        for (uint32_t i = 0; i < NODES; i++) {
+            h = has_a_dead_disk(&w->host[i]) ? &w->host[i] : h;
+        }
+    }
+    CHECK(h != NULL);
+    while (h->state == SIM_HOST_UP && has_a_dead_disk(h) && w->now_ns < 2000 * SIM_S) {
+        sim_world_until(w, w->now_ns + LOOK_MS * SIM_MS);
+    }
+    CHECK(h->state == SIM_HOST_DOWN || (h->state == SIM_HOST_UP && h->process == 2));
+    while ((h->state != SIM_HOST_UP || has_a_dead_disk(h)) && w->now_ns < 3000 * SIM_S) {
+        sim_world_until(w, w->now_ns + LOOK_MS * SIM_MS);
+    }
+    CHECK(h->state == SIM_HOST_UP && h->process > 1 && !w->failed);
+    sim_world_close(w);
 }
 
 /* Some are read while they are rotten, and nobody is harmed. */
@@ -427,6 +441,28 @@ static void rotten_snapshots(void)
                count_all);
     printf("# %" PRIu64 " faults, %" PRIu64 " rotten\n", count.acted, count.rotten);
     CHECK(count.rotten > 0);
+}
+
+/* What the operator wants of those on their way back is what the nodes are asked. */
+static void keeps(void)
+{
+    uint32_t kept = 0;
+    uint32_t ended = 0;
+    struct sim_world *w = world_of(1, NODES, SIM_FAULT_MEMBERS);
+    sim_begin_ask(w);
+    sim_faults_start(&w->faults);
+    while ((kept == 0 || ended == 0) && w->now_ns < 4000 * SIM_S && !w->failed) {
+        sim_world_until(w, w->now_ns + SIM_MS);
+        for (uint32_t i = 0; i < SIM_ADMIN_CALLS_MAX; i++) {
+            const struct sim_admin_call *c = &w->admin.call[i];
+            bool set = c->asked != NULL && c->step.kind == SIM_ADMIN_VOTERS;
+            CHECK(!set || c->call.keep_rejoining == c->step.keep);
+            kept += set && c->call.keep_rejoining;
+            ended += set && !c->call.keep_rejoining;
+        }
+    }
+    CHECK(kept > 0 && ended > 0 && !w->failed);
+    sim_world_close(w);
 }
 
 /* ---- what a crash takes ---- */
@@ -513,6 +549,7 @@ int main(void)
     TAP_TEST("faults: a node crashes inside an effect, and starts again", crashes_inside);
     TAP_TEST("faults: a disk that hangs for good ends with its machine", dead_disks);
     TAP_TEST("faults: snapshots rot, and some are read then", rotten_snapshots);
+    TAP_TEST("faults: the operator keeps who comes back, or ends it", keeps);
     TAP_TEST("faults: a crash takes what was not synced, or only the process", crashes_take);
     return tap_done();
 }
