@@ -260,10 +260,27 @@ static void arm(struct node *n)
     }
 }
 
+/* Where it is no member and hears of no leader, nobody may wait for one: neither who has just asked
+ * nor whose operation came back from the leader that is gone. */
+static void take_up(struct node *n)
+{
+    struct raft_status s;
+    raft_status(n->core, &s);
+    if (s.role == RAFT_LEADER || s.last == 0) {
+        return;
+    }
+    if (raft_actor_outsider(n, &s)) {
+        MARK_IF(!list_empty(&n->waiting), "node: who waits at a node that is removed is told");
+        refuse_all(n, &n->writes);
+        refuse_all(n, &n->reads);
+        refuse_all(n, &n->waiting);
+    }
+    route_away(n, s.leader);
+}
+
 void raft_actor_turn(void *self)
 {
     struct node *n = self;
-    struct raft_status s;
     if (n->durable_news) {
         tell_durable(n);
     }
@@ -274,15 +291,8 @@ void raft_actor_turn(void *self)
     if (n->state.checkpoint_news) {
         tell_checkpoint(n);
     }
-    if (!list_empty(&n->writes) || !list_empty(&n->reads)) {
-        raft_status(n->core, &s);
-        if (s.role != RAFT_LEADER && s.last > 0) {
-            if (raft_actor_outsider(n, &s)) {
-                refuse_all(n, &n->writes);
-                refuse_all(n, &n->reads);
-            }
-            route_away(n, s.leader);
-        }
+    if (!list_empty(&n->writes) || !list_empty(&n->reads) || !list_empty(&n->waiting)) {
+        take_up(n);
         propose_batch(n);
         read_batch(n);
         if (!list_empty(&n->writes) || !list_empty(&n->reads)) {

@@ -120,6 +120,32 @@ static void asked_during_a_transfer(struct play *p)
     play_expect(p, play_leader(p) == next, "the office was taken over");
 }
 
+/* Asked of nodes that are removed n ms before or soon: done, or refused as soon as they know it;
+ * nobody waits for a leader of which such a node never hears. */
+static void asked_while_removed(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t stays = play_follower(p, leader, 1);
+    uint64_t gone = play_follower(p, leader, 2);
+    play_await_agree(p);
+    uint32_t change = play_voters(p, gone, &stays, 1);
+    for (uint64_t ms = 0; ms < play_number(p); ms++) {
+        play_step(p);
+    }
+    uint64_t asked_ns = p->world->now_ns;
+    uint32_t ask[] = { play_write(p, gone, 0), play_read(p, gone, 1), play_write(p, leader, 2),
+                       play_read(p, leader, 3) };
+    for (size_t i = 0; i < sizeof ask / sizeof ask[0]; i++) {
+        play_outcome(p, ask[i]);
+    }
+    uint64_t took_ns = p->world->now_ns - asked_ns;
+    play_expect(p, took_ns < 3 * PLAY_ELECTION_MS_MAX * SIM_MS, "nobody waits in vain");
+    play_expect_ok(p, change);
+    if (play_number(p) == 40) {
+        EXPECT_MARK("node: who waits at a node that is removed is told");
+    }
+}
+
 /* Likewise a change, asked of the leader that was, of the next one and of who is neither: it is
  * begun by who leads, once. */
 static void changed_during_a_transfer(struct play *p)
@@ -309,6 +335,8 @@ int main(void)
          transfer_to_the_silent);
     PLAY_EACH(3, "requests: all nodes are asked during a transfer (R=3, n=0..60, all done)",
               asked_during_a_transfer, 0, 60);
+    PLAY_EACH(3, "requests: nodes that are removed are asked (R=3, n=0..40, none in vain)",
+              asked_while_removed, 0, 40);
     PLAY_EACH(4, "requests: a change is asked for during a transfer (R=4, n=0..180, done)",
               changed_during_a_transfer, 0, 180);
     PLAY(5, "requests: a change waits and its leader loses its office (R=5, the next one does it)",
