@@ -151,8 +151,9 @@ static uint64_t holds(const void *arg, uint64_t id, uint64_t life)
 {
     const struct holder *h = arg;
     const struct world_node *n = &h->w->node[id];
-    if (life != 0 && life != world_life(h->w, id)) {
-        return 1; /* it had it, or not: that disk is gone */
+    bool gone = life != 0 ? life != world_life(h->w, id) : n->wipes > 0;
+    if (gone) {
+        return 1; /* it had it, or not: the disk that said so is no more */
     }
     return n->exists && n->safe.last >= h->index && n->safe.log[h->index].term == h->term;
 }
