@@ -75,15 +75,20 @@ static void call_result(struct http_conn *c, enum err e, const char *detail)
     }
 }
 
-/* "expect": the index of the configuration that is meant to change. False: no such thing. A node
- * without a cluster says 0, which no configuration has: whoever means it never means what is. */
-static bool expect_of(const json_t *body, struct service_call *call)
+/* "expect": the index of the configuration that is meant to change. False: no such thing, and the
+ * client has been told. A node without a cluster says 0, which no configuration has: whoever means
+ * it never means what is. */
+static bool expect_of(struct http_conn *c, const json_t *body)
 {
+    struct service_call *call = &c->call;
     if (json_object_get(body, "expect") == NULL) {
         return true;
     }
     bool good = json_in_u64(body, "expect", &call->expect);
     call->expect = call->expect != 0 ? call->expect : SERVICE_EXPECT_NONE;
+    if (!good) {
+        call_result(c, ERR_BAD_REQUEST, "\"expect\" is a config_index, a number as {\"expect\":7}");
+    }
     return good;
 }
 
@@ -119,8 +124,11 @@ void route_add_learner(struct http_conn *c)
         return;
     }
     begin_call(c);
-    if (!member_of(json_object_get(body, "learner"), &member) || !expect_of(body, &c->call)) {
+    if (!member_of(json_object_get(body, "learner"), &member)) {
         call_result(c, ERR_BAD_REQUEST, "expected {\"learner\":{\"id\":4,\"addr\":\"host:port\"}}");
+        return;
+    }
+    if (!expect_of(c, body)) {
         return;
     }
     struct service *s = c->api->service;
@@ -156,8 +164,11 @@ void route_change_membership(struct http_conn *c)
         call_result(c, ERR_BAD_REQUEST, voters_bound);
         return;
     }
-    if (!good || !expect_of(body, &c->call)) {
+    if (!good) {
         call_result(c, ERR_BAD_REQUEST, "expected {\"members\":[1,2,3]}");
+        return;
+    }
+    if (!expect_of(c, body)) {
         return;
     }
     if (!keep_of(body, &c->call)) {
@@ -176,8 +187,11 @@ void route_remove_member(struct http_conn *c)
         return;
     }
     begin_call(c);
-    if (!json_in_u64(body, "id", &id) || id == 0 || !expect_of(body, &c->call)) {
+    if (!json_in_u64(body, "id", &id) || id == 0) {
         call_result(c, ERR_BAD_REQUEST, "expected {\"id\":4}");
+        return;
+    }
+    if (!expect_of(c, body)) {
         return;
     }
     struct service *s = c->api->service;

@@ -472,6 +472,7 @@ static void test_expect(void)
         for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) {
             snprintf(body, sizeof body, routes[i].body, bad[k]);
             BAD(routes[i].path, body);
+            CHECK(door_body_has(c, 0, "is a config_index, a number"));
         }
     }
     door_close(&d);
