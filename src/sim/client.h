@@ -72,7 +72,6 @@ struct sim_load {
     uint32_t once_percent; /* writes with a request id */
     uint32_t large_one_in; /* values of many kilobytes; 0: none */
     uint32_t large_bytes_min;
-    uint32_t large_bytes_max;
     bool huge;   /* the largest values that the product takes are among them */
     bool sticky; /* a client stays with its node while that answers */
 };

@@ -12,7 +12,7 @@ enum {
     CLIENT_SERIALIZABLE_PERCENT_MAX = 20,
     CLIENT_ONCE_PERCENT_STEP = 40, /* none, two fifths or four of the writes are repeated */
     CLIENT_LARGE_ONE_IN = 20,      /* in a third of the worlds */
-    CLIENT_HUGE_ONE_IN = 6,        /* of those */
+    CLIENT_HUGE_ONE_IN = 6,        /* of those; and of their large values */
     CLIENT_LARGE_ONE_IN_MIN = 2,   /* with many full packets */
     CLIENT_LARGE_ONE_IN_MAX = 8,
     CLIENT_VALUE_BYTES_MAX = 10 * SIM_TEXT_BYTES /* of a small one */
@@ -43,23 +43,23 @@ void sim_clients_draw_load(struct sim_clients *all)
     l->large_one_in = sim_chance(p, 3) ? CLIENT_LARGE_ONE_IN : 0;
     l->huge = l->large_one_in != 0 && sim_chance(p, CLIENT_HUGE_ONE_IN);
     l->large_bytes_min = KIB;
-    l->large_bytes_max = l->huge ? SIM_VALUE_BYTES_MAX : CLIENT_LARGE_BYTES_MAX;
     l->sticky = sim_chance(p, 2);
     if (all->world->options.quic && sim_chance(p, 2)) { /* many full packets, all the time */
         l->large_one_in =
             (uint32_t)sim_between(p, CLIENT_LARGE_ONE_IN_MIN, CLIENT_LARGE_ONE_IN_MAX);
         l->large_bytes_min = CLIENT_LARGE_BYTES;
-        l->large_bytes_max = CLIENT_LARGE_BYTES_MAX;
         l->huge = false;
     }
 }
 
-/* Many kilobytes, and no more than a transaction of all the pairs may have. */
+/* Many kilobytes, now and then as many as a transaction of all the pairs may have: their bytes cost
+ * more time than all the rest. */
 static uint32_t large(struct prng *p, const struct sim_load *l, uint32_t pairs)
 {
     uint32_t fits = KV_TXN_BYTES_MAX / pairs - SIM_TEXT_BYTES;
-    uint32_t most = l->large_bytes_max < fits ? l->large_bytes_max : fits;
-    return (uint32_t)sim_between(p, l->large_bytes_min, most);
+    uint32_t huge = fits < SIM_VALUE_BYTES_MAX ? fits : SIM_VALUE_BYTES_MAX;
+    bool is_huge = l->huge && sim_chance(p, CLIENT_HUGE_ONE_IN);
+    return (uint32_t)sim_between(p, l->large_bytes_min, is_huge ? huge : CLIENT_LARGE_BYTES_MAX);
 }
 
 void sim_client_draw(struct sim_client *c)

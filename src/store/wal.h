@@ -76,6 +76,8 @@ struct wal {
     uint8_t *read_body;
     size_t read_capacity;
     struct wal_head read_head; /* entries 0: nothing is held */
+    uint64_t read_next;        /* index of the record that begins at read_offset of the body */
+    size_t read_offset;
 };
 
 /* What recovery finds, in order; truncations before the entries of their batch. Entries up to base

@@ -46,6 +46,8 @@ static enum err body_load(struct wal *w, const struct wal_head *h, uint64_t offs
         return ERR_CORRUPT;
     }
     w->read_head = *h;
+    w->read_next = h->first;
+    w->read_offset = 0;
     return ERR_OK;
 }
 
@@ -70,6 +72,25 @@ static enum err batch_load(struct wal *w, const struct wal_stretch *s, uint64_t 
     return ERR_CORRUPT;
 }
 
+/* In the batch that is held. Records have no table, but whoever reads one mostly reads the next. */
+static enum err record_find(struct wal *w, uint64_t index, struct wal_record *out)
+{
+    struct reader r = reader_of(bytes_of(w->read_body, w->read_head.body_bytes));
+    uint64_t i = w->read_head.first;
+    if (index >= w->read_next) {
+        i = w->read_next;
+        r.offset = w->read_offset;
+    }
+    for (; i <= index; i++) {
+        if (wal_record_decode(&r, out) != ERR_OK) {
+            return ERR_CORRUPT;
+        }
+    }
+    w->read_next = i;
+    w->read_offset = r.offset;
+    return ERR_OK;
+}
+
 enum err wal_read(struct wal *w, uint64_t index, struct wal_record *out)
 {
     const struct wal_stretch *s = wal_index_find(&w->index, index);
@@ -83,11 +104,5 @@ enum err wal_read(struct wal *w, uint64_t index, struct wal_record *out)
     if (!held) {
         TRY(batch_load(w, s, index));
     }
-    struct reader r = reader_of(bytes_of(w->read_body, w->read_head.body_bytes));
-    for (uint64_t i = w->read_head.first; i <= index; i++) {
-        if (wal_record_decode(&r, out) != ERR_OK) {
-            return ERR_CORRUPT;
-        }
-    }
-    return ERR_OK;
+    return record_find(w, index, out);
 }

@@ -28,7 +28,6 @@ static void look(const struct sim_world *w, struct sim_operation *before)
         if (c->state == SIM_CLIENT_WAITS && op->writes) {
             CHECK(op->value_bytes <= KV_VALUE_BYTES_MAX);
             CHECK(op->pair_count * op->value_bytes < KV_TXN_BYTES_MAX);
-            CHECK(op->value_bytes <= w->clients.load.large_bytes_max);
             before[i] = *op;
         }
     }

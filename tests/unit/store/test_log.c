@@ -2,6 +2,7 @@
  * abandon, damage, open again. */
 #include "loop.h"
 
+#include "base/prng.h"
 #include "store/log.h"
 #include "store/wal_batch.h"
 
@@ -259,10 +260,40 @@ static void short_segment(void)
     EXPECT_MARK("store: a batch waits for its segment");
 }
 
+/* Entries of two batches, in any order: the next one, one before, one of the other batch. */
+static void any_order(void)
+{
+    struct loop l;
+    struct os_dir *dir = NULL;
+    struct seen s;
+    struct log_recovered rec;
+    struct prng p;
+    loop_open(&l);
+    prng_seed(&p, 7);
+    CHECK(os_dir_open(l.os, l.path, false, &dir) == ERR_OK);
+    struct log *log = open_log(&l, dir, &s, &rec, ERR_OK);
+    append(log, 1, 1, 60, 1, 100);
+    LOOP_UNTIL(&l, s.ticket == 1);
+    append(log, 2, 61, 40, 2, 333);
+    LOOP_UNTIL(&l, s.ticket == 2);
+    log_close(log);
+    log = open_log(&l, dir, &s, &rec, ERR_OK);
+    for (uint32_t i = 0; i < 500; i++) {
+        uint64_t first = 1 + prng_below(&p, 100);
+        for (uint64_t k = first; k <= 100 && k <= first + i % 3; k++) {
+            check_entry(log, k, k <= 60 ? 1 : 2);
+        }
+    }
+    log_close(log);
+    os_dir_close(dir);
+    loop_close(&l);
+}
+
 int main(void)
 {
     TAP_TEST("log: what was durable is read back after closing, truncation included", reopen);
     TAP_TEST("log: entries span segments, batches and the cache", segments);
+    TAP_TEST("log: entries are read from the disk in any order", any_order);
     TAP_TEST("log: a torn last batch is cut off and overwritten", torn);
     TAP_TEST("log: a rotten batch below the durable mark is refused, every time", corrupt);
     TAP_TEST("log: the seal witnesses for the last batch", corrupt_last);
