@@ -86,7 +86,9 @@ static void transfer_to_the_silent(struct play *p)
     play_step(p);
     play_expect_pending(p, write);
     play_expect_code(p, transfer, ERR_TIMEOUT);
+    uint64_t given_up_ns = p->world->now_ns;
     play_expect_ok(p, write);
+    play_expect(p, p->world->now_ns - given_up_ns < PLAY_HEARTBEAT_MS * SIM_MS, "at once");
     for (uint32_t i = 0; i < 5; i++) {
         play_expect_ok(p, forwarded[i]);
     }
