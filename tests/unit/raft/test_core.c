@@ -394,21 +394,6 @@ static void old_leader_told(void)
     CHECK(t.status.leader == 0 && find(RAFT_DO_WRITE, 0, 0) == NULL);
 }
 
-/* Both have the same log; who is silent would lead nobody. */
-static void successor_answers(void)
-{
-    boot_small(3);
-    lead(3);
-    append_reply(2, t.status.last, false, 0);
-    append_reply(3, t.status.last, false, 0);
-    for (int i = 0; i < 3; i++) {
-        t.now += ELECTION;
-        heartbeat_reply(3);
-    }
-    step((struct raft_event){ .type = RAFT_EV_TRANSFER, .ticket = 1 });
-    CHECK_U64(t.status.transfer_to, 3);
-}
-
 static void prevotes(void)
 {
     boot_small(3);
@@ -772,7 +757,6 @@ int main(void)
     TAP_TEST("core: a second office begins with nothing of the first", second_office);
     TAP_TEST("core: a rejection that was overtaken sends nothing again", overtaken_rejection);
     TAP_TEST("core: a leader of an older term is told, and not obeyed", old_leader_told);
-    TAP_TEST("transfer: a leader picks a successor that answers", successor_answers);
     TAP_TEST("core: pre-votes change nothing, and belong to their round", prevotes);
     TAP_TEST("core: election timeouts are drawn between the bounds", drawn_timeouts);
     TAP_TEST("core: who hears a leader does not stand", loyal);
