@@ -146,6 +146,34 @@ static void pinned_bytes_are_bounded(void)
     sizes_known = 0;
 }
 
+/* 2 refuses the append that tells it of a commit index: what came in it was told to nobody. It is
+ * sent a snapshot, and acknowledges an older append instead: now it has the entry, and is told. */
+static void refused_commit_is_told_again(void)
+{
+    static const uint32_t size = 1;
+    boot_compacted(1);
+    lead(3);
+    append_reply(2, 7, false, 0);
+    step((struct raft_event){ .type = RAFT_EV_PROPOSE, .ticket = 1, .count = 1, .sizes = &size });
+    const struct raft_effect *e = find(RAFT_DO_SEND, RAFT_MSG_APPEND, 0); /* late on its way to 2 */
+    CHECK(e != NULL && e->msg.to == 2 && e->msg.first == 8 && e->msg.commit < 8);
+    persisted(t.last_ticket, 8, t.status.term);
+    append_reply(3, 8, false, 0);
+    step((struct raft_event){ .type = RAFT_EV_APPLIED, .index = 8 });
+    for (int i = 0; i < 2; i++) {
+        t.now += HEARTBEAT;
+        heartbeat_reply(2);
+    }
+    e = find(RAFT_DO_SEND, RAFT_MSG_APPEND, 0); /* has it been lost? */
+    CHECK(e != NULL && e->msg.to == 2 && e->msg.index == 8 && e->msg.commit == 8);
+    snap_made(8);
+    append_reply(2, 8, true, 8);
+    CHECK(find(RAFT_DO_SEND, RAFT_MSG_SNAPSHOT, 0) != NULL);
+    append_reply(2, 8, false, 0);
+    e = find(RAFT_DO_SEND, RAFT_MSG_HEARTBEAT, 0);
+    CHECK(e != NULL && e->msg.to == 2 && e->msg.index == 8 && e->msg.commit == 8);
+}
+
 /* Node 1 of three, so many entries from 6 on, all of one term and in no snapshot; one is wanted
  * every so many bytes. */
 static void boot_long(uint64_t entries, uint64_t bytes)
@@ -479,6 +507,8 @@ static void change_of_another_configuration(void)
 int main(void)
 {
     TAP_TEST("snapshots: one that could not be made is asked for again", snapshot_made_at_last);
+    TAP_TEST("snapshots: a commit index that was refused is told again",
+             refused_commit_is_told_again);
     TAP_TEST("snapshots: an older one is sent, and the log goes on from it", older_is_sent);
     TAP_TEST("snapshots: a full disk ends what the log keeps for peers", pins_are_bounded);
     TAP_TEST("snapshots: what the log keeps for peers is bounded in bytes",
