@@ -221,6 +221,36 @@ static void limits(void)
     CHECK(command_check(&c) == ERR_BAD_REQUEST);
 }
 
+/* One operation more than a transaction may have: nothing is written behind the room for them. */
+static void more_than_there_is_room_for(void)
+{
+    static struct command_op ops[KV_TXN_OPS_MAX + 1];
+    static uint8_t bytes[KV_TXN_OPS_MAX * 64];
+    static uint8_t key[KV_TXN_OPS_MAX][2];
+    static const struct command_op untouched = { COMMAND_PUT, { NULL, 7 }, { NULL, 7 }, 7 };
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct command c = { 1, 2, KV_TXN_OPS_MAX - 1, ops };
+    for (uint32_t i = 0; i < KV_TXN_OPS_MAX; i++) {
+        key[i][0] = (uint8_t)('a' + i / 16);
+        key[i][1] = (uint8_t)('a' + i % 16);
+        ops[i] = (struct command_op){ COMMAND_DELETE, bytes_of(key[i], 2), { 0 }, 0 };
+    }
+    command_encode(&c, &w);
+    size_t fewer = writer_bytes(&w).count;
+    w = writer_of(bytes, sizeof bytes);
+    c.count = KV_TXN_OPS_MAX;
+    command_encode(&c, &w);
+    size_t all = writer_bytes(&w).count;
+    ops[KV_TXN_OPS_MAX] = untouched;
+    CHECK(command_decode(bytes_of(bytes, all), &c, ops) == ERR_OK && c.count == KV_TXN_OPS_MAX);
+    size_t one = all - fewer - 1; /* the count took a byte more */
+    bytes[1 + 8 + 8]++;           /* its low bits: 129 */
+    memcpy(bytes + all, bytes + all - one, one);
+    CHECK(command_decode(bytes_of(bytes, all + one), &c, ops) == ERR_MALFORMED);
+    CHECK(ops[KV_TXN_OPS_MAX].lease == untouched.lease);
+    CHECK(ops[KV_TXN_OPS_MAX].key.count == untouched.key.count);
+}
+
 static void hash_is_order_free(void)
 {
     fresh();
@@ -271,6 +301,7 @@ int main(void)
     TAP_TEST("kv: what cannot be read is refused and counted as applied", refused);
     TAP_TEST("kv: what was saved is found again, and no record of another format", saved);
     TAP_TEST("command: sizes and counts are bounded", limits);
+    TAP_TEST("command: more operations than there is room for", more_than_there_is_room_for);
     TAP_TEST("kv: the hash depends on the rows alone", hash_is_order_free);
     return tap_done();
 }
