@@ -170,6 +170,8 @@ static void raft_frame(struct node *n, const struct node_key *peer, struct bytes
                    logger_hex("peer", peer->b, NODE_KEY_BYTES), logger_err(e));
         return;
     }
+    const struct origin own = mesh_origin(n);
+    m.elsewhere = origin_differs(&own, &origin);
     metrics_add(&n->metrics, METRICS_RAFT_MESSAGES_IN, 1);
     raft_actor_message(n, &m);
 }

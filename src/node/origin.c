@@ -24,14 +24,16 @@ bool origin_known(const struct origin *o)
     return memcmp(&o->cluster, &none, sizeof none) != 0;
 }
 
+bool origin_differs(const struct origin *a, const struct origin *b)
+{
+    return origin_known(a) && origin_known(b) &&
+           memcmp(&a->cluster, &b->cluster, sizeof a->cluster) != 0;
+}
+
 bool origin_foreign(const struct origin *a, const struct origin *b)
 {
-    if (!origin_known(a) || !origin_known(b) ||
-        memcmp(&a->cluster, &b->cluster, sizeof a->cluster) == 0) {
-        return false;
-    }
-    return (a->decided && b->decided) ||
-           a->cluster.b[ORIGIN_TERM_AT] == b->cluster.b[ORIGIN_TERM_AT];
+    return origin_differs(a, b) && ((a->decided && b->decided) ||
+                                    a->cluster.b[ORIGIN_TERM_AT] == b->cluster.b[ORIGIN_TERM_AT]);
 }
 
 void origin_encode(const struct origin *o, struct writer *w)

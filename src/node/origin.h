@@ -31,6 +31,9 @@ struct cluster_id origin_begun(struct bytes entry, uint64_t term);
 /* origin_known -- of a cluster at all. */
 bool origin_known(const struct origin *o);
 
+/* origin_differs -- both have a first entry, and it is not the same one. */
+bool origin_differs(const struct origin *a, const struct origin *b);
+
 /* origin_foreign -- these two cannot be of one cluster. */
 bool origin_foreign(const struct origin *a, const struct origin *b);
 

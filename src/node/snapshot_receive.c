@@ -223,6 +223,7 @@ static bool core_wants(struct node *n)
     struct raft_entry entry = { .kind = RAFT_ENTRY_CONF,
                                 .size = (uint32_t)conf.entry.count,
                                 .data = conf.entry.data };
+    in->msg.elsewhere = origin_differs(&own, &theirs);
     in->msg.hint = conf.index;
     in->msg.count = 1;
     in->msg.entries = &entry;

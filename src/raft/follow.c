@@ -57,7 +57,10 @@ static void reject(struct raft *r, const struct raft_msg *m, struct raft_out *ou
     struct raft_msg *reply = raft_answer(r, m, out, RAFT_MSG_APPEND_REPLY, r->hard_ticket);
     reply->reject = true;
     reply->index = m->index;
-    if (m->index > r->last) {
+    if (m->elsewhere) {
+        MARK("raft: an append to the log of another beginning");
+        reply->hint = 1; /* as if there were nothing: all of it gives way, or nothing */
+    } else if (m->index > r->last) {
         MARK("raft: an append beyond the end of the log");
         reply->hint = r->last + 1;
     } else {
@@ -71,7 +74,7 @@ static void reject(struct raft *r, const struct raft_msg *m, struct raft_out *ou
 static uint32_t known_prefix(const struct raft *r, const struct raft_msg *m)
 {
     uint32_t n = 0;
-    while (n < m->count && m->index + 1 + n <= r->last &&
+    while (!m->elsewhere && n < m->count && m->index + 1 + n <= r->last &&
            (m->index + 1 + n <= r->snap_index ||
             raft_term_at(r, m->index + 1 + n) == m->entries[n].term)) {
         n++;
@@ -133,7 +136,7 @@ void raft_append_msg(struct raft *r, const struct raft_msg *m, struct raft_out *
         return;
     }
     raft_heard(r, m, out);
-    if (m->index > r->last ||
+    if ((m->elsewhere && m->index > 0) || m->index > r->last ||
         (m->index >= r->snap_index && raft_term_at(r, m->index) != m->log_term)) {
         reject(r, m, out);
         return;
@@ -171,7 +174,7 @@ void raft_heartbeat_msg(struct raft *r, const struct raft_msg *m, struct raft_ou
     raft_answer(r, m, out, RAFT_MSG_HEARTBEAT_REPLY, r->hard_ticket);
     /* commit is at most what this leader knows to match here; a log that was lost since is another
      * one, and who leads elsewhere may have filled it */
-    bool same = m->log_term != 0 && raft_term_at(r, m->index) == m->log_term;
+    bool same = !m->elsewhere && m->log_term != 0 && raft_term_at(r, m->index) == m->log_term;
     if (same && m->commit > r->commit && m->commit <= m->index) {
         raft_commit_to(r, m->commit);
         raft_apply_more(r, out);

@@ -262,7 +262,7 @@ void raft_snap_msg(struct raft *r, const struct raft_msg *m, struct raft_out *ou
     if (m->index <= r->commit) {
         MARK("raft: a snapshot of what is committed");
         match = r->commit;
-    } else if (raft_term_at(r, m->index) == m->log_term) {
+    } else if (!m->elsewhere && raft_term_at(r, m->index) == m->log_term) {
         MARK("raft: a snapshot of what is in the log");
         raft_commit_to(r, m->index);
         raft_apply_more(r, out);

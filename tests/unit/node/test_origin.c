@@ -93,6 +93,50 @@ static void begin_of(const char *entry)
     mesh_handler.peer_up(&t.n, &key_9, 7);
 }
 
+/* From 9, which leads by the term of this node, as if its log were like this one's up to the end. */
+static void append_behind(const struct origin *from)
+{
+    uint8_t frame[FRAME_RAFT_HEAD_BYTES + RAFT_MSG_BYTES_MAX];
+    struct writer w = writer_of(frame, sizeof frame);
+    struct raft_status s;
+    raft_status(t.n.core, &s);
+    struct raft_msg m = { .type = RAFT_MSG_APPEND, .from = 9, .to = 1, .epoch = 1 };
+    m.term = s.term + 1;
+    m.index = m.commit = s.last;
+    m.log_term = s.last_term;
+    m.first = s.last + 1;
+    m.last = s.last;
+    writer_u8(&w, FRAME_RAFT);
+    origin_encode(from, &w);
+    raft_msg_encode(&m, &w);
+    mesh_handler.frame(&t.n, &key_9, 7, LINK_CONTROL, writer_bytes(&w));
+}
+
+static uint64_t committed(void)
+{
+    struct raft_status s;
+    raft_status(t.n.core, &s);
+    return s.commit;
+}
+
+/* What is not decided here gives way to one of another first term, and is not taken for the same
+ * where an entry behind the first has the same index and term. */
+static void no_entry_is_shared(void)
+{
+    const struct origin theirs = begun("theirs", 2, true);
+    const struct origin ours = begun("ours", 1, false);
+    core_conf = (struct raft_conf){ .voter_count = 2, .voter = { 1, 9 } };
+    begin(3);
+    t.n.cluster = ours.cluster;
+    mesh_handler.peer_up(&t.n, &key_9, 7);
+    append_behind(&theirs);
+    CHECK_U64(term(), 4); /* it is heard */
+    CHECK_U64(committed(), 0);
+    append_behind(&ours);
+    CHECK_U64(committed(), 3);
+    end();
+}
+
 /* Not its term, not its lead, not even its number. */
 static void another_cluster_is_not_heard(void)
 {
@@ -314,6 +358,7 @@ int main(void)
     TAP_TEST("origin: when two beginnings exclude each other", who_is_foreign);
     TAP_TEST("origin: an id is of the first entry and its term", what_an_id_is_of);
     TAP_TEST("origin: a leader of another cluster is not heard", another_cluster_is_not_heard);
+    TAP_TEST("origin: no entry is shared with who began otherwise", no_entry_is_shared);
     TAP_TEST("origin: nor are its other frames", nor_are_its_other_frames);
     TAP_TEST("origin: peers are told when it is decided", peers_are_told_when_it_is_decided);
     TAP_TEST("origin: no member of another cluster is added", no_member_of_another_cluster);

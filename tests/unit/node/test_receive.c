@@ -51,16 +51,16 @@ static void of_a_life(void)
     end();
 }
 
-/* A node without entries is offered one of this cluster by its leader, until the core has said
+/* A node with so many entries is offered one of this cluster by its leader, until the core has said
  * whether it wants it. */
-static void begin_offered(const struct cluster_id *cluster, const struct origin *own)
+static void begin_offered(const struct cluster_id *cluster, const struct origin *own, uint64_t last)
 {
     struct node *n = &t.n;
     struct diag d = { 0 };
     uint8_t frame[SNAP_FRAME_HEAD_BYTES_MAX];
     struct writer w = writer_of(frame, sizeof frame);
     struct snap_offer o = { .from = 2, .to = 1, .term = 3, .epoch = 1, .bytes = 1 };
-    begin(0);
+    begin(last);
     follow_2();
     n->cluster = own->cluster;
     n->apply_target = own->decided ? 1 : 0;
@@ -96,14 +96,17 @@ static void of_another_cluster(void)
 {
     const struct cluster_id theirs = { { 1, [CLUSTER_ID_BYTES - 1] = 1 } };
     struct origin own = { { { 2, [CLUSTER_ID_BYTES - 1] = 1 } }, true };
-    begin_offered(&theirs, &own);
+    begin_offered(&theirs, &own, 0);
     CHECK(t.n.snap_in.phase == SNAP_IN_NONE && t.want.verdict == SNAP_REFUSED);
     CHECK(same(&t.n.cluster, &own.cluster));
     end_offered();
     own.decided = false;
-    begin_offered(&theirs, &own);
-    CHECK(t.n.snap_in.phase == SNAP_IN_LOG && same(&t.n.cluster, &theirs));
-    end_offered();
+    for (uint64_t last = 0; last <= 1;
+         last++) { /* an entry of its index and term is not the same */
+        begin_offered(&theirs, &own, last);
+        CHECK(t.n.snap_in.phase == SNAP_IN_LOG && same(&t.n.cluster, &theirs));
+        end_offered();
+    }
 }
 
 /* The state takes its place once the log's record of it is durable, not when an earlier write is: a
@@ -113,7 +116,7 @@ static void waits_for_its_record(void)
     const struct cluster_id cluster = { { 1 } };
     const struct origin fresh = { 0 };
     struct node *n = &t.n;
-    begin_offered(&cluster, &fresh);
+    begin_offered(&cluster, &fresh, 0);
     CHECK(n->snap_in.phase == SNAP_IN_LOG && n->snap_in.ticket > 0);
     n->durable_ticket = n->snap_in.ticket - 1;
     snapshot_receive_go_on(n);
@@ -128,10 +131,40 @@ static void waits_for_its_record(void)
     end_offered();
 }
 
+/* While one takes its place, the log begins behind it already: another offer waits, whoever leads. */
+static void one_at_a_time(void)
+{
+    const struct cluster_id cluster = { { 1 } };
+    const struct origin fresh = { 0 };
+    uint8_t frame[SNAP_FRAME_HEAD_BYTES_MAX];
+    struct node *n = &t.n;
+    begin_offered(&cluster, &fresh, 0);
+    CHECK(n->snap_in.phase == SNAP_IN_LOG);
+    for (uint32_t swapping = 0; swapping <= 1; swapping++) {
+        struct snap_offer o = { .from = 3, .to = 1, .term = 4, .epoch = 1, .bytes = 1 };
+        struct writer w = writer_of(frame, sizeof frame);
+        struct node_key key_3 = { { 3 } };
+        uint32_t phase = n->snap_in.phase;
+        o.id = (struct snap_id){ 2, 2, 5 };
+        snapshot_offer_encode(&o, &w);
+        snapshot_receive_offer(n, &key_3, writer_bytes(&w));
+        CHECK(n->snap_in.phase == phase && n->snap_in.id.index == 1 && n->snap_in.msg.from == 2);
+        n->durable_ticket = n->snap_in.ticket;
+        snapshot_receive_go_on(n);
+        CHECK(n->snap_in.phase == SNAP_IN_SWAP);
+    }
+    while (n->snap_in.phase == SNAP_IN_SWAP) {
+        CHECK(sim_turn(&t.loop));
+    }
+    CHECK(n->kv.applied == 1 && !n->dead);
+    end_offered();
+}
+
 int main(void)
 {
     TAP_TEST("receive: a snapshot is of its sender's life", of_a_life);
     TAP_TEST("receive: a snapshot of another cluster", of_another_cluster);
+    TAP_TEST("receive: while one takes its place, another waits", one_at_a_time);
     TAP_TEST("receive: a snapshot waits for its record in the log", waits_for_its_record);
     return tap_done();
 }
