@@ -500,14 +500,14 @@ static enum script_result do_connect(struct script *s)
     return SCRIPT_OK;
 }
 
-/* R of rate=R in millionths: 0.9 is 900000, below 100 whole ones. */
+/* R of rate=R in millionths: 0.9, or .9, is 900000; below 100 whole ones. */
 static bool rate(const char *text, uint64_t *out_ppm)
 {
     static const char digits[] = "0123456789";
     size_t whole = strspn(text, digits);
     size_t part = text[whole] == '.' ? strspn(text + whole + 1, digits) : 0;
     uint64_t ppm = 0;
-    if (whole == 0 || whole > 2 || part > RATE_DECIMALS || (text[whole] == '.') != (part > 0) ||
+    if (whole > 2 || part > RATE_DECIMALS || (text[whole] == '.') != (part > 0) ||
         text[whole + (part > 0 ? part + 1 : 0)] != '\0') {
         return false;
     }

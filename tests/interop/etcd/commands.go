@@ -3,7 +3,6 @@ package main
 
 import (
 	"math"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -138,15 +137,13 @@ func doNode(s *script, words []string) error {
 	return doRestart(s, words)
 }
 
-const ticksMax = 100000 // of one line, as in our driver
-
 func doTick(s *script, words []string) error {
 	times := uint64(1)
 	ok := len(words) == 1
 	if len(words) == 2 {
-		times, ok = number(words[1])
+		times, ok = count(words[1])
 	}
-	if !ok || times > ticksMax {
+	if !ok {
 		return unknown{"tick"}
 	}
 	var one *node
@@ -171,8 +168,8 @@ func doRun(s *script, words []string) error {
 	if len(words) != 1 {
 		return unknown{"run"}
 	}
-	times, ok := number(words[0])
-	if !ok || times > ticksMax {
+	times, ok := count(words[0])
+	if !ok {
 		return unknown{words[0]}
 	}
 	for i := uint64(0); i < times; i++ {
@@ -271,14 +268,14 @@ func doClock(s *script, words []string) error {
 	}
 	how := words[1]
 	if text, is := option(how, "rate"); is {
-		rate, bad := strconv.ParseFloat(text, 64)
-		if bad != nil || rate <= 0 || rate >= 100 {
+		parts, ok := rate(text)
+		if !ok {
 			return unknown{how}
 		}
-		n.rate = int64(rate * tickParts)
+		n.rate = parts
 		return nil
 	}
-	ticks, ok := number(how[1:])
+	ticks, ok := count(how[1:])
 	if !ok || (how[0] != '+' && how[0] != '-') {
 		return unknown{how}
 	}

@@ -90,7 +90,7 @@ func doDisk(s *script, words []string) error {
 	case how == "torn":
 		n.torn = true
 	case words[1] == "slow" && len(words) == 3:
-		ticks, ok := number(words[2])
+		ticks, ok := count(words[2])
 		if !ok {
 			return unknown{how}
 		}

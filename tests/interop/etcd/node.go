@@ -12,7 +12,7 @@ import (
 	pb "go.etcd.io/etcd/raft/raftpb"
 )
 
-const tickParts = 100 // clocks run in hundredths of a tick
+const tickParts = 1000000 // clocks run in millionths of a tick, as fine as a rate can be
 
 // write is one that was carried out and is not durable yet.
 type write struct {

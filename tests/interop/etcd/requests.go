@@ -10,8 +10,13 @@ import (
 	"go.etcd.io/etcd/raft/tracker"
 )
 
+const (
+	dataMax = 256 // bytes of a command, as in our driver
+	tagMax  = 31  // of a read
+)
+
 func doPropose(s *script, words []string) error {
-	if len(words) != 2 {
+	if len(words) != 2 || len(words[1]) > dataMax {
 		return unknown{"propose"}
 	}
 	n, err := s.world.node(words[0])
@@ -23,7 +28,7 @@ func doPropose(s *script, words []string) error {
 
 // doRead; the library knows leases for a whole node only, not for one read.
 func doRead(s *script, words []string) error {
-	if len(words) != 2 {
+	if len(words) != 2 || len(words[1]) > tagMax {
 		return unknown{"read " + strings.Join(words, " ")}
 	}
 	n, err := s.world.node(words[0])

@@ -3,6 +3,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -24,6 +25,26 @@ func failf(format string, v ...interface{}) error { return failed{fmt.Sprintf(fo
 func number(text string) (uint64, bool) {
 	n, err := strconv.ParseUint(text, 10, 64)
 	return n, err == nil
+}
+
+const ticksMax = 100000 // of one line, as in our driver
+
+// count: how often, or how many ticks.
+func count(text string) (uint64, bool) {
+	n, ok := number(text)
+	return n, ok && n <= ticksMax
+}
+
+var rates = regexp.MustCompile(`^([0-9]{0,2})(?:\.([0-9]{1,6}))?$`)
+
+// rate in parts of a tick: 0.9 or .9; what else strconv takes for a number is not understood.
+func rate(text string) (int64, bool) {
+	digits := rates.FindStringSubmatch(text)
+	if digits == nil {
+		return 0, false
+	}
+	parts, err := strconv.ParseInt(digits[1]+(digits[2] + "000000")[:6], 10, 64)
+	return parts, err == nil && parts > 0
 }
 
 // option: the value of "name=value".
