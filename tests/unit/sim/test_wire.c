@@ -7,11 +7,12 @@
 enum {
     NODES = 2,
     FRAME_BYTES = 20000, /* of no known kind: counted, and not answered */
+    LARGE_BYTES = 4 * 1000 * 1000,
     FRAME_KIND = 0xff
 };
 #define AGAIN_NS (150 * SIM_S) /* longer than an old packet may take */
 
-static uint8_t frame[FRAME_BYTES];
+static uint8_t frame[LARGE_BYTES];
 
 static struct sim_world *open_world(void)
 {
@@ -35,15 +36,20 @@ static struct link_stats stats_of(struct sim_world *w, uint32_t host)
     return s;
 }
 
+static void send_frame(struct sim_world *w, uint32_t from, size_t bytes)
+{
+    CHECK(sim_host_enter(&w->host[from]));
+    CHECK(link_send(&w->wire.tap[from].link, &w->key[1 - from], LINK_LOG, bytes_of(frame, bytes),
+                    bytes_of(NULL, 0)) == ERR_OK);
+    sim_host_leave(&w->host[from]);
+}
+
 /* A frame from a node to the other; how long until it is there, at most most_ns. */
 static uint64_t frame_takes(struct sim_world *w, uint32_t from, uint64_t most_ns)
 {
     uint64_t before = stats_of(w, 1 - from).frames_in;
     uint64_t began = w->now_ns;
-    CHECK(sim_host_enter(&w->host[from]));
-    CHECK(link_send(&w->wire.tap[from].link, &w->key[1 - from], LINK_LOG,
-                    bytes_of(frame, sizeof frame), bytes_of(NULL, 0)) == ERR_OK);
-    sim_host_leave(&w->host[from]);
+    send_frame(w, from, FRAME_BYTES);
     while (stats_of(w, 1 - from).frames_in == before && w->now_ns < began + most_ns) {
         sim_world_until(w, w->now_ns + SIM_MS);
     }
@@ -65,6 +71,28 @@ static void narrowed(uint64_t mtu)
     }
     CHECK_U64(stats_of(w, 0).peers_up, 1);
     CHECK_U64(stats_of(w, 0).handshakes, 1); /* on the same connection */
+    CHECK(!w->failed);
+    sim_world_close(w);
+}
+
+/* Half of a large frame is there when the path gets narrow, much of the rest is under way. */
+static void narrowed_amidst(void)
+{
+    struct sim_world *w = open_world();
+    const struct link_stats before = stats_of(w, 1);
+    send_frame(w, 0, LARGE_BYTES);
+    uint64_t until = w->now_ns + 20 * SIM_S;
+    while (stats_of(w, 1).bytes_in < before.bytes_in + LARGE_BYTES / 2 && w->now_ns < until) {
+        sim_world_until(w, w->now_ns + SIM_MS);
+    }
+    CHECK_U64(stats_of(w, 1).frames_in, before.frames_in);
+    w->wire.router[1].mtu = SIM_WIRE_MTU_LEAST;
+    uint64_t began = w->now_ns;
+    while (stats_of(w, 1).frames_in == before.frames_in && w->now_ns < until) {
+        sim_world_until(w, w->now_ns + SIM_MS);
+    }
+    CHECK(w->now_ns - began < 4 * SIM_S);
+    CHECK_U64(stats_of(w, 0).handshakes, 1);
     CHECK(!w->failed);
     sim_world_close(w);
 }
@@ -133,6 +161,8 @@ static void behind_the_tap(void)
 int main(void)
 {
     TAP_TEST("quic: large packets that vanish do not stop large frames for long", swallowed);
+    TAP_TEST("quic: a large frame goes on when large packets vanish in its middle",
+             narrowed_amidst);
     TAP_TEST("quic: packets come again, frames do not", again);
     TAP_TEST("quic: a frame that nobody sent is a finding", behind_the_tap);
     TAP_TEST("quic: a connection follows the side that dialled to another address", rebound);
