@@ -11,7 +11,9 @@ enum {
     CODE_COOKIE = 1,
     CODE_FRAME = 2,
     TLS_NO_PROTOCOL = 0x178,
-    TLS_NO_CERTIFICATE = 0x174
+    TLS_NO_CERTIFICATE = 0x174,
+    FIRST_BYTES = 1200, /* of a datagram with a first packet, at least */
+    UNPROVED_MAX = 2
 };
 
 /* A good peer connects and is answered. */
@@ -570,18 +572,21 @@ static void test_reset_token(void)
     rig_close(&r);
 }
 
+static const uint8_t unknown_version[FIRST_BYTES] = { 0xc0, 0xba, 0xba, 0xba, 0xba, 8, 1, 2,
+                                                      3,    4,    5,    6,    7,    8, 8 };
+
 /* A version nobody speaks gets the list of those we do. */
 static void test_version(void)
 {
     struct rig r;
-    uint8_t packet[1200] = { 0xc0, 0xba, 0xba, 0xba, 0xba, 8, 1, 2, 3, 4, 5, 6, 7, 8, 8 };
     uint32_t answers = 0;
     struct os_udp *udp;
     struct os_addr any = loopback(0);
     rig_open(&r);
     struct side *b = side_open(&r, 2);
     CHECK(os_udp_open(r.os, &any, no_datagrams, &answers, &udp) == ERR_OK);
-    struct os_udp_send send = { .remote = side_addr(b), .payload = bytes_of(packet, 1200) };
+    struct os_udp_send send = { .remote = side_addr(b),
+                                .payload = bytes_of(unknown_version, FIRST_BYTES) };
     CHECK(os_udp_send(udp, &send) == ERR_OK);
     RIG_UNTIL(&r, answers == 1);
     CHECK_U64(side_stats(b).connections, 0);
@@ -615,7 +620,6 @@ static void test_retry(void)
 }
 
 enum {
-    FIRST_BYTES = 1200,
     CID_BYTES = 8,
     RETRY_ID = 5 + 1 + CID_BYTES + 1, /* in a Retry to a sender with such an id: the new id */
     RETRY_TOKEN = RETRY_ID + CID_BYTES,
@@ -691,6 +695,34 @@ static void test_retry_token(void)
     rig_close(&r);
 }
 
+/* Only those that have not proved anything yet count: neither who is in nor who was sent away makes
+ * newcomers prove their address. */
+static void test_no_retry(void)
+{
+    struct rig r;
+    struct raw raw;
+    uint8_t packet[FIRST_BYTES];
+    rig_open(&r);
+    struct side *b = side_new(&r, 2);
+    struct quic_link_options o = side_options(b);
+    o.unproved_max = UNPROVED_MAX;
+    side_open_with(b, &o);
+    for (uint8_t i = 0; i <= UNPROVED_MAX; i++) {
+        side_dial(side_open(&r, 10 + i), b);
+        RIG_UNTIL(&r, b->ups == i + 1u);
+    }
+    raw_open(&raw, &r);
+    for (uint32_t i = 0; i <= UNPROVED_MAX; i++) {
+        raw_send(&raw, b, first_packet(packet, "any such", bytes_of(NULL, 0)));
+    }
+    raw_send(&raw, b, bytes_of(unknown_version, FIRST_BYTES)); /* what is answered at any rate */
+    RIG_UNTIL(&r, raw.count > 0);
+    CHECK_U64(raw.count, 1);
+    CHECK(!is_retry(&raw));
+    os_udp_close(raw.udp);
+    rig_close(&r);
+}
+
 static void test_options(void)
 {
     struct rig r;
@@ -754,6 +786,7 @@ int main(void)
     TAP_TEST("refuse: a reset that does not come from the node's key", test_reset_token);
     TAP_TEST("refuse: an unknown version gets the list of known ones", test_version);
     TAP_TEST("refuse: with many unproved, addresses must be proved first", test_retry);
+    TAP_TEST("refuse: nobody's address, however many have proved themselves", test_no_retry);
     TAP_TEST("refuse: a proof of an address that another link asked for", test_retry_token);
     TAP_TEST("refuse: a cookie without bytes, or with too many", test_options);
     TAP_TEST("refuse: an address that is taken", test_in_use);
