@@ -308,6 +308,25 @@ static void offers_are_repeated(void)
     end_offered();
 }
 
+/* A snapshot takes as long as it takes: given up is who says nothing for long, not who asks for one
+ * part after the other, slowly. */
+static void slow_peers_are_served(void)
+{
+    struct node *n = &t.n;
+    begin_offered();
+    for (uint32_t parts = 1; parts <= 5; parts++) {
+        t.loop.now_ns += 9 * NS_PER_S;
+        snapshot_send_second(n, os_now(n->os));
+        uint32_t frames = t.frames;
+        want(2, &n->snap_out[0].id, SNAP_GO_ON);
+        CHECK(t.frames == frames + 1 && n->snap_out[0].phase == SNAP_OUT_SENDING);
+    }
+    t.loop.now_ns += 10 * NS_PER_S + 1;
+    snapshot_send_second(n, os_now(n->os));
+    CHECK_U64(n->snap_out[0].phase, SNAP_OUT_FAILED);
+    end_offered();
+}
+
 /* Who does not lead any more sends nothing further: the next leader has a snapshot of its own, and
  * the places are needed when this node leads again. */
 static void deposed(void)
@@ -368,6 +387,7 @@ int main(void)
     TAP_TEST("send: a file that the log has left behind is not offered", old_file_is_not_offered);
     TAP_TEST("send: two snapshots that were broken off are held both", both_are_held);
     TAP_TEST("send: an offer is repeated until it is answered", offers_are_repeated);
+    TAP_TEST("send: a peer that takes its time is served to the end", slow_peers_are_served);
     TAP_TEST("send: who does not lead any more sends no snapshots", deposed);
     TAP_TEST("send: the newest snapshot is held after a restart", held_after_a_restart);
     return tap_done();
