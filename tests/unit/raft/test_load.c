@@ -16,11 +16,27 @@ static void boot(uint8_t voters)
     boot_on(&c, &b);
 }
 
+/* So many entries of one byte. */
+static void propose_many(uint64_t ticket, uint32_t count)
+{
+    static uint32_t sizes[RAFT_SIZE_RING];
+    CHECK(count <= RAFT_SIZE_RING);
+    for (uint32_t i = 0; i < count; i++) {
+        sizes[i] = 1;
+    }
+    step((struct raft_event){
+        .type = RAFT_EV_PROPOSE, .ticket = ticket, .count = count, .sizes = sizes });
+}
+
 static void propose(uint64_t ticket)
 {
-    static const uint32_t size = 1;
-    step((struct raft_event){
-        .type = RAFT_EV_PROPOSE, .ticket = ticket, .count = 1, .sizes = &size });
+    propose_many(ticket, 1);
+}
+
+static void is_refused(uint64_t ticket)
+{
+    const struct raft_effect *e = find(RAFT_DO_REPLY, 0, 0);
+    CHECK(e != NULL && e->ticket == ticket && e->code == ERR_BUSY);
 }
 
 /* Under full load there is no room for the end of a change when its first half is committed: the
@@ -50,6 +66,32 @@ static void change_under_full_load(void)
     step((struct raft_event){ .type = RAFT_EV_APPLIED, .index = t.status.last });
     const struct raft_effect *e = find(RAFT_DO_REPLY, 0, RAFT_PROPOSALS_MAX - 1);
     CHECK(e != NULL && e->ticket == 7 && e->code == ERR_OK && e->index == t.status.last);
+}
+
+/* No more entries wait for a majority than sizes are remembered, however small they are and however
+ * few ranges they came in: of one that is forgotten nobody knows any more how much waits. */
+static void entries_are_bounded(void)
+{
+    boot(3);
+    lead(3);
+    const struct raft_status before = t.status;
+    propose_many(100, RAFT_SIZE_RING);
+    is_refused(100);
+    uint32_t most = RAFT_SIZE_RING - 1 - (uint32_t)(before.last - before.commit);
+    propose_many(101, most / 2);
+    propose_many(102, most - most / 2 + 1);
+    is_refused(102);
+    propose_many(103, most - most / 2);
+    CHECK_U64(t.status.last, before.last + most);
+    propose(104);
+    is_refused(104);
+    CHECK_U64(t.status.last, before.last + most);
+    CHECK_U64(t.status.uncommitted_bytes, before.uncommitted_bytes + most);
+    persisted(t.last_ticket, t.status.last, t.status.term);
+    append_reply(2, t.status.last, false, 0);
+    CHECK_U64(t.status.uncommitted_bytes, 0);
+    propose(105);
+    CHECK_U64(t.status.last, before.last + most + 1);
 }
 
 /* The only voter, its own entry written. */
@@ -133,6 +175,7 @@ static void applied_makes_room(void)
 int main(void)
 {
     TAP_TEST("load: a change goes on when there is room for its end", change_under_full_load);
+    TAP_TEST("load: entries that wait for a majority are bounded", entries_are_bounded);
     TAP_TEST("load: a disk with one more write waiting does not hang", disk_that_is_never_done);
     TAP_TEST("load: bytes out to the state machine are bounded", applying_is_bounded);
     TAP_TEST("load: what is applied makes room for as much", applied_makes_room);
