@@ -36,6 +36,7 @@ static const char options_help[] =
     "  --shrink            make a failing seed smaller before it is reported\n"
     "  --artifact DIR      write a JSON file about each run; it is made\n"
     "  --history FILE      write what the clients of one seed saw, for aspen-lincheck\n"
+    "                      (- is no file: standard output tells of the world)\n"
     "  --marks             count the rare paths that were reached (a build with -Dmarks=true)\n"
     "  --list              the fault classes\n";
 
@@ -178,6 +179,9 @@ static int together(const struct sim_request *r)
     }
     if (r->history != NULL && !sim_options_one(r)) {
         return mistake("no more than one seed goes with", "--history");
+    }
+    if (r->history != NULL && strcmp(r->history, "-") == 0) {
+        return mistake("standard output is no file for --history", r->history);
     }
     return -1;
 }

@@ -55,6 +55,29 @@ static void minutes_whole(void)
     }
 }
 
+/* What the program makes of a history that is to go there. */
+static int history_to(const char *value)
+{
+    struct sim_request r;
+    char text[16];
+    char program[] = "aspen-sim";
+    char seed[] = "--seed";
+    char number[] = "4";
+    char history[] = "--history";
+    char *words[] = { program, seed, number, history, text, NULL };
+    snprintf(text, sizeof text, "%s", value);
+    return sim_options_parse(5, words, &r);
+}
+
+/* "-" is standard input for who reads a history; standard output has other things to say, and a
+ * file of that name nobody finds where he looks for it. */
+static void history_named(void)
+{
+    CHECK(history_to("-") == 2);
+    CHECK(history_to("./-") == -1);
+    CHECK(history_to("-x") == -1);
+}
+
 /* Whether an option takes that value; the world that it asks for then. */
 static bool takes(const char *option, const char *value, struct sim_options *out)
 {
@@ -120,6 +143,7 @@ int main(void)
     TAP_TEST("options: a world of all faults says so", all_faults);
     TAP_TEST("options: the time of a world is said to the millisecond", minutes_whole);
     TAP_TEST("options: minutes are decimal digits, with one point or none", minutes_decimal);
+    TAP_TEST("options: a history goes to a file", history_named);
     TAP_TEST("options: a list of classes has no empty place", classes_named);
     TAP_TEST("shrink: a finding is known by its text, whatever its numbers", same_finding);
     return tap_done();
