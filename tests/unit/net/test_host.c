@@ -12,7 +12,9 @@
 enum {
     HOST_SEED = 0,
     CLIENT_SEED = 5,
-    CODE_DUPLICATE = 3
+    CODE_DUPLICATE = 3,
+    WINDOW_FIRST = 1250000,
+    WINDOW_PEER = 6 * 1024 * 1024
 };
 
 /* Of the seed of 32 zero bytes; the vector of iroh itself. */
@@ -273,6 +275,29 @@ static void test_lost_late(void)
     }
 }
 
+/* ---- how much may be under way ---- */
+
+/* Who has proved nothing may have 1.25 MB under way; a peer so much more, at once, that a path of
+ * some length is filled. */
+static void test_window(void)
+{
+    struct rig r;
+    struct node_key target = key_of(HOST_SEED);
+    rig_open(&r);
+    struct os_addr addr = host_open(&r);
+    struct side *a = side_open(&r, CLIENT_SEED);
+    host.target = a->key;
+    host.cookie = "a cookie";
+    CHECK(link_peer_set(a->link, &target, &addr, 1) == ERR_OK);
+    RIG_UNTIL(&r, host.completed);
+    uint64_t first = ngtcp2_conn_get_max_data_left(host.conn);
+    CHECK(first > 0 && first <= WINDOW_FIRST);
+    host_says_hello();
+    RIG_UNTIL(&r, a->ups == 1 && ngtcp2_conn_get_max_data_left(host.conn) > WINDOW_PEER);
+    villain_done(&host);
+    rig_close(&r);
+}
+
 int main(void)
 {
     TAP_TEST("host: the dialling side shows name, protocol and one raw key", test_shows);
@@ -281,5 +306,6 @@ int main(void)
     TAP_TEST("host: of two connections the one that the smaller key dialled stays", test_duplicate);
     TAP_TEST("host: one whose dialler had the other before takes its place", test_lost);
     TAP_TEST("host: and keeps it, when the other comes to life late", test_lost_late);
+    TAP_TEST("host: who has proved the cookie may send more at a time", test_window);
     return tap_done();
 }

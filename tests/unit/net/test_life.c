@@ -16,7 +16,8 @@ enum {
     LARGE = 10 * 1000 * 1000,
     BOTH_ROUNDS = 20, /* in which two dial each other at once */
     BOTH_ROUNDS_MAX = 200,
-    DIALS = 20 /* so many doublings of a millisecond take longer than any test */
+    SNAPSHOTS = 10, /* a megabyte in all */
+    DIALS = 20      /* so many doublings of a millisecond take longer than any test */
 };
 
 static uint8_t large[LARGE];
@@ -352,6 +353,29 @@ static void test_control_first(void)
     rig_close(&r);
 }
 
+/* Of what waits when a turn ends a snapshot goes last, whatever came first. Its frames fit into the
+ * window of its stream, which would hold it up else. */
+static void test_snapshot_last(void)
+{
+    struct rig r;
+    rig_open(&r);
+    struct side *a = side_open(&r, 1);
+    struct side *b = side_open(&r, 2);
+    side_dial(a, b);
+    RIG_UNTIL(&r, a->ups == 1 && b->ups == 1);
+    for (int i = 0; i < SNAPSHOTS; i++) {
+        CHECK(link_send(a->link, &b->key, LINK_SNAPSHOT, bytes_of(large, LARGE / 100),
+                        bytes_of(NULL, 0)) == ERR_OK);
+    }
+    CHECK(side_send(a, b, LINK_CALL, "call") == ERR_OK);
+    CHECK(side_send(a, b, LINK_LOG, "append") == ERR_OK);
+    CHECK(side_send(a, b, LINK_CONTROL, "heartbeat") == ERR_OK);
+    RIG_UNTIL(&r, b->frames[LINK_SNAPSHOT] == SNAPSHOTS);
+    printf("# %s\n", b->events);
+    CHECK(memcmp(b->events, "u012333", 7) == 0 || memcmp(b->events, "u021333", 7) == 0);
+    rig_close(&r);
+}
+
 static void test_coalesced(void)
 {
     struct rig r;
@@ -430,6 +454,47 @@ static void test_wildcard(void)
     rig_close(&r);
 }
 
+/* ---- the address that a node answers from ---- */
+
+/* Sends as the system does, but for those from a named address, which this machine has lost. */
+static enum err (*really_send)(struct os_udp *udp, const struct os_udp_send *send);
+static uint64_t not_sent;
+
+static enum err send_unless_named(struct os_udp *udp, const struct os_udp_send *send)
+{
+    not_sent += send->local.family != 0 ? 1 : 0;
+    return send->local.family != 0 ? ERR_IO : really_send(udp, send);
+}
+
+/* A node that is bound to all answers from the address that was asked. When the machine loses that
+ * one, the system finds another. */
+static void test_source_gone(void)
+{
+    struct rig r;
+    rig_open(&r);
+    struct os_table machine = *r.os->table;
+    struct side *a = side_open(&r, 1);
+    struct side *b = side_new(&r, 2);
+    struct quic_link_options o = side_options(b);
+    memset(o.bind[0].ip, 0, sizeof o.bind[0].ip);
+    o.bind[0].port = free_port(&r);
+    side_open_with(b, &o);
+    struct os_addr there = loopback(o.bind[0].port);
+    CHECK(link_peer_set(a->link, &b->key, &there, 1) == ERR_OK);
+    RIG_UNTIL(&r, a->ups == 1 && b->ups == 1);
+    const struct os_table *before = r.os->table;
+    not_sent = 0;
+    really_send = machine.udp_send;
+    machine.udp_send = send_unless_named;
+    r.os->table = &machine;
+    CHECK(side_send(b, a, LINK_LOG, "from elsewhere") == ERR_OK);
+    RIG_UNTIL(&r, a->frames[LINK_LOG] == 1);
+    CHECK_U64(not_sent, 1);
+    CHECK(a->downs == 0 && b->downs == 0);
+    r.os->table = before;
+    rig_close(&r);
+}
+
 int main(void)
 {
     TAP_TEST("life: a peer killed and started again is back when it dials", test_restart_dialler);
@@ -446,9 +511,11 @@ int main(void)
     TAP_TEST("life: a peer that says good-bye at once is dialled ever less often", test_short_life);
     TAP_TEST("life: after a long life a peer is dialled again at once", test_long_life);
     TAP_TEST("life: a heartbeat overtakes 10 MB of log", test_control_first);
+    TAP_TEST("life: a snapshot gives way to everything else", test_snapshot_last);
     TAP_TEST("life: the frames of a turn share packets", test_coalesced);
     TAP_TEST("life: memory comes back after load", test_idle_memory);
     TAP_TEST("life: without addresses it binds to all and names real ones", test_no_ipv6);
     TAP_TEST("life: bound to all, two still find each other", test_wildcard);
+    TAP_TEST("life: an address that is gone is answered from no more", test_source_gone);
     return tap_done();
 }
