@@ -93,7 +93,7 @@ static void begin_of(const char *entry)
     mesh_handler.peer_up(&t.n, &key_9, 7);
 }
 
-/* From 9, which leads by the term of this node, as if its log were like this one's up to the end. */
+/* From 9, which leads, as if its log were like this one up to the end. */
 static void append_behind(const struct origin *from)
 {
     uint8_t frame[FRAME_RAFT_HEAD_BYTES + RAFT_MSG_BYTES_MAX];

@@ -131,7 +131,7 @@ static void waits_for_its_record(void)
     end_offered();
 }
 
-/* While one takes its place, the log begins behind it already: another offer waits, whoever leads. */
+/* While one takes its place, the log begins behind it already: another offer waits. */
 static void one_at_a_time(void)
 {
     const struct cluster_id cluster = { { 1 } };

@@ -1,5 +1,5 @@
-/* tests/unit/raft/test_follow.c -- Subject: what a follower takes of a leader whose log began elsewhere.
- * Method: one core alone, messages made by hand. */
+/* tests/unit/raft/test_follow.c -- Subject: what a follower takes of a leader whose log began with
+ * another entry. Method: one core alone, messages made by hand. */
 #include "alone.h"
 
 static const struct raft_run runs[] = { { 1, 1 }, { 2, 17 } };
