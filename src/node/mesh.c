@@ -23,10 +23,19 @@ struct origin mesh_origin(const struct node *n)
     return o;
 }
 
+/* What a leader has brought, and may have counted here. */
+static bool holds_entries(const struct node *n)
+{
+    struct raft_status s;
+    raft_status(n->core, &s);
+    return s.last > 1;
+}
+
 bool mesh_foreign(const struct node *n, const struct book_entry *e)
 {
     const struct origin own = mesh_origin(n);
-    return origin_foreign(&own, &e->origin);
+    return origin_foreign(&own, &e->origin) ||
+           (!own.decided && origin_rivals(&own, &e->origin) && holds_entries(n));
 }
 
 /* Which incarnation this is, and of which cluster, before any Raft message says so: an init asks

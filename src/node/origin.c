@@ -2,9 +2,11 @@
 #include "node/origin.h"
 
 #include "base/blake3.h"
+#include "raft/raft_codec.h"
 
 enum {
     ORIGIN_DECIDED = 1,
+    ORIGIN_VOTERS_BYTES = 6,              /* in front: of the hash of who decides, in which life */
     ORIGIN_TERM_AT = CLUSTER_ID_BYTES - 1 /* ranks are small: one byte has room for the term */
 };
 
@@ -14,6 +16,14 @@ struct cluster_id origin_begun(struct bytes entry, uint64_t term)
     uint8_t hash[BLAKE3_OUT];
     blake3_hash(entry.data, entry.count, hash);
     memcpy(id.b, hash, CLUSTER_ID_BYTES);
+    struct raft_conf c;
+    if (raft_conf_decode(entry, &c, NULL) == ERR_OK) {
+        uint8_t room[RAFT_CONF_BYTES_MAX];
+        struct writer w = writer_of(room, sizeof room);
+        raft_conf_encode(&c, &w);
+        blake3_hash(room, w.offset, hash);
+        memcpy(id.b, hash, ORIGIN_VOTERS_BYTES);
+    }
     id.b[ORIGIN_TERM_AT] = term < UINT8_MAX ? (uint8_t)term : UINT8_MAX;
     return id;
 }
@@ -34,6 +44,11 @@ bool origin_foreign(const struct origin *a, const struct origin *b)
 {
     return origin_differs(a, b) && ((a->decided && b->decided) ||
                                     a->cluster.b[ORIGIN_TERM_AT] == b->cluster.b[ORIGIN_TERM_AT]);
+}
+
+bool origin_rivals(const struct origin *a, const struct origin *b)
+{
+    return origin_differs(a, b) && memcmp(a->cluster.b, b->cluster.b, ORIGIN_VOTERS_BYTES) != 0;
 }
 
 void origin_encode(const struct origin *o, struct writer *w)

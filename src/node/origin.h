@@ -37,6 +37,10 @@ bool origin_differs(const struct origin *a, const struct origin *b);
 /* origin_foreign -- these two cannot be of one cluster. */
 bool origin_foreign(const struct origin *a, const struct origin *b);
 
+/* origin_rivals -- their first entries name other voters, or other lives of them: each may be
+ * decided without the other, by a majority of its own. */
+bool origin_rivals(const struct origin *a, const struct origin *b);
+
 /* origin_encode -- ORIGIN_BYTES: flags u8 (1: decided), id. */
 void origin_encode(const struct origin *o, struct writer *w);
 

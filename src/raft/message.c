@@ -95,6 +95,16 @@ static bool term_absurd(const struct raft *r, const struct raft_msg *m)
     return m->term > r->term && m->term - r->term > RAFT_TERM_JUMP_MAX;
 }
 
+/* It leads, or would lead, with a log that lacks what is committed here: were it heard, it could
+ * hold this voter and bring it nothing. Its answers are heard, and their terms with them. */
+static bool contradicts(const struct raft *r, const struct raft_msg *m)
+{
+    bool leads = m->type == RAFT_MSG_APPEND || m->type == RAFT_MSG_HEARTBEAT ||
+                 m->type == RAFT_MSG_SNAPSHOT || m->type == RAFT_MSG_TIMEOUT_NOW;
+    bool stands = m->type == RAFT_MSG_PREVOTE || m->type == RAFT_MSG_VOTE;
+    return m->elsewhere && r->commit > 0 && (leads || stands);
+}
+
 void raft_message(struct raft *r, const struct raft_msg *m, struct raft_out *out)
 {
     MARK_IF(term_absurd(r, m), "raft: an absurd term of a stranger");
@@ -113,6 +123,10 @@ void raft_message(struct raft *r, const struct raft_msg *m, struct raft_out *out
     }
     if (m->term < r->term) {
         lower_term(r, m, out);
+        return;
+    }
+    if (contradicts(r, m)) {
+        MARK("raft: another beginning cannot lead where one is decided");
         return;
     }
     if (m->term > r->term && adopts(m)) {

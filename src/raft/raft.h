@@ -166,9 +166,8 @@ struct raft_msg {
     uint64_t id;   /* votes: round; read: asker's number, echoed; reminder: newest vote's term */
     bool reject;   /* replies; reminder: it counts in any life of the receiver */
     bool transfer; /* votes: asked for by the leader itself */
-    /* append, heartbeat, snapshot: the sender's log has another first entry than this node's, so
-     * nothing in them is the same, whatever indexes and terms say. Not on the wire: who hands the
-     * message over knows it */
+    /* the sender's log has another first entry than this node's, so nothing in them is the same,
+     * whatever indexes and terms say. Not on the wire: who hands the message over knows it */
     bool elsewhere;
     uint64_t first; /* append: first..last, last < first when empty */
     uint64_t last;

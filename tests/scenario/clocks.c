@@ -30,7 +30,6 @@ static void paused_and_alone(struct play *p)
     play_resume(p, old);
     play_expect_not_ok(p, play_read(p, old, 0));
     play_await_no_longer_leads(p, old);
-    EXPECT_MARK("node: a waiting operation expires");
 }
 
 static void short_pause(struct play *p)

@@ -141,6 +141,7 @@ static void counted(void)
     raft_actor_turn(&t.n);
     CHECK(t.answer.ticket == 55 && failed() == 6 && t.called == 5);
     end();
+    EXPECT_MARK("node: a waiting operation expires");
 }
 
 static void keep_line(void *arg, struct bytes line)

@@ -93,6 +93,47 @@ static void begin_of(const char *entry)
     mesh_handler.peer_up(&t.n, &key_9, 7);
 }
 
+static struct origin begun_by(uint64_t first, uint64_t last, uint64_t rank)
+{
+    uint8_t bytes[RAFT_CONF_BYTES_MAX];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct raft_conf c = { 0 };
+    for (uint64_t id = first; id <= last; id++) {
+        c.voter[c.voter_count] = id;
+        c.voter_life[c.voter_count++] = 100 * id;
+    }
+    raft_conf_encode(&c, &w);
+    writer_u8(&w, (uint8_t)rank); /* what else is in an entry */
+    return (struct origin){ origin_begun(writer_bytes(&w), rank), false };
+}
+
+/* Where the same voters decide, one of two beginnings gives way, as Raft has it. Where others do
+ * each may be decided: who has more than a first entry may be needed where it is. */
+static void rivals(void)
+{
+    const struct origin ours = begun_by(1, 3, 1);
+    const struct origin again = begun_by(1, 3, 2);
+    const struct origin theirs = begun_by(2, 4, 2);
+    const struct origin none = { 0 };
+    CHECK(origin_differs(&ours, &again) && !origin_rivals(&ours, &again));
+    CHECK(origin_rivals(&ours, &theirs) && !origin_rivals(&ours, &ours));
+    CHECK(!origin_rivals(&none, &theirs) && !origin_rivals(&ours, &none));
+    for (uint64_t last = 1; last <= 2; last++) {
+        begin(last);
+        t.n.cluster = ours.cluster;
+        mesh_handler.peer_up(&t.n, &key_9, 7);
+        heartbeat(&again);
+        CHECK_U64(term(), 40);
+        end();
+        begin(last);
+        t.n.cluster = ours.cluster;
+        mesh_handler.peer_up(&t.n, &key_9, 7);
+        heartbeat(&theirs);
+        CHECK_U64(term(), last == 1 ? 40 : 3);
+        end();
+    }
+}
+
 /* From 9, which leads, as if its log were like this one up to the end. */
 static void append_behind(const struct origin *from)
 {
@@ -123,8 +164,8 @@ static uint64_t committed(void)
  * where an entry behind the first has the same index and term. */
 static void no_entry_is_shared(void)
 {
-    const struct origin theirs = begun("theirs", 2, true);
-    const struct origin ours = begun("ours", 1, false);
+    const struct origin theirs = begun_by(1, 3, 2);
+    const struct origin ours = begun_by(1, 3, 1);
     core_conf = (struct raft_conf){ .voter_count = 2, .voter = { 1, 9 } };
     begin(3);
     t.n.cluster = ours.cluster;
@@ -359,6 +400,7 @@ int main(void)
     TAP_TEST("origin: an id is of the first entry and its term", what_an_id_is_of);
     TAP_TEST("origin: a leader of another cluster is not heard", another_cluster_is_not_heard);
     TAP_TEST("origin: no entry is shared with who began otherwise", no_entry_is_shared);
+    TAP_TEST("origin: what rivals decide does not give way", rivals);
     TAP_TEST("origin: nor are its other frames", nor_are_its_other_frames);
     TAP_TEST("origin: peers are told when it is decided", peers_are_told_when_it_is_decided);
     TAP_TEST("origin: no member of another cluster is added", no_member_of_another_cluster);

@@ -4,8 +4,8 @@
 
 static const struct raft_run runs[] = { { 1, 1 }, { 2, 17 } };
 
-/* Two entries, nothing of them committed. */
-static void boot(void)
+/* Two entries; so many of them are committed. */
+static void boot(uint64_t committed)
 {
     static const uint32_t sizes[] = { 1, 1 };
     struct raft_boot b = { .term = 17, .last = 2, .runs = runs, .run_count = 2 };
@@ -13,6 +13,8 @@ static void boot(void)
     b.sizes = sizes;
     b.size_count = 2;
     b.effective = conf_of(3);
+    b.applied = committed;
+    b.committed = committed > 0 ? b.effective : (struct raft_conf){ 0 };
     boot_on(&c, &b);
 }
 
@@ -23,7 +25,7 @@ static void another_beginning(void)
     static const struct raft_entry all[] = { { 1, 1, RAFT_ENTRY_COMMAND, (const uint8_t *)"" },
                                              { 17, 1, RAFT_ENTRY_COMMAND, (const uint8_t *)"" } };
     struct raft_msg m = { .type = RAFT_MSG_APPEND, .from = 2, .term = 17, .epoch = 1 };
-    boot();
+    boot(0);
     m.elsewhere = true;
     m.index = 2;
     m.log_term = 17;
@@ -62,7 +64,7 @@ static void snapshot_of_another_beginning(void)
     m.count = 1;
     m.entries = &members;
     for (uint32_t elsewhere = 0; elsewhere <= 1; elsewhere++) {
-        boot();
+        boot(0);
         m.elsewhere = elsewhere != 0;
         message(m);
         CHECK((find(RAFT_DO_INSTALL, 0, 0) != NULL) == m.elsewhere);
@@ -70,9 +72,33 @@ static void snapshot_of_another_beginning(void)
     }
 }
 
+/* What is committed here no such leader has: it gets no vote and no answer. */
+static void decided_here(void)
+{
+    static const enum raft_msg_type types[] = { RAFT_MSG_APPEND,      RAFT_MSG_HEARTBEAT,
+                                                RAFT_MSG_SNAPSHOT,    RAFT_MSG_PREVOTE,
+                                                RAFT_MSG_TIMEOUT_NOW, RAFT_MSG_VOTE };
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        struct raft_msg m = { .type = types[i], .from = 2, .term = 18, .epoch = 1, .id = 1 };
+        m.index = 2;
+        m.log_term = 17;
+        m.elsewhere = true;
+        boot(2);
+        message(m);
+        CHECK(find(RAFT_DO_SEND, 0, 0) == NULL && t.status.leader == 0);
+        CHECK_U64(t.status.term, 17);
+    }
+    EXPECT_MARK("raft: another beginning cannot lead where one is decided");
+    struct raft_msg answer = { .type = RAFT_MSG_VOTE_REPLY, .from = 2, .term = 18, .id = 1 };
+    answer.reject = answer.elsewhere = true;
+    message(answer);
+    CHECK_U64(t.status.term, 18); /* or this node could never be elected by those who are there */
+}
+
 int main(void)
 {
     TAP_TEST("follow: logs of two beginnings are alike nowhere", another_beginning);
     TAP_TEST("follow: a snapshot of another beginning is installed", snapshot_of_another_beginning);
+    TAP_TEST("follow: where one beginning is decided no other leads", decided_here);
     return tap_done();
 }
