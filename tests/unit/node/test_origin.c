@@ -51,16 +51,22 @@ static void what_an_id_is_of(void)
 
 /* ---- what a node hears ---- */
 
-/* A heartbeat of a leader in a high term, from 9, in the name of node 9. */
-static void heartbeat(const struct origin *from)
+/* A Raft message that 9 sends, from its cluster. */
+static void hears(const struct origin *from, const struct raft_msg *m)
 {
     uint8_t frame[FRAME_RAFT_HEAD_BYTES + RAFT_MSG_BYTES_MAX];
     struct writer w = writer_of(frame, sizeof frame);
-    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT, .from = 9, .to = 1, .term = 40, .epoch = 1 };
     writer_u8(&w, FRAME_RAFT);
     origin_encode(from, &w);
-    raft_msg_encode(&m, &w);
+    raft_msg_encode(m, &w);
     mesh_handler.frame(&t.n, &key_9, 7, LINK_CONTROL, writer_bytes(&w));
+}
+
+/* A heartbeat of a leader in a high term, from 9, in the name of node 9. */
+static void heartbeat(const struct origin *from)
+{
+    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT, .from = 9, .to = 1, .term = 40, .epoch = 1 };
+    hears(from, &m);
 }
 
 static void says_it_is_from(const struct origin *from)
@@ -137,8 +143,6 @@ static void rivals(void)
 /* From 9, which leads, as if its log were like this one up to the end. */
 static void append_behind(const struct origin *from)
 {
-    uint8_t frame[FRAME_RAFT_HEAD_BYTES + RAFT_MSG_BYTES_MAX];
-    struct writer w = writer_of(frame, sizeof frame);
     struct raft_status s;
     raft_status(t.n.core, &s);
     struct raft_msg m = { .type = RAFT_MSG_APPEND, .from = 9, .to = 1, .epoch = 1 };
@@ -147,10 +151,7 @@ static void append_behind(const struct origin *from)
     m.log_term = s.last_term;
     m.first = s.last + 1;
     m.last = s.last;
-    writer_u8(&w, FRAME_RAFT);
-    origin_encode(from, &w);
-    raft_msg_encode(&m, &w);
-    mesh_handler.frame(&t.n, &key_9, 7, LINK_CONTROL, writer_bytes(&w));
+    hears(from, &m);
 }
 
 static uint64_t committed(void)
