@@ -1,10 +1,10 @@
 /* node/origin.h -- which cluster a node is of, as it says so to others.
  *
- * Shape:      a cluster's id is the hash of the entry that began it, and the term of that entry;
- *             it is decided once that entry is known to be committed
- * Invariants: a beginning that is not decided may give way to another one, as every entry may; two
- *             that are decided never meet. Two of one term are of one entry in Raft's eyes, so they
- *             never meet either
+ * Shape:      a cluster's id is a hash of its voters and their lives, one of the entry that began
+ *             it, and the term of that entry; it is decided once that is known to be committed
+ * Invariants: a beginning that is not decided may give way to another one, as every entry may, to
+ *             one of other voters only while nothing follows it; two that are decided never meet.
+ *             Two of one term are of one entry in Raft's eyes, so they never meet either
  * Owns:       nothing
  * Thread:     any, pure
  * Why:        first terms and first indexes are alike in all clusters, so the logs of two of them
