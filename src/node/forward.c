@@ -164,6 +164,7 @@ static bool wait_again(struct node *n, struct op *op, enum err code)
     if (n->told_leader != 0 && (refused == NULL || refused->id != n->told_leader)) {
         raft_actor_redispatch(n); /* the next one was heard first */
     }
+    actor_poke(&n->raft_actor); /* where nobody may wait, it is told now */
     return true;
 }
 

@@ -83,6 +83,25 @@ static void refused_by_the_leader(void)
     EXPECT_MARK("node: a forwarded change waits for the next leader");
 }
 
+/* A node that was removed hears of no next leader: what comes back to it after it has lost the last
+ * one is told now, not at its deadline. */
+static void comes_back_to_one_that_was_removed(void)
+{
+    const struct raft_conf before = core_conf;
+    core_conf = (struct raft_conf){ .voter_count = 2, .voter = { 2, 3 } };
+    struct op *op = forwarded_to_2(OP_WRITE);
+    struct raft_event ev = { .type = RAFT_EV_TIME, .now_ns = os_now(t.n.os) + 3 * NS_PER_S };
+    raft_step(t.n.core, &ev, t.n.out);
+    t.n.told_leader = 0;
+    t.n.raft_actor.poked = false;
+    answered(&key_2, op->ticket, ERR_NOT_LEADER);
+    CHECK(t.called == 0 && t.n.raft_actor.poked);
+    raft_actor_turn(&t.n);
+    CHECK(t.called == 1 && t.code == ERR_NO_LEADER && op_count(t.n.ops) == 0);
+    core_conf = before;
+    end();
+}
+
 /* What may have been done is not done again; and what is refused for another reason would be
  * refused again. */
 static void answered_for_good(void)
@@ -219,6 +238,8 @@ int main(void)
 {
     TAP_TEST("forward: what a leader without office refuses waits for the next one",
              refused_by_the_leader);
+    TAP_TEST("forward: a write that comes back to a node that was removed",
+             comes_back_to_one_that_was_removed);
     TAP_TEST("forward: what may have been done is never tried again", answered_for_good);
     TAP_TEST("forward: a leader that stays in office is asked again, by one for all", leads_on);
     TAP_TEST("forward: a leader of before has the last word", last_word);
