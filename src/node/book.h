@@ -26,6 +26,9 @@ struct book_entry {
     bool up;                             /* connected now; not kept on disk */
     uint64_t epoch;                      /* of the connection while up */
     uint64_t life;                       /* incarnation that it said it is, while up; 0: not yet */
+    uint64_t life_at;                    /* when, as the node counts its questions */
+    uint64_t asked, answered;            /* newest question to it, and newest that it answered */
+    uint64_t last;                       /* index of its last entry, as it said so last */
     struct origin origin;                /* as it said last; of none: not yet, or not begun */
 };
 

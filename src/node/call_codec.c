@@ -79,24 +79,45 @@ enum err call_answer_decode(struct bytes frame, struct call_answer *out)
     return ERR_OK;
 }
 
-void call_life_encode(uint64_t life, const struct origin *origin, struct writer *w)
+void call_life_encode(const struct call_life *l, struct writer *w)
 {
     writer_u8(w, FRAME_LIFE);
-    writer_u64(w, life);
-    origin_encode(origin, w);
+    writer_u64(w, l->life);
+    origin_encode(&l->origin, w);
+    writer_u64(w, l->last);
+    writer_u64(w, l->question);
 }
 
-enum err call_life_decode(struct bytes frame, uint64_t *out_life, struct origin *out_origin)
+enum err call_life_decode(struct bytes frame, struct call_life *out)
 {
-    struct origin origin;
+    struct call_life l;
     struct reader r = reader_of(frame);
     bool kind = reader_u8(&r) == FRAME_LIFE;
-    uint64_t life = reader_u64(&r);
-    enum err e = origin_decode(&r, &origin);
+    l.life = reader_u64(&r);
+    enum err e = origin_decode(&r, &l.origin);
+    l.last = reader_u64(&r);
+    l.question = reader_u64(&r);
     if (!kind || e != ERR_OK || !reader_done(&r)) {
         return ERR_MALFORMED;
     }
-    *out_life = life;
-    *out_origin = origin;
+    *out = l;
+    return ERR_OK;
+}
+
+void call_life_ask_encode(uint64_t question, struct writer *w)
+{
+    writer_u8(w, FRAME_LIFE_ASK);
+    writer_u64(w, question);
+}
+
+enum err call_life_ask_decode(struct bytes frame, uint64_t *out_question)
+{
+    struct reader r = reader_of(frame);
+    bool kind = reader_u8(&r) == FRAME_LIFE_ASK;
+    uint64_t question = reader_u64(&r);
+    if (!kind || question == 0 || !reader_done(&r)) {
+        return ERR_MALFORMED;
+    }
+    *out_question = question;
     return ERR_OK;
 }

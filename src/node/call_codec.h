@@ -32,8 +32,17 @@ struct call_answer {
     struct bytes members; /* as control_members_encode gives them, or nothing */
 };
 
+/* Who a node is, and what it holds. */
+struct call_life {
+    uint64_t life; /* its incarnation, as in Raft messages */
+    struct origin origin;
+    uint64_t last;     /* index of the last entry in its log, on disk or not; 0: none */
+    uint64_t question; /* that this answers; 0: said unasked */
+};
+
 enum {
-    CALL_LIFE_BYTES = 9 + ORIGIN_BYTES,
+    CALL_LIFE_BYTES = 25 + ORIGIN_BYTES,
+    CALL_LIFE_ASK_BYTES = 9,
     CALL_HEAD_BYTES_MAX = 96,
     CALL_DETAIL_BYTES_MAX = 256
 };
@@ -54,10 +63,14 @@ void call_answer_encode(const struct call_answer *a, struct writer *w);
 MUST_CHECK
 enum err call_answer_decode(struct bytes frame, struct call_answer *out);
 
-/* call_life_encode, call_life_decode -- which incarnation the sender is, and of which cluster;
- * frame with its kind byte. err ERR_MALFORMED. */
-void call_life_encode(uint64_t life, const struct origin *origin, struct writer *w);
+/* call_life_encode, call_life_decode -- frame with its kind byte. err ERR_MALFORMED. */
+void call_life_encode(const struct call_life *l, struct writer *w);
 MUST_CHECK
-enum err call_life_decode(struct bytes frame, uint64_t *out_life, struct origin *out_origin);
+enum err call_life_decode(struct bytes frame, struct call_life *out);
+
+/* call_life_ask_encode, call_life_ask_decode -- a question's number, never 0. err ERR_MALFORMED. */
+void call_life_ask_encode(uint64_t question, struct writer *w);
+MUST_CHECK
+enum err call_life_ask_decode(struct bytes frame, uint64_t *out_question);
 
 #endif

@@ -16,7 +16,8 @@ enum frame_kind {
     FRAME_SNAP_OFFER = 5, /* of a snapshot, and its pieces, as node/snapshot_codec.h says */
     FRAME_SNAP_WANT = 6,
     FRAME_SNAP_PART = 7,
-    FRAME_LIFE = 8 /* u64: the incarnation of the sender, as in Raft messages; then its origin */
+    FRAME_LIFE = 8,    /* who the sender is, see node/call_codec.h */
+    FRAME_LIFE_ASK = 9 /* u64: a question's number, to be repeated in a frame of the kind before */
 };
 
 enum {

@@ -184,7 +184,8 @@ struct node {
     struct os_dir *dir;
     struct os_dir *log_dir;
     struct home home;
-    uint64_t life; /* this incarnation, for the core; never 0 */
+    uint64_t life;      /* this incarnation, for the core; never 0 */
+    uint64_t questions; /* to peers about theirs; each life heard of takes a number as well */
     uint8_t secret[HOME_SECRET_BYTES];
     struct cluster_id cluster;
 
@@ -496,6 +497,9 @@ enum err mesh_peer(struct node *n, uint64_t id, const struct node_key *key,
  * mesh_origin_tell -- that has changed: let all peers know. */
 struct origin mesh_origin(const struct node *n);
 void mesh_origin_tell(struct node *n);
+
+/* mesh_life_ask -- ask a peer who it is and what it holds now; lost when there is no connection. */
+void mesh_life_ask(struct node *n, struct book_entry *e);
 
 /* mesh_foreign -- this peer has said that it is of another cluster. */
 bool mesh_foreign(const struct node *n, const struct book_entry *e);

@@ -1,5 +1,13 @@
-/* node/init_op.c -- `init`: wait until every member's endpoint is known, write entry 1, wait for
- * a leader. */
+/* node/init_op.c -- `init`: wait until every member's endpoint is known, ask each whether it has
+ * begun, write entry 1, wait for a leader.
+ *
+ * Why: what a connection said once may be over. Where a member lost its disk after it had begun
+ *      with others, and one of those cannot be heard, a beginning that counts its new incarnation
+ *      would be decided without them, and lose what they have acknowledged. So all incarnations
+ *      must be known, and then every member must say that it has acknowledged nothing: at the
+ *      moment between, all of these disks were there, and none held anything that counts
+ *      (docs/decisions/0008)
+ */
 #include "base/mark.h"
 #include "base/panic.h"
 #include "node/impl.h"
@@ -100,6 +108,15 @@ static bool all_known(struct node *n, const struct service_member *members, uint
     return true;
 }
 
+static struct raft_conf conf_of(const struct service_member *members, uint32_t count)
+{
+    struct raft_conf c = { 0 };
+    for (uint32_t i = 0; i < count; i++) {
+        c.voter[c.voter_count++] = members[i].id;
+    }
+    return c;
+}
+
 /* The incarnation of a member; 0: it is not connected, or has not said. */
 static uint64_t life_of(struct node *n, uint64_t id)
 {
@@ -121,19 +138,58 @@ static bool lives_known(struct node *n, const struct service_member *members, ui
     return all;
 }
 
+/* When the last of their incarnations became known. */
+static uint64_t lives_at(struct node *n, const struct service_member *members, uint32_t count)
+{
+    uint64_t at = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct book_entry *e = book_by_id(&n->book, members[i].id);
+        at = e != NULL && e->life_at > at ? e->life_at : at;
+    }
+    return at;
+}
+
+/* It has said what it holds when all incarnations were known. */
+static bool answered(struct node *n, uint64_t id, uint64_t lives_at_question)
+{
+    const struct book_entry *e = book_by_id(&n->book, id);
+    return id == n->config->node_id || (e != NULL && e->up && e->answered > lives_at_question);
+}
+
+/* True: every member has. Who was not asked since then is asked, or whoever has not answered. */
+static bool all_answered(struct node *n, const struct service_member *members, uint32_t count,
+                         bool again)
+{
+    if (!all_known(n, members, count) || !lives_known(n, members, count)) {
+        return false;
+    }
+    bool all = true;
+    const uint64_t at = lives_at(n, members, count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct book_entry *e = book_by_id(&n->book, members[i].id);
+        if (answered(n, members[i].id, at)) {
+            continue;
+        }
+        all = false;
+        if (again || e->asked <= at) {
+            mesh_life_ask(n, e);
+        }
+    }
+    return all;
+}
+
 static void write_entry(struct node *n, struct op *op, const struct service_member *members,
                         uint32_t count)
 {
     uint64_t ids[RAFT_VOTERS_MAX];
-    struct raft_conf c = { 0 };
+    struct raft_conf c = conf_of(members, count);
     struct writer tail =
         writer_of(n->frame + RAFT_CONF_BYTES_MAX, n->frame_capacity - RAFT_CONF_BYTES_MAX);
     static_assert((int)RAFT_CONF_BYTES_MAX < (int)BOOK_BYTES_MAX, "the frame has room for both");
     texts_set(n, members, count);
     for (uint32_t i = 0; i < count; i++) {
         ids[i] = members[i].id;
-        c.voter_life[c.voter_count] = life_of(n, members[i].id);
-        c.voter[c.voter_count++] = members[i].id;
+        c.voter_life[i] = life_of(n, members[i].id);
     }
     enum err e = book_tail_encode(&n->book, ids, count, &tail);
     if (e == ERR_OK && map_put(&n->by_ticket, n->next_ticket, op->ticket) != ERR_OK) {
@@ -162,28 +218,35 @@ static bool begun_as_asked(const struct raft_status *st, const struct op *op)
     return same;
 }
 
-/* A member that has a log already, of a beginning that was decided; 0: none. Another beginning that
- * is not decided is no hindrance, one of the two gives way. */
-static uint64_t begun_elsewhere(struct node *n, const struct service_member *members,
-                                uint32_t count)
+/* A member that has begun in a way that cannot give way to this beginning: it is decided; or others
+ * may count what it holds behind its first entry; or that is of the same term, and the two would
+ * only hold each other up. NULL: none, as far as is known. */
+static const struct book_entry *begun_elsewhere(struct node *n,
+                                                const struct service_member *members,
+                                                uint32_t count)
 {
+    const struct raft_conf c = conf_of(members, count);
+    const uint64_t term = raft_init_term(&c, n->config->node_id);
     for (uint32_t i = 0; i < count; i++) {
         const struct book_entry *e = book_by_id(&n->book, members[i].id);
-        if (e != NULL && e->origin.decided) {
-            return members[i].id;
+        if (e != NULL && (e->origin.decided || e->last > 1 || origin_term(&e->origin) == term)) {
+            return e;
         }
     }
-    return 0;
+    return NULL;
 }
 
-static void answer_begun(struct node *n, struct op *op, uint64_t id)
+static void answer_begun(struct node *n, struct op *op, const struct book_entry *by)
 {
     char text[INIT_TEXT_BYTES_MAX];
     struct service_reply reply = backend_reply(n, ERR_ALREADY_INITIALIZED);
     snprintf(text, sizeof text,
-             "node %llu is in a cluster already: add this node there, or stop node %llu, empty its "
-             "data directory and start it",
-             (unsigned long long)id, (unsigned long long)id);
+             by->origin.decided
+                 ? "node %llu is in a cluster already: add this node there, or stop node %llu, "
+                   "empty its data directory and start it"
+                 : "node %llu has begun already, and that is not decided: start its other members, "
+                   "or stop node %llu, empty its data directory and start it",
+             (unsigned long long)by->id, (unsigned long long)by->id);
     reply.detail = text;
     op_answer(n->ops, op, &reply);
 }
@@ -244,14 +307,26 @@ static void advance_one(struct node *n, struct op *op)
         return;
     }
     uint32_t count = members_of(op, members);
-    uint64_t begun = begun_elsewhere(n, members, count);
+    const struct book_entry *begun = begun_elsewhere(n, members, count);
     if (st.last > 0 || st.leader != 0) {
         backend_answer(n, op, ERR_ALREADY_INITIALIZED, 0);
-    } else if (begun != 0) {
+    } else if (begun != NULL) {
         answer_begun(n, op, begun);
-    } else if (all_known(n, members, count) && lives_known(n, members, count)) {
+    } else if (all_answered(n, members, count, false)) {
         write_entry(n, op, members, count);
     }
+}
+
+/* It keeps the beginning waiting: no endpoint is known, it is not connected, or it is and was asked
+ * in vain. */
+static bool missing(struct node *n, uint64_t id, const struct service_member *members,
+                    uint32_t count)
+{
+    if (!all_known(n, members, count)) {
+        return book_by_id(&n->book, id) == NULL;
+    }
+    return lives_known(n, members, count) ? !answered(n, id, lives_at(n, members, count))
+                                          : life_of(n, id) == 0;
 }
 
 /* The time is over: say whose endpoint is missing or, when all are known, who is not there. */
@@ -264,9 +339,7 @@ static void answer_missing(struct node *n, struct op *op)
     bool known = all_known(n, members, count);
     const char *before = known ? "node " : "no endpoint is known for node ";
     for (uint32_t i = 0; i < count; i++) {
-        bool missing =
-            known ? life_of(n, members[i].id) == 0 : book_by_id(&n->book, members[i].id) == NULL;
-        if (missing) {
+        if (missing(n, members[i].id, members, count)) {
             writer_text(&w, "%s%llu", before, (unsigned long long)members[i].id);
             before = ", ";
         }
@@ -296,6 +369,16 @@ static void answer_open(struct node *n, struct op *op)
     op_answer(n->ops, op, &reply);
 }
 
+/* The link had no room for the question, or its connection is dead and nobody knows yet. */
+static void ask_again(struct node *n, const struct op *op)
+{
+    struct service_member members[RAFT_VOTERS_MAX];
+    uint32_t count = members_of(op, members);
+    if (op->state == OP_QUEUED) {
+        IGNORE(all_answered(n, members, count, true));
+    }
+}
+
 void init_expire(struct node *n, uint64_t now_ns)
 {
     struct list *node = n->inits.next;
@@ -303,9 +386,8 @@ void init_expire(struct node *n, uint64_t now_ns)
         struct op *op = CONTAINER_OF(node, struct op, wait);
         node = node->next;
         if (op->deadline_ns > now_ns) {
-            continue;
-        }
-        if (op->state == OP_QUEUED) {
+            ask_again(n, op);
+        } else if (op->state == OP_QUEUED) {
             answer_missing(n, op);
         } else {
             answer_open(n, op);

@@ -38,22 +38,45 @@ bool mesh_foreign(const struct node *n, const struct book_entry *e)
            (!own.decided && origin_rivals(&own, &e->origin) && holds_entries(n));
 }
 
-/* Which incarnation this is, and of which cluster, before any Raft message says so: an init asks
- * for it. */
-static void life_tell(struct node *n, const struct node_key *peer)
+/* Which incarnation this is, and of which cluster, before any Raft message says so; an init asks
+ * for it as well. */
+static void life_tell(struct node *n, const struct node_key *peer, uint64_t question)
 {
     uint8_t room[CALL_LIFE_BYTES];
     struct writer w = writer_of(room, sizeof room);
-    const struct origin own = mesh_origin(n);
-    call_life_encode(n->life, &own, &w);
+    struct raft_status s;
+    raft_status(n->core, &s);
+    const struct call_life own = {
+        .life = n->life, .origin = mesh_origin(n), .last = s.last, .question = question
+    };
+    call_life_encode(&own, &w);
     IGNORE(link_send(n->link, peer, LINK_CONTROL, writer_bytes(&w), bytes_of(NULL, 0)));
+}
+
+void mesh_life_ask(struct node *n, struct book_entry *e)
+{
+    uint8_t room[CALL_LIFE_ASK_BYTES];
+    struct writer w = writer_of(room, sizeof room);
+    e->asked = ++n->questions;
+    call_life_ask_encode(e->asked, &w);
+    IGNORE(link_send(n->link, &e->key, LINK_CONTROL, writer_bytes(&w), bytes_of(NULL, 0)));
+}
+
+static void life_asked(struct node *n, const struct node_key *peer, struct bytes frame)
+{
+    uint64_t question = 0;
+    if (call_life_ask_decode(frame, &question) != ERR_OK) {
+        metrics_add(&n->metrics, METRICS_RAFT_MESSAGES_BAD, 1);
+        return;
+    }
+    life_tell(n, peer, question);
 }
 
 void mesh_origin_tell(struct node *n)
 {
     for (uint32_t i = 0; n->link != NULL && i < n->book.count; i++) {
         if (n->book.entry[i].up) {
-            life_tell(n, &n->book.entry[i].key);
+            life_tell(n, &n->book.entry[i].key, 0);
         }
     }
 }
@@ -92,15 +115,17 @@ static bool origin_heard(struct node *n, const struct node_key *peer, const stru
 static void life_heard(struct node *n, const struct node_key *peer, struct bytes frame)
 {
     struct book_entry *e = book_by_key(&n->book, peer);
-    struct origin origin;
-    uint64_t life = 0;
-    if (call_life_decode(frame, &life, &origin) != ERR_OK || e == NULL) {
+    struct call_life l;
+    if (call_life_decode(frame, &l) != ERR_OK || e == NULL) {
         metrics_add(&n->metrics, METRICS_RAFT_MESSAGES_BAD, 1);
         return;
     }
-    e->life = life;
-    IGNORE(origin_heard(n, peer, &origin)); /* who asks for it sees where it is from */
-    actor_poke(&n->raft_actor);             /* an init may have waited for it */
+    e->life_at = e->life == l.life ? e->life_at : ++n->questions;
+    e->life = l.life;
+    e->last = l.last;
+    e->answered = l.question <= e->asked && l.question > e->answered ? l.question : e->answered;
+    IGNORE(origin_heard(n, peer, &l.origin)); /* who asks for it sees where it is from */
+    actor_poke(&n->raft_actor);               /* an init may have waited for it */
 }
 
 static void peer_up(void *arg, const struct node_key *peer, uint64_t epoch)
@@ -113,7 +138,8 @@ static void peer_up(void *arg, const struct node_key *peer, uint64_t epoch)
     e->up = true;
     e->epoch = epoch;
     e->life = 0;
-    life_tell(n, peer);
+    e->last = 0;
+    life_tell(n, peer, 0);
     trace_add(&n->trace, os_now(n->os), "mesh: peer up", e->id, epoch, 0);
     logger_log(n->logger, LOGGER_INFO, "peer up", logger_hex("peer", peer->b, NODE_KEY_BYTES),
                logger_u64("id", e->id));
@@ -208,6 +234,9 @@ static void frame_in(void *arg, const struct node_key *peer, uint64_t epoch, enu
         break;
     case FRAME_LIFE:
         life_heard(n, peer, frame);
+        break;
+    case FRAME_LIFE_ASK:
+        life_asked(n, peer, frame);
         break;
     case FRAME_SNAP_OFFER:
         snapshot_receive_offer(n, peer, frame);

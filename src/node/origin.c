@@ -34,6 +34,11 @@ bool origin_known(const struct origin *o)
     return memcmp(&o->cluster, &none, sizeof none) != 0;
 }
 
+uint64_t origin_term(const struct origin *o)
+{
+    return o->cluster.b[ORIGIN_TERM_AT];
+}
+
 bool origin_differs(const struct origin *a, const struct origin *b)
 {
     return origin_known(a) && origin_known(b) &&
@@ -42,8 +47,7 @@ bool origin_differs(const struct origin *a, const struct origin *b)
 
 bool origin_foreign(const struct origin *a, const struct origin *b)
 {
-    return origin_differs(a, b) && ((a->decided && b->decided) ||
-                                    a->cluster.b[ORIGIN_TERM_AT] == b->cluster.b[ORIGIN_TERM_AT]);
+    return origin_differs(a, b) && ((a->decided && b->decided) || origin_term(a) == origin_term(b));
 }
 
 bool origin_rivals(const struct origin *a, const struct origin *b)

@@ -31,6 +31,9 @@ struct cluster_id origin_begun(struct bytes entry, uint64_t term);
 /* origin_known -- of a cluster at all. */
 bool origin_known(const struct origin *o);
 
+/* origin_term -- of the first entry, 255 for all above; 0: of none. */
+uint64_t origin_term(const struct origin *o);
+
 /* origin_differs -- both have a first entry, and it is not the same one. */
 bool origin_differs(const struct origin *a, const struct origin *b);
 

@@ -81,10 +81,7 @@ void raft_stop(struct raft *r, struct raft_out *out, enum err why)
     raft_emit(out, RAFT_DO_FATAL)->code = why;
 }
 
-/* Term of the entry that begins a cluster: the rank of who writes it among the members. Two that
- * are asked at once write different terms, so that one of the entries gives way like any other.
- * None is above RAFT_INIT_TERM, so what the first leader writes outranks them all. */
-static uint64_t init_term(const struct raft_conf *c, uint64_t id)
+uint64_t raft_init_term(const struct raft_conf *c, uint64_t id)
 {
     uint64_t rank = 0;
     for (uint8_t i = 0; i < c->voter_count; i++) {
@@ -111,7 +108,7 @@ static void step_init(struct raft *r, const struct raft_event *ev, struct raft_o
         r->vote = 0;
         raft_write_hard(r, out);
     }
-    raft_conf_write(r, &c, init_term(&c, r->config.id), ev->tail_size, out);
+    raft_conf_write(r, &c, raft_init_term(&c, r->config.id), ev->tail_size, out);
     raft_reply(r, out, ev->ticket, 1, ERR_OK, 1);
     r->election_deadline_ns = r->now_ns; /* stand as soon as the entry is durable */
 }

@@ -60,6 +60,12 @@ uint64_t raft_quorum(const struct raft_conf *c, raft_value_fn value, const void 
 /* raft_conf_is_voter -- in either half. */
 bool raft_conf_is_voter(const struct raft_conf *c, uint64_t id);
 
+/* raft_init_term -- of the entry with which node id begins a cluster of these voters: its rank
+ * among them. Two that are asked at once write different terms, so that one of the entries gives
+ * way like any other. None is above RAFT_INIT_TERM, so what the first leader writes outranks them
+ * all. */
+uint64_t raft_init_term(const struct raft_conf *c, uint64_t id);
+
 /* raft_conf_is_learner -- receives the log and counts in no majority, of either half. */
 bool raft_conf_is_learner(const struct raft_conf *c, uint64_t id);
 

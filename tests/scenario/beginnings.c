@@ -56,23 +56,63 @@ static void init_on_two(struct play *p)
     expect_one_cluster(p);
 }
 
-/* All are connected, as far as anybody knows; nothing comes through any more. */
+static bool has_begun(const struct play *p, uint64_t node, uint64_t value)
+{
+    (void)value;
+    return play_status(p, node).last > 0;
+}
+
+/* All say that they have begun nothing; then nothing comes through any more. */
 static uint32_t cut_off_at_init(struct play *p, uint64_t node)
 {
     play_start_all(p);
     play_elections_pass(p, 2);
+    uint32_t init = play_init(p, node);
+    play_await(p, has_begun, node, 0, "it to begin");
     play_isolate(p, node);
-    return play_init(p, node);
+    return init;
+}
+
+/* Two are asked at once, and each begins before it hears of the other, which is cut off then. */
+static void cut_off_at_two(struct play *p, uint64_t node, uint64_t other, uint32_t *out_cut,
+                           uint32_t *out_other)
+{
+    play_start_all(p);
+    play_elections_pass(p, 2);
+    *out_cut = play_init(p, node);
+    *out_other = play_init(p, other);
+    play_await(p, has_begun, node, 0, "it to begin");
+    play_await(p, has_begun, other, 0, "it to begin as well");
+    play_isolate(p, node);
 }
 
 static void init_on_two_apart(struct play *p)
 {
-    uint32_t one = cut_off_at_init(p, 1);
-    uint32_t other = play_init(p, 2);
+    uint32_t one, other;
+    cut_off_at_two(p, 1, 2, &one, &other);
     play_expect_ok(p, other);
     play_writes(p, play_new_leader(p, 1), 0);
     play_expect_not_ok(p, one);
     play_heal(p);
+    play_await_agree(p);
+    expect_one_cluster(p);
+}
+
+/* It is connected, as far as anybody knows, and may have begun with others meanwhile. */
+static void member_unheard(struct play *p)
+{
+    play_start_all(p);
+    play_elections_pass(p, 2);
+    play_isolate(p, 1);
+    uint32_t init = play_init(p, 2);
+    play_expect_code(p, init, ERR_TIMEOUT);
+    play_expect_says(p, init, "node 1 did not answer in time: start it, then ask again");
+    play_expect(p, play_status(p, 2).last == 0, "nothing was begun");
+    init = play_init(p, 2);
+    play_elections_pass(p, 1);
+    play_heal(p);
+    play_expect_ok(p, init);
+    play_writes(p, play_leader(p), 0);
     play_await_agree(p);
     expect_one_cluster(p);
 }
@@ -102,6 +142,7 @@ static void members_go_away(struct play *p)
     play_start_all(p);
     play_elections_pass(p, 2);
     uint32_t init = play_init(p, 1);
+    play_await(p, has_begun, 1, 0, "it to begin");
     play_crash(p, 2);
     play_crash(p, 3);
     play_expect_not_ok(p, init);
@@ -121,6 +162,7 @@ static void wiped_before_it_is_known(struct play *p)
     play_start_all(p);
     play_elections_pass(p, 2);
     uint32_t init = play_init(p, 1);
+    play_await(p, has_begun, 1, 0, "it to begin");
     play_isolate(p, 3);
     play_expect_ok(p, init);
     uint64_t leader = play_leader(p);
@@ -156,8 +198,9 @@ static void dies_at_init(struct play *p)
  * than what a leader has committed since: it wins no election with it. */
 static void init_after_all(struct play *p)
 {
-    uint32_t late = cut_off_at_init(p, 3);
-    play_expect_ok(p, play_init(p, 1));
+    uint32_t late, first;
+    cut_off_at_two(p, 3, 1, &late, &first);
+    play_expect_ok(p, first);
     uint64_t leader = play_leader(p);
     uint32_t kept = play_writes(p, leader, 0);
     play_expect_not_ok(p, late);
@@ -215,8 +258,9 @@ static void overtaken(struct play *p)
 /* Whom the other beginning names as a member hears of it by itself: it is what it was asked for. */
 static void overtaken_by_the_same(struct play *p)
 {
-    uint32_t late = cut_off_at_init(p, 1);
-    play_expect_ok(p, play_init(p, 2));
+    uint32_t late, first;
+    cut_off_at_two(p, 1, 2, &late, &first);
+    play_expect_ok(p, first);
     disconnected(p, 1);
     play_heal(p);
     play_expect_ok(p, late);
@@ -269,6 +313,7 @@ int main(void)
          overtaken_and_added);
     PLAY(3, "beginnings: nobody hears of the beginning (R=3, whom to start)", begun_alone);
     PLAY(3, "beginnings: a member is away (R=3, refused by its name)", member_away);
+    PLAY(3, "beginnings: a member is connected, and cut off (R=3, likewise)", member_unheard);
     PLAY(3, "beginnings: two members go away (R=3, nothing until one comes)", members_go_away);
     PLAY(3, "beginnings: a member's disk is lost when only it and the leader know (R=3)",
          wiped_before_it_is_known);

@@ -45,14 +45,31 @@ static void chance_is_new(void)
     end();
 }
 
-static const struct origin no_origin;
-
-static void says_its_life(uint64_t epoch, uint64_t life)
+static void peer_says(const struct node_key *key, uint64_t epoch, uint64_t life, uint64_t question)
 {
+    const struct call_life l = { .life = life, .question = question };
     uint8_t frame[CALL_LIFE_BYTES];
     struct writer w = writer_of(frame, sizeof frame);
-    call_life_encode(life, &no_origin, &w);
-    mesh_handler.frame(&t.n, &key_2, epoch, LINK_CONTROL, writer_bytes(&w));
+    call_life_encode(&l, &w);
+    mesh_handler.frame(&t.n, key, epoch, LINK_CONTROL, writer_bytes(&w));
+}
+
+static void says_its_life(uint64_t epoch, uint64_t life, uint64_t question)
+{
+    peer_says(&key_2, epoch, life, question);
+}
+
+static uint64_t asked(uint64_t id)
+{
+    return book_by_id(&t.n.book, id)->asked;
+}
+
+static uint64_t last_after_a_turn(void)
+{
+    struct raft_status s;
+    raft_actor_turn(&t.n);
+    raft_status(t.n.core, &s);
+    return s.last;
 }
 
 /* A node was wiped between its introduction and the init: the cluster is founded with the one that
@@ -66,17 +83,69 @@ static void init_after_a_wipe(void)
     struct raft_status s;
     begin(0);
     t.n.life = 11;
-    says_its_life(7, 22);
+    says_its_life(7, 22, 0);
     mesh_handler.peer_down(&t.n, &key_2, 7);
     mesh_handler.peer_up(&t.n, &key_2, 8);
     CHECK(init_begin(&t.n.service, members, 2, &t.call) == ERR_OK);
-    raft_actor_turn(&t.n);
+    CHECK_U64(last_after_a_turn(), 0); /* it has not said yet which one it is */
+    says_its_life(8, 33, 0);
+    CHECK_U64(last_after_a_turn(), 0); /* nor since it was asked */
+    says_its_life(8, 33, asked(2));
+    CHECK_U64(last_after_a_turn(), 1);
     raft_status(t.n.core, &s);
-    CHECK_U64(s.last, 0); /* it has not said yet which one it is */
-    says_its_life(8, 33);
-    raft_actor_turn(&t.n);
-    raft_status(t.n.core, &s);
-    CHECK(s.last == 1 && s.conf.voter_life[0] == 11 && s.conf.voter_life[1] == 33);
+    CHECK(s.conf.voter_life[0] == 11 && s.conf.voter_life[1] == 33);
+    end();
+}
+
+/* Node 3 has said that it has begun nothing, and may begin with node 2 since; which then loses its
+ * disk, and says the same. Only what is said when all incarnations are known counts. */
+static void init_asks_again_after_a_wipe(void)
+{
+    static const struct node_key key_3 = { { 3 } };
+    const struct service_member members[] = { { .id = 1 }, { .id = 2 }, { .id = 3 } };
+    begin(0);
+    t.n.life = 11;
+    mesh_handler.peer_up(&t.n, &key_3, 5);
+    CHECK(mesh_peer(&t.n, 3, &key_3, NULL, 0) == ERR_OK);
+    says_its_life(7, 22, 0);
+    peer_says(&key_3, 5, 44, 0);
+    CHECK(init_begin(&t.n.service, members, 3, &t.call) == ERR_OK);
+    CHECK_U64(last_after_a_turn(), 0);
+    uint64_t first = asked(3);
+    says_its_life(7, 22, asked(2));
+    mesh_handler.peer_down(&t.n, &key_2, 7);
+    mesh_handler.peer_up(&t.n, &key_2, 8);
+    peer_says(&key_3, 5, 44, first);
+    CHECK_U64(last_after_a_turn(), 0);
+    says_its_life(8, 33, 0);
+    CHECK_U64(last_after_a_turn(), 0);
+    CHECK(asked(3) > first);
+    says_its_life(8, 33, asked(2));
+    CHECK_U64(last_after_a_turn(), 0);
+    peer_says(&key_3, 5, 44, first);
+    CHECK_U64(last_after_a_turn(), 0);
+    peer_says(&key_3, 5, 44, asked(3));
+    CHECK_U64(last_after_a_turn(), 1);
+    end();
+}
+
+/* The clock repeats a question; any answer to one of them will do. Not one to a question that was
+ * never asked. */
+static void init_repeats_its_question(void)
+{
+    const struct service_member members[] = { { .id = 1 }, { .id = 2 } };
+    begin(0);
+    t.n.life = 11;
+    says_its_life(7, 22, 0);
+    CHECK(init_begin(&t.n.service, members, 2, &t.call) == ERR_OK);
+    CHECK_U64(last_after_a_turn(), 0);
+    uint64_t first = asked(2);
+    init_expire(&t.n, 0);
+    CHECK(asked(2) > first);
+    says_its_life(7, 22, asked(2) + 1);
+    CHECK_U64(last_after_a_turn(), 0);
+    says_its_life(7, 22, first);
+    CHECK_U64(last_after_a_turn(), 1);
     end();
 }
 
@@ -179,6 +248,9 @@ int main(void)
     TAP_TEST("bootstrap: the core is told what the configuration says", limits_arrive);
     TAP_TEST("bootstrap: chance is another one at every start", chance_is_new);
     TAP_TEST("bootstrap: an init binds no life of a former connection", init_after_a_wipe);
+    TAP_TEST("bootstrap: an init asks all again when one has lost its disk",
+             init_asks_again_after_a_wipe);
+    TAP_TEST("bootstrap: an init repeats its question", init_repeats_its_question);
     TAP_TEST("bootstrap: an init that gave way to one of others says so", init_that_gave_way);
     TAP_TEST("bootstrap: a configuration takes back no newer address",
              addresses_of_a_configuration);

@@ -262,36 +262,61 @@ static void test_write(void)
 static void test_life(void)
 {
     for (int round = 0; round < ROUNDS; round++) {
-        uint64_t life = number();
-        uint64_t back = 0;
-        struct origin from = { .decided = round % 2 != 0 };
-        struct origin from_back;
+        struct call_life l = { .life = number(), .last = number(), .question = number() };
+        struct call_life back;
+        l.origin.decided = round % 2 != 0;
         uint64_t id = number() | 1;
-        memcpy(from.cluster.b, &id, sizeof id);
+        memcpy(l.origin.cluster.b, &id, sizeof id);
         struct writer w = paper();
-        call_life_encode(life, &from, &w);
+        call_life_encode(&l, &w);
         struct eye e = eye_of(&w);
-        CHECK(fixed(&e, 1) == 8 && fixed(&e, 8) == life);
-        CHECK(fixed(&e, 1) == (from.decided ? 1 : 0) && fixed(&e, 8) == id && fixed(&e, 8) == 0);
+        CHECK(fixed(&e, 1) == 8 && fixed(&e, 8) == l.life);
+        CHECK(fixed(&e, 1) == (l.origin.decided ? 1 : 0));
+        CHECK(fixed(&e, 8) == id && fixed(&e, 8) == 0);
+        CHECK(fixed(&e, 8) == l.last && fixed(&e, 8) == l.question);
         ends(&e);
         struct bytes whole = writer_bytes(&w);
-        CHECK(call_life_decode(whole, &back, &from_back) == ERR_OK && back == life);
-        CHECK(from_back.decided == from.decided &&
-              memcmp(&from_back.cluster, &from.cluster, sizeof from.cluster) == 0);
+        CHECK(call_life_decode(whole, &back) == ERR_OK && back.life == l.life);
+        CHECK(back.last == l.last && back.question == l.question);
+        CHECK(back.origin.decided == l.origin.decided &&
+              memcmp(&back.origin.cluster, &l.origin.cluster, CLUSTER_ID_BYTES) == 0);
         for (size_t n = 0; n < whole.count; n++) {
-            CHECK(call_life_decode(bytes_of(whole.data, n), &back, &from_back) == ERR_MALFORMED);
+            CHECK(call_life_decode(bytes_of(whole.data, n), &back) == ERR_MALFORMED);
         }
-        CHECK(call_life_decode(bytes_of(whole.data, whole.count + 1), &back, &from_back) ==
-              ERR_MALFORMED);
+        CHECK(call_life_decode(bytes_of(whole.data, whole.count + 1), &back) == ERR_MALFORMED);
         frame[9] = 2; /* no such flag */
-        CHECK(call_life_decode(whole, &back, &from_back) == ERR_MALFORMED);
+        CHECK(call_life_decode(whole, &back) == ERR_MALFORMED);
         frame[9] = 1;
         memset(&frame[10], 0, CLUSTER_ID_BYTES); /* decided, and of none */
-        CHECK(call_life_decode(whole, &back, &from_back) == ERR_MALFORMED);
+        CHECK(call_life_decode(whole, &back) == ERR_MALFORMED);
         frame[9] = 0;
-        CHECK(call_life_decode(whole, &back, &from_back) == ERR_OK && !origin_known(&from_back));
+        CHECK(call_life_decode(whole, &back) == ERR_OK && !origin_known(&back.origin));
         frame[0] = 7;
-        CHECK(call_life_decode(whole, &back, &from_back) == ERR_MALFORMED);
+        CHECK(call_life_decode(whole, &back) == ERR_MALFORMED);
+    }
+}
+
+static void test_life_ask(void)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        uint64_t question = number() | 1;
+        uint64_t back = 0;
+        struct writer w = paper();
+        call_life_ask_encode(question, &w);
+        struct eye e = eye_of(&w);
+        CHECK(fixed(&e, 1) == 9 && fixed(&e, 8) == question);
+        ends(&e);
+        struct bytes whole = writer_bytes(&w);
+        CHECK(call_life_ask_decode(whole, &back) == ERR_OK && back == question);
+        for (size_t n = 0; n < whole.count; n++) {
+            CHECK(call_life_ask_decode(bytes_of(whole.data, n), &back) == ERR_MALFORMED);
+        }
+        CHECK(call_life_ask_decode(bytes_of(whole.data, whole.count + 1), &back) == ERR_MALFORMED);
+        frame[0] = 8;
+        CHECK(call_life_ask_decode(whole, &back) == ERR_MALFORMED);
+        frame[0] = 9;
+        memset(&frame[1], 0, sizeof question);
+        CHECK(call_life_ask_decode(whole, &back) == ERR_MALFORMED);
     }
 }
 
@@ -381,6 +406,7 @@ int main(void)
     TAP_TEST("wire: forwarded writes are as tabulated", test_write);
     TAP_TEST("wire: answers are as tabulated", test_answer);
     TAP_TEST("wire: the incarnation of who connected", test_life);
+    TAP_TEST("wire: a question for it", test_life_ask);
     TAP_TEST("wire: an answer of an unknown name leaves the outcome open", test_answer_novel);
     TAP_TEST("wire: the hello and its proof are as tabulated", test_hello);
     return tap_done();
