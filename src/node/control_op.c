@@ -326,9 +326,10 @@ void control_reply(struct node *n, struct op *op, const struct raft_effect *e)
     bool later = e->code == ERR_CONF_PENDING || e->code == ERR_NOT_CAUGHT_UP ||
                  e->code == ERR_BUSY || e->code == ERR_NO_LEADER || e->code == ERR_NOT_LEADER;
     enum control_kind kind = control_of(op).kind;
-    if (e->code == ERR_NO_LEADER && kind == CONTROL_TRANSFER) {
+    bool bidden = e->code == ERR_TIMEOUT && e->index != 0; /* that may arrive yet */
+    if (kind == CONTROL_TRANSFER && (e->code == ERR_NO_LEADER || bidden)) {
         MARK("node: a transfer ends with the office, and may go on");
-        refuse(n, op, ERR_OUTCOME_UNKNOWN); /* the successor may have been bidden */
+        refuse(n, op, ERR_OUTCOME_UNKNOWN);
     } else if (e->code == ERR_OK && kind == CONTROL_SNAPSHOT) {
         answer_snapshot(n, op);
     } else if (e->code == ERR_OK && kind == CONTROL_TRANSFER) {

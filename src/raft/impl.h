@@ -148,10 +148,11 @@ struct raft {
     uint64_t transfer_to; /* 0: nobody */
     uint64_t transfer_ticket;
     uint64_t transfer_deadline_ns;
-    bool transfer_told;  /* since the last heartbeat */
-    bool lease_lost;     /* for this term */
-    uint64_t read_seq;   /* leader: newest round */
-    uint64_t read_asked; /* follower: newest question; begins anywhere, see raft_init */
+    uint64_t transfer_bid; /* last entry when it was bidden to stand; 0: not yet */
+    bool transfer_told;    /* since the last heartbeat */
+    bool lease_lost;       /* for this term */
+    uint64_t read_seq;     /* leader: newest round */
+    uint64_t read_asked;   /* follower: newest question; begins anywhere, see raft_init */
     struct ring proposals;
     struct raft_proposal proposal[RAFT_PROPOSALS_MAX];
     struct ring reads;

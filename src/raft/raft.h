@@ -202,7 +202,8 @@ enum raft_event_type {
     /* ticket, changes, count, expect, manual, tail_size: answered OK at the index of the entry that
      * ends the change, once applied; none changes: leave a joint configuration */
     RAFT_EV_CONF,
-    RAFT_EV_TRANSFER, /* ticket, peer, 0: whoever is best; OK when another term has begun */
+    RAFT_EV_TRANSFER, /* ticket, peer, 0: whoever is best; OK when another term has begun; TIMEOUT
+                       * with an index: the successor was bidden at it, and may yet stand */
     RAFT_EV_FORGET,   /* of tests and scripts: a follower knows no leader and owes no loyalty; not
                        * with lease reads */
     RAFT_EV_SNAPSHOT, /* ticket: make one now; OK at its index when it is made */

@@ -75,6 +75,7 @@ void raft_transfer_go_on(struct raft *r, struct raft_out *out)
         return;
     }
     r->transfer_told = true; /* again with the next heartbeat: it may be lost */
+    r->transfer_bid = r->last;
     r->lease_lost = true;
     struct raft_msg *m = raft_send(r, out, p->id, RAFT_MSG_TIMEOUT_NOW, r->hard_ticket);
     m->index = r->last;
@@ -84,12 +85,13 @@ void raft_transfer_go_on(struct raft *r, struct raft_out *out)
 void raft_transfer_end(struct raft *r, struct raft_out *out, enum err code)
 {
     if (r->transfer_ticket != 0) {
-        raft_reply(r, out, r->transfer_ticket, 1, code, 0);
+        raft_reply(r, out, r->transfer_ticket, 1, code, code == ERR_OK ? 0 : r->transfer_bid);
     }
     r->transfer_to = 0;
     r->transfer_ticket = 0;
     r->transfer_deadline_ns = 0;
     r->transfer_told = false;
+    r->transfer_bid = 0;
 }
 
 void raft_transfer_expire(struct raft *r, struct raft_out *out)

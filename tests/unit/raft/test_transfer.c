@@ -74,8 +74,40 @@ static void leaves_when_it_is_committed(void)
     CHECK(bid != NULL && bid->msg.to == t.status.transfer_to && bid->msg.to != 4);
 }
 
+static uint64_t bidden_when_given_up(void)
+{
+    const struct raft_effect *told = NULL;
+    for (int i = 0; told == NULL && i <= 2 * ELECTION / HEARTBEAT; i++) {
+        heartbeat_reply(3);
+        t.now += HEARTBEAT;
+        step((struct raft_event){ .type = RAFT_EV_TIME });
+        told = find(RAFT_DO_REPLY, 0, 0);
+    }
+    CHECK(told != NULL && told->code == ERR_TIMEOUT);
+    CHECK(t.status.role == RAFT_LEADER && t.status.transfer_to == 0);
+    return told != NULL ? told->index : 0;
+}
+
+/* It answers no heartbeat, but what it was bidden may be on its way. Not in the next attempt, if it
+ * lacks an entry then: that one is over. */
+static void bidden_and_silent(void)
+{
+    boot_leader(3);
+    step((struct raft_event){ .type = RAFT_EV_TRANSFER, .ticket = 8, .peer = 2 });
+    CHECK(find(RAFT_DO_SEND, RAFT_MSG_TIMEOUT_NOW, 0) != NULL);
+    CHECK_U64(bidden_when_given_up(), 2);
+    const uint32_t size = 10;
+    step((struct raft_event){ .type = RAFT_EV_PROPOSE, .ticket = 9, .sizes = &size, .count = 1 });
+    persisted(t.last_ticket, 3, t.status.term);
+    append_reply(3, 3, false, 0);
+    CHECK_U64(t.status.commit, 3);
+    step((struct raft_event){ .type = RAFT_EV_TRANSFER, .ticket = 10, .peer = 2 });
+    CHECK_U64(bidden_when_given_up(), 0);
+}
+
 int main(void)
 {
+    TAP_TEST("transfer: a bidding may arrive after its end", bidden_and_silent);
     TAP_TEST("transfer: a leader picks a successor that answers", successor_answers);
     TAP_TEST("transfer: who leaves stays until that is committed", leaves_when_it_is_committed);
     return tap_done();
