@@ -7,7 +7,7 @@
 #include <sodium.h>
 
 enum {
-    NUMBERS_BYTES = ADMIT_HELLO_BYTES - ADMIT_PROOF_BYTES,
+    SAID_BYTES = ADMIT_HELLO_BYTES - ADMIT_PROOF_BYTES, /* in front of the proof */
     ID_OFFSET = 32
 };
 
@@ -29,7 +29,7 @@ uint64_t admit_id(const struct admit_session *s)
 }
 
 static void prove(const uint8_t key[ADMIT_KEY_BYTES], const struct admit_session *s,
-                  enum admit_role role, const uint8_t numbers[NUMBERS_BYTES],
+                  enum admit_role role, const uint8_t said[SAID_BYTES],
                   uint8_t out[ADMIT_PROOF_BYTES])
 {
     struct blake3 h;
@@ -39,7 +39,7 @@ static void prove(const uint8_t key[ADMIT_KEY_BYTES], const struct admit_session
     blake3_update(&h, s->client.b, NODE_KEY_BYTES);
     blake3_update(&h, s->server.b, NODE_KEY_BYTES);
     blake3_update(&h, &role_byte, 1);
-    blake3_update(&h, numbers, NUMBERS_BYTES);
+    blake3_update(&h, said, SAID_BYTES);
     blake3_final(&h, out, ADMIT_PROOF_BYTES);
     sodium_memzero(&h, sizeof h);
 }
@@ -48,12 +48,13 @@ void admit_encode(const uint8_t key[ADMIT_KEY_BYTES], const struct admit_session
                   enum admit_role role, const struct admit_hello *hello,
                   uint8_t out[ADMIT_HELLO_BYTES])
 {
-    struct writer w = writer_of(out, NUMBERS_BYTES);
+    struct writer w = writer_of(out, SAID_BYTES);
     writer_u64(&w, hello->instance);
     writer_u64(&w, hello->attempt);
     writer_u64(&w, hello->last);
-    ASSERT(!w.bad && w.offset == NUMBERS_BYTES);
-    prove(key, s, role, out, out + NUMBERS_BYTES);
+    writer_put(&w, bytes_of(hello->reset, ADMIT_RESET_BYTES));
+    ASSERT(!w.bad && w.offset == SAID_BYTES);
+    prove(key, s, role, out, out + SAID_BYTES);
 }
 
 enum err admit_check(const uint8_t key[ADMIT_KEY_BYTES], const struct admit_session *s,
@@ -62,13 +63,14 @@ enum err admit_check(const uint8_t key[ADMIT_KEY_BYTES], const struct admit_sess
 {
     uint8_t proof[ADMIT_PROOF_BYTES];
     prove(key, s, role, in, proof);
-    if (sodium_memcmp(proof, in + NUMBERS_BYTES, ADMIT_PROOF_BYTES) != 0) {
+    if (sodium_memcmp(proof, in + SAID_BYTES, ADMIT_PROOF_BYTES) != 0) {
         return ERR_WRONG_COOKIE;
     }
-    struct reader r = reader_of(bytes_of(in, NUMBERS_BYTES));
+    struct reader r = reader_of(bytes_of(in, SAID_BYTES));
     out->instance = reader_u64(&r);
     out->attempt = reader_u64(&r);
     out->last = reader_u64(&r);
+    reader_copy(&r, out->reset, ADMIT_RESET_BYTES);
     ASSERT(reader_done(&r));
     return ERR_OK;
 }

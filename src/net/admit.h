@@ -1,8 +1,8 @@
 /* net/admit.h -- the proof of the cookie: one message each way before anything else is read.
  *
- * Shape:      hello = instance, attempt, last (u64 little-endian each), proof (32 bytes); the
- *             proof is a keyed BLAKE3 over the TLS exporter, both keys, the role of the sender
- *             and the numbers
+ * Shape:      hello = instance, attempt, last (u64 little-endian each), reset (16 bytes), proof
+ *             (32 bytes); the proof is a keyed BLAKE3 over the TLS exporter, both keys, the role of
+ *             the sender and what stands before it
  * Invariants: a proof is good for one session and one direction only; it never shows the cookie
  * Thread:     any, pure
  * Why:        TLS proves who the peer is; the cookie proves that it belongs here, and the
@@ -16,9 +16,10 @@
 
 enum {
     ADMIT_KEY_BYTES = 32,
+    ADMIT_RESET_BYTES = 16,
     ADMIT_PROOF_BYTES = 32,
     ADMIT_EXPORTER_BYTES = 40, /* 32 for the proof, 8 name the connection */
-    ADMIT_HELLO_BYTES = 24 + ADMIT_PROOF_BYTES
+    ADMIT_HELLO_BYTES = 24 + ADMIT_RESET_BYTES + ADMIT_PROOF_BYTES
 };
 
 /* Label of the TLS exporter (RFC 8446 section 7.5), empty context. */
@@ -39,11 +40,14 @@ struct admit_session {
     struct node_key server;
 };
 
-/* What one side says; the numbers settle which of two connections stays. */
+/* What one side says; the numbers settle which of two connections stays. QUIC has no place for the
+ * token that resets the first connection id of the side that dialled: without it the other would
+ * wait for a restarted process until the connection is idle for too long. */
 struct admit_hello {
     uint64_t instance; /* drawn when the link was opened */
     uint64_t attempt;  /* of the dialling side: its how-many-th dial to this peer; else 0 */
     uint64_t last;     /* of the dialling side: the connection it had admitted last; else 0 */
+    uint8_t reset[ADMIT_RESET_BYTES]; /* of the dialling side; else zeros */
 };
 
 /* admit_key -- the key of proofs from the cookie. */

@@ -10,13 +10,14 @@
 #include "base/panic.h"
 
 #include <ngtcp2/ngtcp2_crypto.h>
+#include <sodium.h>
 
 enum {
     REPLY_BYTES_MAX = 256,
     FIRST_BYTES_MIN = 1200, /* of a datagram with a first packet (RFC 9000 section 14.1) */
     RESET_BYTES_MIN = 21,   /* 5 random bytes and the token */
     RESET_BYTES_USUAL = 40,
-    RESET_TOKEN_BYTES = 16,
+    RESET_TOKEN_BYTES = ADMIT_RESET_BYTES,
     VERSION_RESERVED = 0x1a2a3a4a /* shows that unknown versions must be borne (section 15) */
 };
 
@@ -182,6 +183,14 @@ static void knock(struct quic_socket *s, const struct os_datagram *d, const ngtc
     }
 }
 
+/* The id that the side that dialled had from the first: its token came in the hello. */
+static bool resets_dialler(const struct quic_conn *c, struct bytes datagram)
+{
+    return c->server && c->state == QUIC_UP &&
+           sodium_memcmp(datagram.data + datagram.count - RESET_TOKEN_BYTES, c->theirs.reset,
+                         RESET_TOKEN_BYTES) == 0;
+}
+
 /* A stateless reset looks like noise, but for the token at its end, which only a connection with
  * that remote address can know (RFC 9000 section 10.3). True when it was one. */
 static bool was_reset(struct quic_socket *s, const struct os_datagram *d)
@@ -192,6 +201,11 @@ static bool was_reset(struct quic_socket *s, const struct os_datagram *d)
     LIST_EACH(node, &s->q->conns) {
         struct quic_conn *c = CONTAINER_OF(node, struct quic_conn, link);
         if (c->fault == QUIC_FAULT_NONE && os_addr_equal(&c->remote, &d->remote)) {
+            if (resets_dialler(c, d->payload)) {
+                MARK("net: who dialled is no more");
+                quic_conn_fault(c, QUIC_FAULT_SILENT, 0);
+                return true;
+            }
             quic_conn_read(c, s, d);
             if (c->fault != QUIC_FAULT_NONE) {
                 MARK("net: a stateless reset is believed");

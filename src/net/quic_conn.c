@@ -157,6 +157,15 @@ static enum err cid_make(struct quic_conn *c, ngtcp2_cid *out)
     return quic_conn_cid_add(c, quic_cid_key(c->q, out->data, out->datalen));
 }
 
+/* The token that tells the other side that this node knows this id of its own no longer. */
+static enum err reset_token(const struct quic *q, const ngtcp2_cid *cid,
+                            uint8_t out[ADMIT_RESET_BYTES])
+{
+    int rc =
+        ngtcp2_crypto_generate_stateless_reset_token(out, q->reset_secret, QUIC_SECRET_BYTES, cid);
+    return rc == 0 ? ERR_OK : ERR_INTERNAL;
+}
+
 static enum err client_make(struct quic_conn *c, const struct node_key *key)
 {
     struct quic *q = c->q;
@@ -169,6 +178,7 @@ static enum err client_make(struct quic_conn *c, const struct node_key *key)
     ngtcp2_path path = path_of(c->socket, &c->remote, &store);
     os_entropy(q->os, dcid.data, dcid.datalen);
     TRY(cid_make(c, &scid));
+    TRY(reset_token(q, &scid, c->ours.reset));
     quic_callbacks_fill(&callbacks);
     settings_fill(q, c->opened_ns, &settings);
     params_fill(q, &params);
@@ -245,10 +255,7 @@ static enum err server_make(struct quic_conn *c, const struct quic_knock *k)
         params.retry_scid = k->head->dcid;
         params.retry_scid_present = 1;
     }
-    if (ngtcp2_crypto_generate_stateless_reset_token(params.stateless_reset_token, q->reset_secret,
-                                                     QUIC_SECRET_BYTES, &scid) != 0) {
-        return ERR_INTERNAL;
-    }
+    TRY(reset_token(q, &scid, params.stateless_reset_token));
     params.stateless_reset_token_present = 1;
     if (ngtcp2_conn_server_new(&c->conn, &k->head->scid, &scid, &path, k->head->version, &callbacks,
                                &settings, &params, &q->allocator, c) != 0) {

@@ -9,6 +9,7 @@ BUILD=${BUILD:-$ROOT/build}
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/aspen-XXXXXX")
 COOKIE="cookie-$$-$RANDOM"
 declare -A PID=()
+declare -A UDP_PORT=() # of a node that must come back on the port it had
 NODE_FLAGS=${NODE_FLAGS:-}
 START_SECONDS=${START_SECONDS:-15}
 
@@ -55,7 +56,7 @@ start() {
     rm -f "$(node_dir "$id")/http.addr"
     # shellcheck disable=SC2086
     "$BUILD/aspen-node" --node-id "$id" --data-dir "$(node_dir "$id")" --cookie "$COOKIE" \
-        --http-addr 127.0.0.1:0 --bind 127.0.0.1:0 --port 0 $NODE_FLAGS "$@" \
+        --http-addr 127.0.0.1:0 --bind "127.0.0.1:${UDP_PORT[$id]:-0}" --port 0 $NODE_FLAGS "$@" \
         >>"$WORK/node-$id.log" 2>&1 &
     PID[$id]=$!
     wait_for "$START_SECONDS" test -s "$(node_dir "$id")/http.addr" || fail "node $id did not start"
@@ -69,6 +70,11 @@ stop() {
     local rc=$?
     unset "PID[$1]"
     return $rc
+}
+
+# keep_port ID -- from now on it starts on the UDP port that it has.
+keep_port() {
+    UDP_PORT[$1]=$(get "$1" /node-info | sed 's/.*"Ip":"[^"]*:\([0-9]*\)".*/\1/')
 }
 
 # introduce ID... -- every node learns every other one's endpoint.

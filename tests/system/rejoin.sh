@@ -11,8 +11,9 @@ BACK_SECONDS=15 # from the start of an empty node to its vote
 
 ok() { TEST=$((TEST + 1)); echo "ok $TEST - rejoin: $*"; }
 
-# wipe ID -- killed, and everything of it is gone but its key.
+# wipe ID -- killed, and everything of it is gone but its key; nobody has to introduce it again.
 wipe() {
+    keep_port "$1"
     stop "$1" KILL
     mkdir "$WORK/key"
     cp -p "$(node_dir "$1")/secret.key" "$WORK/key/"
@@ -33,7 +34,6 @@ comes_back() {
     local id before=$2 other
     id=$1
     start "$id"
-    introduce 1 2 3
     other=$((id % 3 + 1))
     wait_for 5 seen_by_log "a voter lost its disk.* id=$id" || fail "nobody noticed that $id lost its disk"
     wait_for "$BACK_SECONDS" seen_by_log "is a voter again.* id=$id" ||
@@ -101,7 +101,6 @@ lead=$(leader_by 1) || fail "no leader"
 follower=$((lead % 3 + 1))
 wipe $follower
 start $follower --no-auto-rejoin
-introduce 1 2 3
 wait_for 10 wiped_is $follower "$lead" || fail "not noticed: $(get "$lead" /raft-metrics)"
 caught_up() { [ "$(metric $follower 'm["last_applied"]["index"]')" = "$(metric "$lead" 'm["committed"]["index"]')" ]; }
 wait_for 10 caught_up || fail "it does not get the log"

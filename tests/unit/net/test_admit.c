@@ -9,7 +9,9 @@
 
 static const struct admit_hello hello = { .instance = 0x1122334455667788u,
                                           .attempt = 3,
-                                          .last = 9 };
+                                          .last = 9,
+                                          .reset = { 0x99, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+                                                     13, 14, 0xff } };
 
 static void session(struct admit_session *s)
 {
@@ -46,6 +48,7 @@ static void test_right(void)
     CHECK_U64(got.instance, hello.instance);
     CHECK_U64(got.attempt, 3);
     CHECK_U64(got.last, 9);
+    CHECK(memcmp(got.reset, hello.reset, ADMIT_RESET_BYTES) == 0);
 }
 
 static void test_cookie(void)
@@ -117,6 +120,7 @@ static void test_layout(void)
     admit_key(bytes_text("right"), key);
     admit_encode(key, &s, ADMIT_CLIENT, &hello, out);
     CHECK(memcmp(out, numbers, sizeof numbers) == 0);
+    CHECK(memcmp(out + sizeof numbers, hello.reset, ADMIT_RESET_BYTES) == 0);
 }
 
 int main(void)

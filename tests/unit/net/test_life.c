@@ -125,6 +125,43 @@ static void test_restart_reset(void)
     EXPECT_MARK("net: a stateless reset is believed");
 }
 
+/* The child has dialled, and does not once it is started again, as a node that has lost its disk:
+ * it knows nobody. Its resets are for an id that was never told with a token, but in its hello. */
+static uint64_t restart_forgetful(uint8_t own, uint8_t other)
+{
+    struct rig r;
+    rig_open(&r);
+    struct side *a = side_open(&r, own);
+    struct side *b = side_new(&r, other);
+    uint16_t port = free_port(&r);
+    struct os_addr there = loopback(port);
+    struct os_addr here = side_addr(a);
+    pid_t pid = child_start(other, port, &a->key, &here);
+    RIG_UNTIL(&r, a->ups == 1);
+    CHECK(link_peer_set(a->link, &b->key, &there, 1) == ERR_OK);
+    say(&r, a, b, LINK_LOG);
+    CHECK_U64(a->ups, 1);
+    child_kill(pid);
+    pid = child_start(other, port, &a->key, NULL);
+    uint64_t took = say(&r, a, b, LINK_CONTROL);
+    printf("# back after %llu ms\n", (unsigned long long)took);
+    child_kill(pid);
+    rig_close(&r);
+    return took;
+}
+
+static void test_restart_forgetful(void)
+{
+    for (uint8_t own = 1; own <= 2; own++) {
+        uint64_t took = UINT64_MAX;
+        for (int i = 0; i < RESTART_TRIES && took > RESTART_MS_QUICK; i++) {
+            took = restart_forgetful(own, 3 - own);
+        }
+        CHECK(took <= RESTART_MS_QUICK);
+    }
+    EXPECT_MARK("net: who dialled is no more");
+}
+
 static void test_silence(void)
 {
     struct rig r;
@@ -500,6 +537,8 @@ int main(void)
     TAP_TEST("life: a peer killed and started again is back when it dials", test_restart_dialler);
     TAP_TEST("life: a peer killed and started again is back when it knows nobody",
              test_restart_reset);
+    TAP_TEST("life: a peer that dialled is back although it knows nobody any more",
+             test_restart_forgetful);
     TAP_TEST("life: keep-alive holds a silent peer, a frozen one is given up", test_silence);
     TAP_TEST("life: two that dial each other end with one connection", test_duplicates);
     TAP_TEST("life: two connections that are both up become one", test_both_at_once);

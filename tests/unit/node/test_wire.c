@@ -361,7 +361,7 @@ static void test_answer_novel(void)
 static void test_hello(void)
 {
     struct admit_session s;
-    struct admit_hello hello = { 0x0102030405060708, 300, UINT64_MAX };
+    struct admit_hello hello = { 0x0102030405060708, 300, UINT64_MAX, { 1, 2, 3, 255 } };
     struct admit_hello back;
     uint8_t key[32];
     uint8_t proof[32];
@@ -375,15 +375,16 @@ static void test_hello(void)
         uint8_t made[32];
         admit_key(bytes_text("the cookie"), made);
         admit_encode(made, &s, (enum admit_role)role, &hello, frame);
-        struct eye e = { frame, frame + 56, false };
+        struct eye e = { frame, frame + 72, false };
         CHECK(fixed(&e, 8) == hello.instance && fixed(&e, 8) == hello.attempt &&
               fixed(&e, 8) == hello.last);
+        CHECK(memcmp(take(&e, 16), hello.reset, 16) == 0);
         blake3_init_keyed(&h, key);
         blake3_update(&h, s.exporter, 32);
         blake3_update(&h, s.client.b, 32);
         blake3_update(&h, s.server.b, 32);
         blake3_update(&h, &role, 1);
-        blake3_update(&h, frame, 24);
+        blake3_update(&h, frame, 40);
         blake3_final(&h, proof, sizeof proof);
         CHECK(memcmp(take(&e, 32), proof, 32) == 0);
         ends(&e);
