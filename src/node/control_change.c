@@ -80,12 +80,13 @@ struct roll {
     const struct raft_status *st;
     uint64_t now_ns;
     uint64_t silence_ns; /* who was not heard for longer does not answer */
+    bool rejoins;        /* who lost its disk is brought back without being asked for */
 };
 
 static struct roll roll_of(const struct node *n, const struct raft_status *st)
 {
     uint64_t silence_ns = n->config->election_timeout_max_ms * NS_PER_MS;
-    return (struct roll){ st, os_now(n->os), silence_ns };
+    return (struct roll){ st, os_now(n->os), silence_ns, n->config->auto_rejoin };
 }
 
 static bool answered_since(const struct raft_status *st, uint64_t id, uint64_t since_ns)
@@ -173,13 +174,43 @@ uint64_t control_foreign(const struct node *n, struct book *book, const struct c
 
 /* ---- why not ---- */
 
-/* The voters to be that do not answer, and how to go on without them. */
+/* A voter that answers, but not in the life that is counted. */
+static bool lost_disk(const struct roll *roll, uint64_t id)
+{
+    bool lost = false;
+    for (uint32_t i = 0; i < roll->st->wiped_count; i++) {
+        lost = lost || roll->st->wiped[i] == id;
+    }
+    return lost && answers(roll, id, 0) != 0;
+}
+
+static void why_lost(const struct roll *roll, uint64_t lost, struct writer *out)
+{
+    unsigned long long id = lost;
+    writer_text(out, "node %llu lost its disk and is not counted: ", id);
+    if (roll->rejoins) {
+        writer_text(out, "it becomes a learner, then a voter again; then ask again");
+    } else {
+        writer_text(out,
+                    "aspen cluster remove %llu, then aspen cluster add %llu=ADDR, then aspen "
+                    "cluster promote %llu",
+                    id, id, id);
+    }
+}
+
+/* The voters to be that do not answer, or are not who they were, and how to go on without them. */
 static void why_no_majority(const struct roll *roll, const struct raft_conf *next,
                             struct writer *out)
 {
     uint64_t first = 0;
     uint32_t count = 0;
     writer_text(out, "the voters to be would have no majority: ");
+    for (uint8_t i = 0; i < next->voter_count; i++) {
+        if (lost_disk(roll, next->voter[i])) {
+            why_lost(roll, next->voter[i], out);
+            return;
+        }
+    }
     for (uint8_t i = 0; i < next->voter_count; i++) {
         uint64_t id = next->voter[i];
         if (answers(roll, id, next->voter_life[i]) != 0) {
@@ -219,6 +250,10 @@ static void why_behind(const struct control *c, const struct roll *roll, struct 
                       (c->kind == CONTROL_TRANSFER || raft_conf_is_learner(&st->conf, p->id));
         if (waited && answers(roll, p->id, 0) == 0) {
             why_silent(roll, p, out);
+            return;
+        }
+        if (waited && lost_disk(roll, p->id)) {
+            why_lost(roll, p->id, out);
             return;
         }
         lags = waited && p->match < st->commit ? p : lags;

@@ -106,6 +106,48 @@ static void a_wiped_voter_is_no_majority(void)
     end();
 }
 
+static const char *why_of_3(enum control_kind kind, enum err e)
+{
+    static uint8_t room[CALL_DETAIL_BYTES_MAX + 1];
+    struct writer w = writer_of(room, sizeof room);
+    const struct control c = { .kind = kind, .id_count = 1, .id = { 3 } };
+    return control_why(&t.n, &c, e, &w);
+}
+
+/* Node 3 answers, so to start it is no help; but not in the life that is counted. */
+static void a_wiped_voter_is_not_silent(void)
+{
+    const struct raft_conf before = core_conf;
+    core_conf.voter_life[2] = 33;
+    begin(1);
+    t.config.election_timeout_max_ms = 2000;
+    lead_1();
+    struct raft_status st;
+    raft_status(t.n.core, &st);
+    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT_REPLY, .from = 3, .to = 1, .life = 99 };
+    m.term = st.term;
+    m.epoch = 1;
+    m.sent_ns = os_now(t.n.os) + 1;
+    t.loop.now_ns += NS_PER_S;
+    core_step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
+    raft_status(t.n.core, &st);
+    CHECK(st.role == RAFT_LEADER && st.wiped_count == 1 && st.wiped[0] == 3);
+    CHECK(strcmp(why_of_3(CONTROL_CHANGE_MEMBERSHIP, ERR_NO_MAJORITY),
+                 "the voters to be would have no majority: node 3 lost its disk and is not "
+                 "counted: aspen cluster remove 3, then aspen cluster add 3=ADDR, then aspen "
+                 "cluster promote 3") == 0);
+    t.config.auto_rejoin = true;
+    CHECK(strcmp(why_of_3(CONTROL_TRANSFER, ERR_NOT_CAUGHT_UP),
+                 "node 3 lost its disk and is not counted: it becomes a learner, then a voter "
+                 "again; then ask again") == 0);
+    t.loop.now_ns += 3 * NS_PER_S; /* now it is silent as well */
+    CHECK(strstr(why_of_3(CONTROL_CHANGE_MEMBERSHIP, ERR_NO_MAJORITY),
+                 "node 3 does not answer; start it") != NULL);
+    CHECK(strstr(why_of_3(CONTROL_TRANSFER, ERR_NOT_CAUGHT_UP), "node 3 does not answer") != NULL);
+    core_conf = before;
+    end();
+}
+
 /* A change that waits, here until the own term has committed, is tried in every turn. It pokes no
  * actor, or it would take a whole processor; and the book hears of it once it is in the log. */
 static void waits_at_rest(void)
@@ -371,6 +413,8 @@ int main(void)
     TAP_TEST("control: where it is asked to keep them, a wiped one comes back", kept_on_its_way);
     TAP_TEST("control: a wiped one that is added again comes back all the same", added_again);
     TAP_TEST("control: a wiped voter makes no majority", a_wiped_voter_is_no_majority);
+    TAP_TEST("control: a wiped voter that answers is not called silent",
+             a_wiped_voter_is_not_silent);
     TAP_TEST("control: a forwarded endpoint that contradicts the log is refused",
              an_endpoint_that_contradicts);
     TAP_TEST("control: what only needs time waits, and says for what", time_will_tell);
