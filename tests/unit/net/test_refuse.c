@@ -5,6 +5,7 @@
  * end a
  *          good peer must still be served
  */
+#include "raw.h"
 #include "villain.h"
 
 enum {
@@ -12,7 +13,6 @@ enum {
     CODE_FRAME = 2,
     TLS_NO_PROTOCOL = 0x178,
     TLS_NO_CERTIFICATE = 0x174,
-    FIRST_BYTES = 1200, /* of a datagram with a first packet, at least */
     UNPROVED_MAX = 2
 };
 
@@ -509,38 +509,6 @@ static void test_reset_volley(void)
     EXPECT_MARK("net: a stateless reset is sent");
 }
 
-/* A socket that speaks no QUIC, and the newest answer that it got. */
-struct raw {
-    struct os_udp *udp;
-    uint32_t count;
-    struct bytes last; /* in bytes */
-    uint8_t bytes[1500];
-};
-
-static void on_answer(void *arg, const struct os_datagram *d, uint32_t count)
-{
-    struct raw *raw = arg;
-    const struct bytes newest = d[count - 1].payload;
-    CHECK(newest.count <= sizeof raw->bytes);
-    memcpy(raw->bytes, newest.data, newest.count);
-    raw->last = bytes_of(raw->bytes, newest.count);
-    raw->count += count;
-}
-
-static void raw_open(struct raw *raw, struct rig *r)
-{
-    struct os_addr any = loopback(0);
-    memset(raw, 0, sizeof *raw);
-    CHECK(os_udp_open(r->os, &any, on_answer, raw, &raw->udp) == ERR_OK);
-}
-
-static void raw_send(struct raw *raw, struct side *to, struct bytes packet)
-{
-    struct os_udp_send send = { .remote = side_addr(to), .payload = packet };
-    raw->count = 0;
-    CHECK(os_udp_send(raw->udp, &send) == ERR_OK);
-}
-
 /* The token that ends connections comes from the node's key: it is the same after a restart, and
  * not what another node, or whoever reads the source, would say. */
 static void test_reset_token(void)
@@ -572,8 +540,8 @@ static void test_reset_token(void)
     rig_close(&r);
 }
 
-static const uint8_t unknown_version[FIRST_BYTES] = { 0xc0, 0xba, 0xba, 0xba, 0xba, 8, 1, 2,
-                                                      3,    4,    5,    6,    7,    8, 8 };
+static const uint8_t unknown_version[RAW_FIRST_BYTES] = { 0xc0, 0xba, 0xba, 0xba, 0xba, 8, 1, 2,
+                                                          3,    4,    5,    6,    7,    8, 8 };
 
 /* A version nobody speaks gets the list of those we do. */
 static void test_version(void)
@@ -586,7 +554,7 @@ static void test_version(void)
     struct side *b = side_open(&r, 2);
     CHECK(os_udp_open(r.os, &any, no_datagrams, &answers, &udp) == ERR_OK);
     struct os_udp_send send = { .remote = side_addr(b),
-                                .payload = bytes_of(unknown_version, FIRST_BYTES) };
+                                .payload = bytes_of(unknown_version, RAW_FIRST_BYTES) };
     CHECK(os_udp_send(udp, &send) == ERR_OK);
     RIG_UNTIL(&r, answers == 1);
     CHECK_U64(side_stats(b).connections, 0);
@@ -620,28 +588,10 @@ static void test_retry(void)
 }
 
 enum {
-    CID_BYTES = 8,
-    RETRY_ID = 5 + 1 + CID_BYTES + 1, /* in a Retry to a sender with such an id: the new id */
-    RETRY_TOKEN = RETRY_ID + CID_BYTES,
+    RETRY_ID = 5 + 1 + RAW_CID_BYTES + 1, /* in a Retry to a sender with such an id: the new id */
+    RETRY_TOKEN = RETRY_ID + RAW_CID_BYTES,
     RETRY_TAG = 16 /* at its end */
 };
-
-/* A first packet, as much of it as is read before its sender is let in: for whom, and a token. */
-static struct bytes first_packet(uint8_t out[FIRST_BYTES], const void *id, struct bytes token)
-{
-    struct writer w = writer_of(out, FIRST_BYTES);
-    writer_put(&w, bytes_of("\xc0\0\0\0\1", 5));
-    writer_blob(&w, bytes_of(id, CID_BYTES));
-    writer_blob(&w, bytes_text("a sender"));
-    writer_u8(&w, (uint8_t)(0x40 | token.count >> 8));
-    writer_u8(&w, (uint8_t)token.count);
-    writer_put(&w, token);
-    size_t rest = FIRST_BYTES - writer_bytes(&w).count - 2;
-    writer_u8(&w, (uint8_t)(0x40 | rest >> 8));
-    writer_u8(&w, (uint8_t)rest);
-    writer_zero(&w, rest);
-    return writer_bytes(&w);
-}
 
 static bool is_retry(const struct raw *raw)
 {
@@ -671,18 +621,18 @@ static void test_retry_token(void)
     struct rig r;
     struct raw raw;
     struct villain v[2];
-    uint8_t packet[FIRST_BYTES];
-    uint8_t again[FIRST_BYTES];
+    uint8_t packet[RAW_FIRST_BYTES];
+    uint8_t again[RAW_FIRST_BYTES];
     rig_open(&r);
     struct side *a = side_wary(&r, 1, &v[0]);
     struct side *b = side_wary(&r, 2, &v[1]);
     raw_open(&raw, &r);
-    raw_send(&raw, a, first_packet(packet, "any such", bytes_of(NULL, 0)));
+    raw_send(&raw, a, raw_first(packet, "any such", bytes_of(NULL, 0)));
     RIG_UNTIL(&r, raw.count == 1);
     CHECK(is_retry(&raw));
     const struct bytes token =
         bytes_of(raw.bytes + RETRY_TOKEN, raw.last.count - RETRY_TOKEN - RETRY_TAG);
-    const struct bytes proof = first_packet(again, raw.bytes + RETRY_ID, token);
+    const struct bytes proof = raw_first(again, raw.bytes + RETRY_ID, token);
     raw_send(&raw, a, proof);
     rig_run_ms(&r, 100);
     CHECK_U64(raw.count, 0); /* let in, and found spoilt */
@@ -701,7 +651,7 @@ static void test_no_retry(void)
 {
     struct rig r;
     struct raw raw;
-    uint8_t packet[FIRST_BYTES];
+    uint8_t packet[RAW_FIRST_BYTES];
     rig_open(&r);
     struct side *b = side_new(&r, 2);
     struct quic_link_options o = side_options(b);
@@ -713,9 +663,10 @@ static void test_no_retry(void)
     }
     raw_open(&raw, &r);
     for (uint32_t i = 0; i <= UNPROVED_MAX; i++) {
-        raw_send(&raw, b, first_packet(packet, "any such", bytes_of(NULL, 0)));
+        raw_send(&raw, b, raw_first(packet, "any such", bytes_of(NULL, 0)));
     }
-    raw_send(&raw, b, bytes_of(unknown_version, FIRST_BYTES)); /* what is answered at any rate */
+    const struct bytes any = bytes_of(unknown_version, RAW_FIRST_BYTES); /* is answered anyhow */
+    raw_send(&raw, b, any);
     RIG_UNTIL(&r, raw.count > 0);
     CHECK_U64(raw.count, 1);
     CHECK(!is_retry(&raw));
