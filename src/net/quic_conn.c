@@ -37,6 +37,7 @@ void quic_conn_cid_remove(struct quic_conn *c, uint64_t key)
         if (c->cids[i] == key) {
             c->cids[i] = c->cids[--c->cid_count];
             map_remove(&c->q->cids, key);
+            MARK("net: an id of a connection is retired");
             return;
         }
     }

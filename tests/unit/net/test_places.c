@@ -124,6 +124,62 @@ static void test_full(void)
     rig_close(&r);
 }
 
+/* A packet for a connection id: noise behind it, from an address that is no peer's. */
+static void knock_again(struct raw *raw, struct side *at, const ngtcp2_cid *id)
+{
+    uint8_t packet[100] = { 0x40 };
+    CHECK(id->datalen == RAW_CID_BYTES);
+    memcpy(packet + 1, id->data, RAW_CID_BYTES);
+    raw_send(raw, at, bytes_of(packet, sizeof packet));
+}
+
+/* The id is nobody's, sooner or later: a packet that carries it belongs to no connection. */
+static void nobodys(struct rig *r, struct raw *raw, struct side *at, const ngtcp2_cid *id)
+{
+    uint64_t before = side_stats(at).garbage;
+    uint64_t end = os_now(r->os) + RIG_MS_MAX * 1000000ull;
+    while (side_stats(at).garbage == before && os_now(r->os) < end) {
+        knock_again(raw, at, id);
+        rig_run_ms(r, 5);
+    }
+    CHECK(side_stats(at).garbage > before);
+}
+
+/* An id leads to its connection no longer than it may: neither when the peer has retired it, nor
+ * when the connection has ended, retired or not. */
+static void test_retired(void)
+{
+    struct rig r;
+    struct raw raw;
+    struct villain v;
+    ngtcp2_cid ids[2];
+    bool renamed = false;
+    rig_open(&r);
+    struct side *b = side_open(&r, 2);
+    raw_open(&raw, &r);
+    villain_new(&v, &r, b);
+    villain_go(&v);
+    RIG_UNTIL(&r, b->ups == 1);
+    RIG_UNTIL(&r, (renamed = renamed || villain_rename(&v, &ids[0])));
+    ids[1] = *ngtcp2_conn_get_dcid(v.conn);
+    nobodys(&r, &raw, b, &ids[0]);
+    uint64_t before = side_stats(b).garbage;
+    knock_again(&raw, b, &ids[1]); /* in use: not counted */
+    knock_again(&raw, b, &ids[0]);
+    RIG_UNTIL(&r, side_stats(b).garbage > before);
+    CHECK_U64(side_stats(b).garbage, before + 1);
+    CHECK(!v.closed && b->downs == 0);
+    link_peer_forget(b->link, &b->from);
+    RIG_UNTIL(&r, b->downs == 1 && v.closed);
+    nobodys(&r, &raw, b, &ids[0]);
+    nobodys(&r, &raw, b, &ids[1]);
+    CHECK_U64(side_stats(b).connections, 0);
+    villain_done(&v);
+    os_udp_close(raw.udp);
+    rig_close(&r);
+    EXPECT_MARK("net: an id of a connection is retired");
+}
+
 int main(void)
 {
     TAP_TEST("places: a spoilt first packet gives its place back", test_spoilt);
@@ -131,5 +187,6 @@ int main(void)
     TAP_TEST("places: who was let in and goes gives its place back", test_proved);
     TAP_TEST("places: when all are taken a newcomer is refused, and let in when one is free",
              test_full);
+    TAP_TEST("places: an id that was retired leads to its connection no more", test_retired);
     return tap_done();
 }

@@ -342,6 +342,23 @@ __attribute__((unused)) static void villain_done(struct villain *v)
     v->conn = NULL;
 }
 
+/* Take another id for the other end, as after a move (RFC 9000 section 9.5), and retire the one
+ * that it had, which is left in old. Its own name of the path is all that has to change for it.
+ * False while the other end has not offered any yet. */
+__attribute__((unused)) static bool villain_rename(struct villain *v, ngtcp2_cid *old)
+{
+    struct sockaddr_in before = v->local;
+    *old = *ngtcp2_conn_get_dcid(v->conn);
+    v->local.sin_port = (in_port_t)~v->local.sin_port;
+    ngtcp2_path path = villain_path(v);
+    if (ngtcp2_conn_initiate_immediate_migration(v->conn, &path, os_now(v->rig->os)) != 0) {
+        v->local = before;
+        return false;
+    }
+    villain_write(v);
+    return true;
+}
+
 /* Take a stream back that is open. */
 __attribute__((unused)) static void villain_reset(struct villain *v, uint32_t stream)
 {
