@@ -2,7 +2,7 @@
  * protocol, kinds of certificates, key; and what becomes of its connection when that server has
  * dialled, too.
  *
- * Subject: net/tls.c, net/quic_conn.c, net/quic_peer.c
+ * Subject: net/tls.c, net/quic_conn.c, net/quic_write.c, net/quic_peer.c
  * Method:  a server made of ngtcp2 and GnuTLS alone, as another implementation would be, and the
  *          link that dials it; what the server saw is held against the interface (RFC 7250, the
  *          form of the server name of iroh)
@@ -12,7 +12,10 @@
 enum {
     HOST_SEED = 0,
     CLIENT_SEED = 5,
+    CODE_COOKIE = 1,
     CODE_DUPLICATE = 3,
+    MS = 1000000,
+    ADMISSION_MS = 300,
     WINDOW_FIRST = 1250000,
     WINDOW_PEER = 6 * 1024 * 1024
 };
@@ -183,6 +186,36 @@ static void test_key(void)
     EXPECT_MARK("net: a wrong key");
 }
 
+/* It completes the handshake, stays, acknowledges, and never proves the cookie: it is left in time,
+ * though nothing else of its connection will be due for longer than the test waits, and the peer is
+ * found at its other address. */
+static void test_silent(void)
+{
+    struct rig r;
+    struct node_key target = key_of(HOST_SEED);
+    struct os_addr addrs[2];
+    rig_open(&r);
+    addrs[0] = host_open(&r);
+    struct side *b = side_open(&r, HOST_SEED);
+    addrs[1] = side_addr(b);
+    struct side *a = side_new(&r, CLIENT_SEED);
+    struct quic_link_options o = side_options(a);
+    o.admission_ns = ADMISSION_MS * (uint64_t)MS;
+    o.keep_alive_ns = 4ull * RIG_MS_MAX * MS;
+    o.idle_ns = 8ull * RIG_MS_MAX * MS;
+    side_open_with(a, &o);
+    uint64_t began = os_now(r.os);
+    CHECK(link_peer_set(a->link, &target, addrs, 2) == ERR_OK);
+    RIG_UNTIL(&r, host.completed);
+    RIG_UNTIL(&r, host.closed);
+    CHECK(villain_got(&host, CODE_COOKIE));
+    CHECK(os_now(r.os) >= began + o.admission_ns); /* it was given its time */
+    CHECK_U64(side_stats(a).refused_cookie, 1);
+    RIG_UNTIL(&r, a->ups == 1 && b->ups == 1);
+    villain_done(&host);
+    rig_close(&r);
+}
+
 /* ---- two connections of a pair ---- */
 
 /* The same process as the host, as one that dials. */
@@ -303,6 +336,7 @@ int main(void)
     TAP_TEST("host: the dialling side shows name, protocol and one raw key", test_shows);
     TAP_TEST("host: a server of another protocol is left", test_alpn);
     TAP_TEST("host: a server of another key is left", test_key);
+    TAP_TEST("host: a server that proves nothing is left in time", test_silent);
     TAP_TEST("host: of two connections the one that the smaller key dialled stays", test_duplicate);
     TAP_TEST("host: one whose dialler had the other before takes its place", test_lost);
     TAP_TEST("host: and keeps it, when the other comes to life late", test_lost_late);
