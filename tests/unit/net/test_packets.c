@@ -6,11 +6,13 @@
 #include "rig.h"
 
 enum {
-    MS = 1000000,
     LARGE = 2 * 1000 * 1000,
     CID_BYTES = 8,
     ROUNDS_MAX = 20,
-    SOCKETS = 2
+    SOCKETS = 2,
+    SAFE_BYTES = 1200, /* passes everywhere: what is sent when larger ones seem to vanish */
+    REST_MS = 1200,    /* bytes under way for a second are held up */
+    REST_TRIES = 3
 };
 
 static uint8_t large[LARGE];
@@ -103,8 +105,53 @@ static void test_shorter(void)
     CHECK(wire.behind_shorter > 0); /* it was played */
 }
 
+/* How large packets are while many leave: bytes of one, on the average. */
+static uint64_t packet_bytes(struct rig *r, struct side *from, struct side *to)
+{
+    const struct link_stats before = side_stats(from);
+    uint64_t frames = to->frames[LINK_LOG];
+    CHECK(link_send(from->link, &to->key, LINK_LOG, bytes_of(large, LARGE), bytes_of(NULL, 0)) ==
+          ERR_OK);
+    RIG_UNTIL(r, to->frames[LINK_LOG] == frames + 1);
+    const struct link_stats after = side_stats(from);
+    return (after.bytes_out - before.bytes_out) / (after.datagrams_out - before.datagrams_out);
+}
+
+/* Two turns write after a rest, one after the other, before anything of it can have been
+ * acknowledged. How large are packets then? */
+static uint64_t rested_bytes(void)
+{
+    struct rig r;
+    rig_open(&r);
+    struct side *a = side_open(&r, 1);
+    struct side *b = side_open(&r, 2);
+    side_dial(a, b);
+    RIG_UNTIL(&r, a->ups == 1 && b->ups == 1);
+    packet_bytes(&r, a, b); /* until the path is known and settled */
+    rig_run_ms(&r, REST_MS);
+    for (int i = 0; i < 2; i++) {
+        CHECK(side_send(a, b, LINK_LOG, "after a rest") == ERR_OK);
+        rig_turn(&r, 0);
+    }
+    uint64_t bytes = packet_bytes(&r, a, b);
+    rig_close(&r);
+    return bytes;
+}
+
+/* A class that had nothing to send for longer than bytes may be under way has not been held up. On
+ * a machine that stands still for so long one may be. */
+static void test_rest(void)
+{
+    uint64_t bytes = 0;
+    for (int i = 0; i < REST_TRIES && bytes <= SAFE_BYTES; i++) {
+        bytes = rested_bytes();
+    }
+    CHECK(bytes > SAFE_BYTES);
+}
+
 int main(void)
 {
     TAP_TEST("packets: a packet behind a shorter one begins another batch", test_shorter);
+    TAP_TEST("packets: after a rest they are as large as before", test_rest);
     return tap_done();
 }
