@@ -256,6 +256,36 @@ static void test_moved(void)
     rig_close(&r);
 }
 
+static void on_datagram(void *arg, const struct os_datagram *d, uint32_t count)
+{
+    (void)d;
+    *(uint32_t *)arg += count;
+}
+
+/* Somebody else is where it was, and hears of the dial no more once the new address is known: a
+ * dial of which nothing is heard asks again and again. */
+static void test_moved_amidst(void)
+{
+    struct rig r;
+    uint32_t heard = 0;
+    struct os_udp *udp;
+    struct os_addr there = loopback(0);
+    rig_open(&r);
+    struct side *a = side_open(&r, 1);
+    struct side *b = side_open(&r, 2);
+    CHECK(os_udp_open(r.os, &there, on_datagram, &heard, &udp) == ERR_OK);
+    os_udp_addr(udp, &there);
+    CHECK(link_peer_set(a->link, &b->key, &there, 1) == ERR_OK);
+    RIG_UNTIL(&r, heard >= 2);
+    side_dial(a, b);
+    rig_run_ms(&r, 5); /* what was under way */
+    uint32_t before = heard;
+    RIG_UNTIL(&r, a->ups == 1 && b->ups == 1);
+    CHECK_U64(heard, before);
+    os_udp_close(udp);
+    rig_close(&r);
+}
+
 static void test_second_address(void)
 {
     struct rig r;
@@ -543,6 +573,7 @@ int main(void)
     TAP_TEST("life: two that dial each other end with one connection", test_duplicates);
     TAP_TEST("life: two connections that are both up become one", test_both_at_once);
     TAP_TEST("life: a peer that moved is found at its new address", test_moved);
+    TAP_TEST("life: an address that is a peer's no more is dialled no more", test_moved_amidst);
     TAP_TEST("life: addresses are tried in turn", test_second_address);
     TAP_TEST("life: a peer is dialled where it last came from, too", test_learnt_address);
     TAP_TEST("life: the pause between dials in vain doubles", test_pause_grows);
