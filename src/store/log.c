@@ -120,16 +120,18 @@ static enum err written(struct log *l, const struct log_batch *b)
     l->stats.bytes_written += wal_batch_bytes(h);
     TRY(rotated(l, h));
     l->wal.batch_durable = h->batch;
+    if ((h->flags & (WAL_FLAG_TRUNCATE | WAL_FLAG_INSTALL)) != 0) {
+        ASSERT(l->cuts > 0);
+        l->cuts--;
+    }
     if ((h->flags & WAL_FLAG_TRUNCATE) != 0) {
         wal_index_truncate(&l->wal.index, h->truncate_to);
         MARK_IF(l->durable > h->truncate_to, "store: a durable entry is truncated");
-        l->cuts--;
         l->durable = l->durable < h->truncate_to ? l->durable : h->truncate_to;
         l->disk_last = h->truncate_to;
     }
     if ((h->flags & WAL_FLAG_INSTALL) != 0) {
         wal_index_truncate(&l->wal.index, 0);
-        l->cuts--;
         l->durable = h->truncate_to;
         l->disk_last = h->truncate_to;
         l->disk_base = h->truncate_to;

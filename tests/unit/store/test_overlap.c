@@ -11,7 +11,8 @@ enum {
     MANY = 15,
     LARGE = 1024 * 1024,
     BLOCKS = 3 * 4096,
-    HALF = LARGE - 96 - 13 /* of an entry that fills half a segment */
+    HALF = LARGE - 96 - 13, /* of an entry that fills half a segment */
+    CACHE = 2 * LARGE
 };
 
 static struct {
@@ -22,6 +23,7 @@ static struct {
     struct log *log;
     struct log_recovered rec;
     uint64_t durable;
+    uint32_t cache_bytes;
 } w;
 
 static void on_durable(void *arg, uint64_t ticket, uint64_t index, uint64_t term)
@@ -35,7 +37,7 @@ static void on_durable(void *arg, uint64_t ticket, uint64_t index, uint64_t term
 static void start(void)
 {
     struct diag diag;
-    struct log_options o = { .salt = 42, .mem = &w.mem, .cache_bytes = 1 };
+    struct log_options o = { .salt = 42, .mem = &w.mem, .cache_bytes = w.cache_bytes };
     struct log_handler h = { .durable = on_durable };
     w.durable = 0;
     sim_loop_init(&w.loop, &w.mem, &w.disk, 5);
@@ -53,6 +55,7 @@ static void stop(void)
 static void begin(void)
 {
     memset(&w, 0, sizeof w);
+    w.cache_bytes = 1;
     mem_init(&w.mem, "overlap", 512u << 20);
     sim_disk_init(&w.disk, &w.mem, 9);
     start();
@@ -168,6 +171,39 @@ static void rest(void)
 {
     for (int i = 0; i < 1000 && sim_turn(&w.loop); i++) {
     }
+}
+
+static uint64_t cached(void)
+{
+    struct log_stats s;
+    log_stats(w.log, &s);
+    return s.cache_bytes;
+}
+
+/* Nothing is dropped while a cut is on its way, and all as ever when it is on disk. */
+static void cache_bounded(void)
+{
+    begin();
+    stop();
+    w.cache_bytes = CACHE;
+    start();
+    append(1, 1, 5, 1, LARGE);
+    turn_until(1, 1, 5, 1);
+    CHECK(cached() <= CACHE);
+    CHECK(log_install(w.log, 2, 5, 2) == ERR_OK);
+    append(3, 6, 5, 3, LARGE);
+    CHECK_U64(cached(), 5 * LARGE);
+    turn_until(3, 6, 10, 3);
+    CHECK(cached() <= CACHE);
+    append(4, 8, 5, 4, LARGE);
+    turn_until(4, 8, 12, 4);
+    CHECK(cached() <= CACHE && cached() > LOG_CACHE_BYTES_IDLE);
+    rest();
+    log_rest(w.log);
+    CHECK(cached() <= LOG_CACHE_BYTES_IDLE);
+    check(6, 7, 3);
+    check(8, 12, 4);
+    end();
 }
 
 /* Is the newest batch in which entries were written followed by one without? */
@@ -306,6 +342,8 @@ int main(void)
     TAP_TEST("overlap: entries behind a truncation are read before they are written", behind_a_cut);
     TAP_TEST("overlap: nothing of a log is read behind the snapshot that replaced it",
              behind_an_install);
+    TAP_TEST("overlap: behind a snapshot and a truncation the cache keeps its bound, and rests",
+             cache_bounded);
     TAP_TEST("overlap: every pause is sealed, at a segment's end too", seal_overtaken);
     TAP_TEST("overlap: a seal alone is a log that goes on behind what is gone", seal_alone);
     TAP_TEST("overlap: a batch that only a cache had is durable once it was found, whole",
