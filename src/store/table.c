@@ -197,7 +197,8 @@ void tables_thaw(struct tables *t)
 
 enum err tables_view_open(struct tables *t, struct tables_view *out)
 {
-    if (t->flushing || t->swapping) {
+    if (t->flushing || t->swapping) { /* a view would outlive the file that it looks into */
+        MARK_IF(t->swapping, "store: no view while other rows take the place");
         return ERR_BUSY;
     }
     if (t->backing != NULL) {

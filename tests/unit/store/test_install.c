@@ -207,6 +207,22 @@ static void not_now(void)
     CHECK(n.b.made == ERR_OK);
 }
 
+/* A view that began now would outlive the file that it looks into. */
+static void no_making_meanwhile(void)
+{
+    struct snap_meta meta = rig_meta(90);
+    setup();
+    build();
+    CHECK(snap_swap(n.b.snap) == ERR_OK);
+    CHECK(snap_make(n.b.snap, &n.b.tables, &meta) == ERR_BUSY);
+    LOOP_UNTIL(&n.loop, n.b.swappeds == 1);
+    CHECK(n.b.swapped == ERR_OK && n.b.mades == 0);
+    CHECK(has_new(&n.b));
+    make(&n.b, 90);
+    CHECK(n.b.made == ERR_OK);
+    EXPECT_MARK("store: no view while other rows take the place");
+}
+
 /* A good file that rots later is noticed before its rows are in force, and can come again. */
 static void rotten(void)
 {
@@ -363,6 +379,7 @@ static const struct {
     { "install: a process that ends leaves old rows or new ones", ended_in_the_middle },
     { "install: a new file that was left half written goes", left_over },
     { "install: not while a flush or a making needs the old rows", not_now },
+    { "install: while the rows are exchanged no snapshot of them is begun", no_making_meanwhile },
     { "install: a snapshot that has rotted is refused and can come again", rotten },
     { "install: at start it is done at once", at_start },
     { "install: at start a rotten snapshot is damage", at_start_rotten },
