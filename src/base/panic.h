@@ -16,10 +16,11 @@ enum {
     PANIC_LINE_BYTES = 512
 };
 
-/* A function that writes its part of the story to fd; called once, on panic. */
+/* A function that writes its part of the story to fd; called once by a process, on panic. */
 typedef void (*panic_dump_fn)(void *arg, int fd);
 
-/* panic_hook_set -- what to call before the process aborts (one hook; NULL removes it).
+/* panic_hook_set -- what to call before the process aborts (one hook; NULL removes it). A process
+ *   that is forked has it too, within a hook as well, until it sets its own.
  *   The only process-wide state of base: an abort is a matter of the process. */
 void panic_hook_set(panic_dump_fn dump, void *arg);
 

@@ -1,10 +1,13 @@
 /* sim/shrink.c -- one change at a time, kept when the finding stays. */
 #include "sim/shrink.h"
 
+#include "base/panic.h"
 #include "sim/run.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define SHRINK_TELLS "aspen-sim: " /* so a file begins that could not be written */
 
 enum {
     SHRINK_ROUNDS = 12 /* halvings of the time */
@@ -14,6 +17,7 @@ enum {
 struct shrink {
     const struct sim_request *request;
     const char *finding;
+    bool keep; /* the files that were asked for */
 };
 
 bool sim_shrink_same(const char *a, const char *b)
@@ -42,12 +46,13 @@ NORETURN static void child(const struct shrink *s, const struct sim_options *o, 
     struct sim_request quiet = *s->request;
     struct sim_options world = *o;
     struct sim_outcome out;
+    panic_hook_set(NULL, NULL); /* it may be that of a world that panics */
     dup2(said_fd, STDERR_FILENO);
     quiet.table = false;
     quiet.shrink = false;
     quiet.twice = false;
-    quiet.artifact = NULL;
-    quiet.history = NULL;
+    quiet.artifact = s->keep ? quiet.artifact : NULL;
+    quiet.history = s->keep ? quiet.history : NULL;
     world.trace = NULL;
     world.node_log = NULL;
     sim_run_world(&quiet, &world, NULL, &out);
@@ -55,7 +60,7 @@ NORETURN static void child(const struct shrink *s, const struct sim_options *o, 
     _exit(write(out_fd, out.failure, count) == (ssize_t)count ? 0 : 1);
 }
 
-/* The line with which a panic began. No hook brings it: this process may be in one already. */
+/* The line with which a panic began. */
 static bool said_panic(FILE *said, char *out, size_t bytes)
 {
     rewind(said);
@@ -111,6 +116,29 @@ static bool fails(void *arg, const struct sim_options *o)
     return any && status == 0 && sim_shrink_same(found, s->finding);
 }
 
+/* A world that panics writes its files in a process of its own; what it says of them is passed on,
+ * the rest was said of the first world. */
+static void keep_files(const struct shrink *s, const struct sim_options *o)
+{
+    struct shrink last = *s;
+    char line[SIM_FAILURE_BYTES + 1] = "";
+    int status = 0;
+    FILE *said = tmpfile();
+    last.keep = true;
+    if (said == NULL || !attempt(&last, o, said, line, &status)) {
+        fputs("aspen-sim: the smallest world did not fail once more for its files\n", stderr);
+    }
+    for (bool more = said != NULL && fseek(said, 0, SEEK_SET) == 0; more;) {
+        more = fgets(line, sizeof line, said) != NULL;
+        if (more && strncmp(line, SHRINK_TELLS, strlen(SHRINK_TELLS)) == 0) {
+            fputs(line, stderr);
+        }
+    }
+    if (said != NULL) {
+        fclose(said);
+    }
+}
+
 /* ---- the search ---- */
 
 /* A finding may need an even number of nodes, or so many that one must be away: all are tried. */
@@ -163,7 +191,7 @@ void sim_shrink_search(struct sim_options *o, uint32_t nodes, sim_shrink_fn stil
 void sim_shrink(const struct sim_request *request, const struct sim_options *options,
                 uint32_t nodes, const char *finding)
 {
-    struct shrink s = { request, finding };
+    struct shrink s = { request, finding, false };
     struct sim_options o = *options;
     struct sim_outcome out;
     if (!fails(&s, &o)) {
@@ -177,6 +205,11 @@ void sim_shrink(const struct sim_request *request, const struct sim_options *opt
         sim_options_print(&o, false, stdout);
         fputc('\n', stdout);
         fflush(stdout);
+        bool smaller = o.virtual_ns != options->virtual_ns || o.nodes != options->nodes ||
+                       o.faults_off != options->faults_off;
+        if (smaller && (request->artifact != NULL || request->history != NULL)) {
+            keep_files(&s, &o);
+        }
         return;
     }
     struct sim_request last = *request;

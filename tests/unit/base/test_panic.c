@@ -7,6 +7,9 @@
 #include "base/panic.h"
 #include "base/trace.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 static void dump_trace(void *arg, int fd)
 {
     trace_dump(arg, fd);
@@ -65,6 +68,26 @@ static void hook_repeats(void)
     PANIC("no apples");
 }
 
+/* What is forked within a hook may set one of its own, which is entered once. */
+static void fork_and_panic(void *arg, int fd)
+{
+    static char text[] = "of the child\n";
+    pid_t pid = fork();
+    if (pid == 0) {
+        panic_hook_set(dump_and_panic, text);
+        PANIC("in the child");
+    }
+    waitpid(pid, NULL, 0);
+    dump_and_panic(arg, fd);
+}
+
+static void hook_forks(void)
+{
+    static char text[] = "dumped\n";
+    panic_hook_set(fork_and_panic, text);
+    PANIC("once");
+}
+
 static void long_text(void)
 {
     static char text[2000];
@@ -109,6 +132,18 @@ static void hooks(void)
     CHECK(strstr(words, "again") != NULL);
     char *dumped = strstr(words, "dumped");
     CHECK(dumped != NULL && strstr(dumped + 1, "dumped") == NULL);
+}
+
+static void forked(void)
+{
+    char words[1024];
+    CHECK(tap_panics(hook_forks, words, sizeof words));
+    char *child = strstr(words, ": in the child\nof the child\n");
+    CHECK(child != NULL);
+    char *own = strstr(child, "\nof the child\n");
+    CHECK(strstr(own + 1, "of the child\n") == own + 1 && strstr(own + 2, "of the child") == NULL);
+    char *dumped = strstr(words, "dumped\n");
+    CHECK(dumped != NULL && dumped > child && strstr(dumped + 1, "dumped") == NULL);
 }
 
 static void said(void)
@@ -179,6 +214,7 @@ int main(void)
              says_where);
     TAP_TEST("panic: the flight recorder is dumped behind the reason, oldest first", dumps);
     TAP_TEST("panic: a hook can be taken back, and is entered once", hooks);
+    TAP_TEST("panic: what is forked in a hook has its own, entered once too", forked);
     TAP_TEST("panic: a hook is told what was said", said);
     TAP_TEST("panic: a long reason is cut", cut);
     TAP_TEST("trace: the newest events are kept, in order, at every fill", wraps);

@@ -23,14 +23,17 @@ static char dir[] = "/tmp/aspen-test-run-XXXXXX";
 static struct prng chance = { { 1, 2, 3, 4 } };
 static uint32_t *worlds;      /* shared; NULL: nothing fails */
 static uint32_t other_worlds; /* from that one on another assertion fails */
+static uint64_t panic_ns;     /* nothing fails earlier in a world */
+static const uint64_t *world_ns;
 
 int gnutls_rnd(gnutls_rnd_level_t level, void *data, size_t count)
 {
     (void)level;
-    if (worlds != NULL && *worlds >= other_worlds) {
+    bool due = world_ns != NULL && *world_ns >= panic_ns;
+    if (worlds != NULL && *worlds >= other_worlds && due) {
         PANIC("an apple is a \"pear\"");
     }
-    if (worlds != NULL && *worlds > 0) {
+    if (worlds != NULL && *worlds > 0 && due) {
         PANIC("two and two are five");
     }
     prng_fill(&chance, data, count);
@@ -41,13 +44,15 @@ static void count_worlds(uint64_t seed, const uint64_t *now_ns)
 {
     (void)seed;
     *worlds += now_ns != NULL;
+    world_ns = now_ns;
 }
 
-/* What the only artifact there says, which is removed. */
-static void take_artifact(char *out, size_t bytes)
+/* What the artifacts there say, one after the other; they are removed. */
+static uint32_t take_artifacts(char *out, size_t bytes)
 {
     DIR *d = opendir(dir);
     uint32_t count = 0;
+    size_t have = 0;
     CHECK(d != NULL);
     for (struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
         char path[512];
@@ -58,12 +63,18 @@ static void take_artifact(char *out, size_t bytes)
         count++;
         FILE *f = fopen(path, "r");
         CHECK(f != NULL);
-        out[fread(out, 1, bytes - 1, f)] = '\0';
+        have += fread(out + have, 1, bytes - 1 - have, f);
         fclose(f);
         unlink(path);
     }
     closedir(d);
-    CHECK_U64(count, 1);
+    out[have] = '\0';
+    return count;
+}
+
+static void take_artifact(char *out, size_t bytes)
+{
+    CHECK_U64(take_artifacts(out, bytes), 1);
 }
 
 static void another_story(void)
@@ -89,6 +100,21 @@ static void another_story(void)
     rmdir(dir);
     sim_run_world(&r, &o, NULL, &out);
     CHECK(!out.failed && out.unwritten);
+}
+
+static void begin_panics(void)
+{
+    memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
+    CHECK(mkdtemp(dir) != NULL);
+    worlds = mmap(NULL, sizeof *worlds, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(worlds != MAP_FAILED);
+}
+
+static void end_panics(void)
+{
+    munmap(worlds, sizeof *worlds);
+    worlds = NULL;
+    rmdir(dir);
 }
 
 /* A world that panics, in a process of its own; what it prints goes to out. */
@@ -120,6 +146,18 @@ static void panics(const struct sim_request *r, uint32_t other, char *out, size_
     CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
 }
 
+/* The last line that replays a world, without its end. */
+static const char *last_replay(char *said)
+{
+    char *line = said;
+    for (char *next = said; next != NULL; next = strstr(next + 1, "replay: ")) {
+        line = next;
+    }
+    line[strcspn(line, "\n")] = '\0';
+    CHECK(strncmp(line, "replay: ", 8) == 0);
+    return line + 8;
+}
+
 /* What failed is in the artifact, not only that something did; and a world is the smaller one of
  * that finding only when the same thing fails in it. */
 static void what_panicked(void)
@@ -133,12 +171,10 @@ static void what_panicked(void)
                                     .faults_off = sim_fault_bit(SIM_FAULT_COUNT) - 1,
                                     .quic = true,
                                     .chance = count_worlds };
-    memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
-    CHECK(mkdtemp(dir) != NULL);
-    worlds = mmap(NULL, sizeof *worlds, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    CHECK(worlds != MAP_FAILED);
+    begin_panics();
+    panic_ns = 0;
     panics(&r, UINT32_MAX, said, sizeof said);
-    take_artifact(text, sizeof text);
+    CHECK_U64(take_artifacts(text, sizeof text), 2); /* the smallest world's too */
     CHECK(strstr(text, "\"failed\"") != NULL && strstr(text, "test_run.c:") != NULL);
     CHECK(strstr(text, ": two and two are five\"") != NULL);
     CHECK(strstr(said, "smallest world") != NULL && strstr(said, "--nodes 3") == NULL);
@@ -150,11 +186,31 @@ static void what_panicked(void)
     CHECK(strstr(said, "replay: aspen-sim --seed 5 --nodes 3 --minutes 0.016667 ") != NULL);
     CHECK(*worlds > 5);
     panics(&r, 1, said, sizeof said);
-    take_artifact(text, sizeof text);
+    CHECK_U64(take_artifacts(text, sizeof text), 2);
     CHECK(strstr(text, ": an apple is a \\\"pear\\\"\"") != NULL);
-    munmap(worlds, sizeof *worlds);
-    worlds = NULL;
-    rmdir(dir);
+    end_panics();
+}
+
+/* It has a story of its own, and a file as any run. */
+static void smallest_that_panics(void)
+{
+    static char text[1 << 22];
+    static char said[1 << 16];
+    char replay[256];
+    struct sim_request r = { .artifact = dir, .shrink = true };
+    r.world = (struct sim_options){
+        .seed = 5, .nodes = 3, .virtual_ns = 4 * SIM_S, .quic = true, .chance = count_worlds
+    };
+    begin_panics();
+    panic_ns = SIM_S / 2;
+    panics(&r, UINT32_MAX, said, sizeof said);
+    CHECK_U64(take_artifacts(text, sizeof text), 2);
+    CHECK(strstr(text, "\"aspen-sim --seed 5 --nodes 3 --minutes 0.066667 --quic\"") != NULL);
+    snprintf(replay, sizeof replay, "\"replay\": \"%s\"", last_replay(said));
+    const char *at = strstr(text, replay);
+    CHECK(at != NULL && strstr(replay, "--minutes 0.066667") == NULL);
+    CHECK(strstr(at, ": two and two are five\"") != NULL);
+    end_panics();
 }
 
 /* A history that nobody could judge is said to be one, of one seed too. */
@@ -182,6 +238,7 @@ int main(void)
              another_story);
     TAP_TEST("run: an artifact says what panicked, and no other panic is taken for it",
              what_panicked);
+    TAP_TEST("run: the smallest world that panics has its artifact too", smallest_that_panics);
     TAP_TEST("run: a history that nobody could judge is told of", undecided);
     return tap_done();
 }
