@@ -171,6 +171,14 @@ bool sim_options_one(const struct sim_request *r)
     return !r->bench && (r->seeds == 1 || (r->seeds == 0 && r->seeded));
 }
 
+static int list_classes(void)
+{
+    for (int c = 0; c < SIM_FAULT_COUNT; c++) {
+        puts(sim_fault_name((enum sim_fault_class)c));
+    }
+    return 0;
+}
+
 /* Options that do not go together; -1: they do. */
 static int together(const struct sim_request *r)
 {
@@ -191,6 +199,7 @@ int sim_options_parse(int argc, char **argv, struct sim_request *out)
     memset(out, 0, sizeof *out);
     out->world.virtual_ns = 120 * SIM_S;
     out->table = true;
+    bool list = false;
     for (int i = 1; i < argc; i++) {
         bool wrong = false;
         if (strcmp(argv[i], "--help") == 0) {
@@ -198,10 +207,8 @@ int sim_options_parse(int argc, char **argv, struct sim_request *out)
             return 0;
         }
         if (strcmp(argv[i], "--list") == 0) {
-            for (int c = 0; c < SIM_FAULT_COUNT; c++) {
-                puts(sim_fault_name((enum sim_fault_class)c));
-            }
-            return 0;
+            list = true;
+            continue;
         }
         if (plain(argv[i], out)) {
             continue;
@@ -214,7 +221,8 @@ int sim_options_parse(int argc, char **argv, struct sim_request *out)
         }
         i++;
     }
-    return together(out);
+    int code = together(out);
+    return code == -1 && list ? list_classes() : code;
 }
 
 void sim_options_print(const struct sim_options *o, bool twice, FILE *out)

@@ -145,6 +145,17 @@ stopped() {
     echo "$total seeds"
 }
 
+# Words that it does not know are refused wherever they stand.
+strays() {
+    local line
+    [ "$("$SIM" --list | grep -cx -e crash -e loss)" -eq 2 ] || return 1
+    for line in extra "--seed 1 extra" "extra --list" "--list extra" "--list --seed" "--list --lists"; do
+        # shellcheck disable=SC2086
+        says_so 2 "see --help" "$SIM" $line || return 1
+        [ ! -s "$DIR/said" ] || return 1
+    done
+}
+
 # A file for the history of one world keeps none of several.
 histories() {
     local several
@@ -176,6 +187,7 @@ check "one seed of --seeds is told of" told
 check "an artifact alone replays its run" replays
 check "--bench says what it does not take" bench
 check "who is told to stop says where it was, and the total" stopped
+check "a stray word is refused, behind --list too" strays
 check "--history is of one world" histories
 check "the search of docs/SIMULATION.md comes by its bug" walk
 check "--until stops anywhere, in the end game too" stops
