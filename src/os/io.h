@@ -38,7 +38,7 @@ struct os_addr {
 };
 
 enum {
-    OS_ADDR_TEXT_MAX = 64
+    OS_ADDR_TEXT_MAX = 65 /* "[", 45 of an address, "%", 10 of a zone, "]:", 5 of a port, NUL */
 };
 
 /* os_addr_parse -- "1.2.3.4:80", "[::1]:80"; numbers only, no names. err ERR_MALFORMED. */
