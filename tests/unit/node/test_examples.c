@@ -56,7 +56,8 @@ static void test_each(void)
 {
     for (int i = 0; i < name_count; i++) {
         char path[1024];
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        int n = snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        CHECK(n > 0 && (size_t)n < sizeof path);
         const char *const argv[] = { "aspen-node", "--check-config", "--config", path };
         struct config_source src = { .argc = 4, .argv = argv, .file_read = file_read };
         struct mem mem;
