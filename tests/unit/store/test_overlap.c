@@ -12,6 +12,7 @@ enum {
     LARGE = 1024 * 1024,
     BLOCKS = 3 * 4096,
     HALF = LARGE - 96 - 13, /* of an entry that fills half a segment */
+    BLOCK = 4096,           /* of a batch without entries */
     CACHE = 2 * LARGE
 };
 
@@ -24,6 +25,7 @@ static struct {
     struct log_recovered rec;
     uint64_t durable;
     uint32_t cache_bytes;
+    uint64_t filled; /* entries of `fill` */
 } w;
 
 static void on_durable(void *arg, uint64_t ticket, uint64_t index, uint64_t term)
@@ -244,6 +246,101 @@ static void seal_alone(void)
     EXPECT_MARK("store: no batch that is kept has an entry");
 }
 
+/* Entries, after which so many blocks are left of their segment: the first one takes two, the
+ * second one four. */
+static void fill(uint32_t entries, uint32_t blocks)
+{
+    for (uint32_t i = 1; i <= entries; i++) {
+        w.filled++;
+        append(w.filled, w.filled, 1, 1, i < entries ? HALF : HALF - blocks * BLOCK);
+        turn_until(w.filled, w.filled, w.filled, 1);
+    }
+}
+
+static uint64_t on_disk(void)
+{
+    struct log_stats s;
+    log_stats(w.log, &s);
+    return s.disk_bytes;
+}
+
+static bool there(const char *name)
+{
+    struct os_stat st;
+    return os_dir_stat(w.dir, name, &st) == ERR_OK;
+}
+
+/* A seal alone is in the newest segment: when those before it are given back, nothing but what it
+ * says of them tells where the log ends. */
+static void ends_at(uint64_t last, const char *before, const char *newest)
+{
+    rest();
+    CHECK(there(newest));
+    CHECK(log_compact(w.log, last) == ERR_OK);
+    for (int i = 0; i < 3; i++) {
+        stop();
+        start();
+        rest();
+        CHECK_U64(w.rec.first, last + 1);
+        CHECK_U64(w.rec.last, last);
+    }
+    CHECK(!there(before) && there(newest));
+    append(9, last + 1, 1, 3, 100);
+    turn_until(9, last + 1, last + 1, 3);
+    end();
+}
+
+static void end_behind_a_cut(void)
+{
+    begin();
+    fill(2, 1);
+    struct log_write cut = { .ticket = 3, .truncate = true, .truncate_to = 1 };
+    CHECK(log_append(w.log, &cut) == ERR_OK);
+    turn_until(3, 1, 1, 1);
+    ends_at(1, "0000000000000001.seg", "0000000000000002.seg");
+}
+
+/* What an install gives back waits for a compaction that takes its time, and by then the seal is
+ * there. */
+static void end_behind_an_install(void)
+{
+    begin();
+    fill(2, 0);
+    fill(4, 1);
+    while (on_disk() < (2 + 4 + 8) * LARGE) {
+        CHECK(sim_turn(&w.loop)); /* the third segment waits */
+    }
+    w.loop.job_ns_min = w.loop.job_ns_max = NS_PER_S;
+    CHECK(log_compact(w.log, 2) == ERR_OK);
+    w.loop.job_ns_min = SIM_LOOP_JOB_NS_MIN;
+    w.loop.job_ns_max = SIM_LOOP_JOB_NS_MAX;
+    CHECK(log_install(w.log, 7, 8, 2) == ERR_OK);
+    turn_until(7, 9, 8, 0);
+    while (there("0000000000000001.seg")) {
+        CHECK(there("0000000000000002.seg") && sim_turn(&w.loop));
+    }
+    ends_at(8, "0000000000000002.seg", "0000000000000003.seg");
+}
+
+/* A vote is no batch, but a pause follows it, and with it a seal. */
+static void vote_and_pause(uint64_t ticket)
+{
+    struct log_write vote = { .ticket = ticket, .hard = true, .term = ticket, .vote = 1 };
+    CHECK(log_append(w.log, &vote) == ERR_OK);
+    rest();
+}
+
+static void end_behind_a_restart(void)
+{
+    begin();
+    fill(2, 2);
+    stop(); /* the first of two seals */
+    start();
+    vote_and_pause(3);
+    vote_and_pause(4);
+    ends_at(2, "0000000000000001.seg", "0000000000000002.seg");
+}
+
 /* The seal waits for a segment, and entries arrive meanwhile: they need a seal of their own. */
 static void seal_overtaken(void)
 {
@@ -346,6 +443,9 @@ int main(void)
              cache_bounded);
     TAP_TEST("overlap: every pause is sealed, at a segment's end too", seal_overtaken);
     TAP_TEST("overlap: a seal alone is a log that goes on behind what is gone", seal_alone);
+    TAP_TEST("overlap: so it is behind a truncation without entries", end_behind_a_cut);
+    TAP_TEST("overlap: so it is behind an install without entries", end_behind_an_install);
+    TAP_TEST("overlap: so it is behind a restart without entries", end_behind_a_restart);
     TAP_TEST("overlap: a batch that only a cache had is durable once it was found, whole",
              found_unsynced);
     TAP_TEST("overlap: a power cut anywhere in a compaction leaves a log", compaction_cut_anywhere);
