@@ -18,19 +18,24 @@ static void member_add(struct node *n, uint64_t id, bool voter, struct service_m
     out->count++;
 }
 
+static void members_of(struct node *n, const struct raft_conf *c, struct service_members *out)
+{
+    memset(out, 0, sizeof *out);
+    out->index = c->index;
+    for (uint8_t i = 0; i < c->voter_count; i++) {
+        member_add(n, c->voter[i], true, out);
+    }
+    for (uint8_t i = 0; i < c->learner_count; i++) {
+        member_add(n, c->learner[i], false, out);
+    }
+}
+
 static uint32_t backend_members(struct service *s, struct service_members *out)
 {
     struct node *n = (struct node *)s;
     struct raft_status st;
-    memset(out, 0, sizeof *out);
     raft_status(n->core, &st);
-    out->index = st.conf.index;
-    for (uint8_t i = 0; i < st.conf.voter_count; i++) {
-        member_add(n, st.conf.voter[i], true, out);
-    }
-    for (uint8_t i = 0; i < st.conf.learner_count; i++) {
-        member_add(n, st.conf.learner[i], false, out);
-    }
+    members_of(n, &st.conf, out);
     return out->count;
 }
 
@@ -45,7 +50,9 @@ struct service_reply backend_reply(const struct node *n, enum err code)
 void backend_answer_members(struct node *n, struct op *op)
 {
     struct service_reply reply = backend_reply(n, ERR_OK);
-    backend_members(&n->service, &n->members);
+    struct raft_conf committed; /* the leader may bring somebody back already */
+    raft_committed_conf(n->core, &committed);
+    members_of(n, &committed, &n->members);
     reply.members = &n->members;
     op_answer(n->ops, op, &reply);
 }

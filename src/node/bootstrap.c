@@ -232,8 +232,8 @@ static enum err open_core(struct node *n, const struct log_recovered *rec, struc
 
 static void open_memory(struct node *n)
 {
-    struct list *lists[] = { &n->writes, &n->reads,    &n->waiting,
-                             &n->inits,  &n->controls, &n->read_waits };
+    struct list *lists[] = { &n->writes,   &n->reads,   &n->waiting,   &n->inits,
+                             &n->controls, &n->changes, &n->read_waits };
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         list_init(lists[i]);
     }

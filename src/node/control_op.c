@@ -214,6 +214,10 @@ static enum err not_now(const struct node *n, const struct control *c, const str
                         const struct raft_event *ev, uint64_t began_ns)
 {
     bool meant = c->expect == 0 || c->expect == st->conf.index;
+    if (!list_empty(&n->changes)) {
+        MARK("node: a change waits for the answer to the one before");
+        return ERR_CONF_PENDING; /* which tells the members that it has made */
+    }
     if (meant && !control_majority(n, st, ev->changes, ev->count)) {
         MARK("node: a change that would leave no majority waits");
         return ERR_NO_MAJORITY;
@@ -247,6 +251,7 @@ static bool change(struct node *n, struct op *op, const struct control *c,
         wait_for(n, op, later);
         return false;
     }
+    list_push_back(&n->changes, &op->wait);
     ev.tail_size = (uint32_t)tail.offset;
     ev.anew = c->kind == CONTROL_ADD_LEARNER && book->dirty; /* the learner is elsewhere now */
     step(n, op, &ev, writer_bytes(&tail));
@@ -326,6 +331,7 @@ void control_reply(struct node *n, struct op *op, const struct raft_effect *e)
     bool later = e->code == ERR_CONF_PENDING || e->code == ERR_NOT_CAUGHT_UP ||
                  e->code == ERR_BUSY || e->code == ERR_NO_LEADER || e->code == ERR_NOT_LEADER;
     enum control_kind kind = control_of(op).kind;
+    list_remove(&op->wait);                                /* of changes that are in the log */
     bool bidden = e->code == ERR_TIMEOUT && e->index != 0; /* that may arrive yet */
     if (kind == CONTROL_TRANSFER && (e->code == ERR_NO_LEADER || bidden)) {
         MARK("node: a transfer ends with the office, and may go on");

@@ -205,6 +205,7 @@ struct node {
     struct list waiting;  /* op.wait: no leader is known */
     struct list inits;    /* op.wait: init in its steps */
     struct list controls; /* op.wait: changes of the cluster that cannot begin yet */
+    struct list changes;  /* op.wait: of members, in the log, and not answered yet */
     struct op **batch;
     uint32_t *batch_sizes;
     struct log_entry *entries;
@@ -626,7 +627,7 @@ const char *backend_no_leader(const struct node *n, struct writer *room);
 /* backend_answer -- op_answer with that head, and why no leader is known. */
 void backend_answer(struct node *n, struct op *op, enum err code, int64_t revision);
 
-/* backend_answer_members -- done; these are the members now. */
+/* backend_answer_members -- done; these are the members now, as far as that is committed. */
 void backend_answer_members(struct node *n, struct op *op);
 
 /* backend_answered -- op_reply_fn: count what own clients are told, in one place for all ways. */

@@ -45,6 +45,38 @@ static void promotion_of_the_dead(struct play *p)
     play_expect_ok(p, play_voters(p, leader, both, 2));
 }
 
+/* Two operators want other members, the second one n ms after the first, of another node, while the
+ * leader's disk is slow. Each is told of what it has made, not of what the other one has. */
+static void two_at_once(struct play *p)
+{
+    uint64_t leader = play_begin(p);
+    uint64_t other = play_follower(p, leader, 1);
+    const uint64_t gone[] = { play_follower(p, leader, 2), play_follower(p, leader, 3) };
+    uint64_t all = 0;
+    uint32_t ask[2];
+    for (uint64_t n = 1; n <= 4; n++) {
+        all |= sim_node_bit(n);
+    }
+    play_disk_slow(p, leader, 2);
+    ask[0] = play_remove(p, leader, gone[0]);
+    for (uint64_t ms = 0; ms < play_number(p) / 2; ms++) {
+        play_step(p);
+    }
+    ask[1] = play_remove(p, play_number(p) % 2 == 0 ? leader : other, gone[1]);
+    play_expect_ok(p, ask[0]);
+    play_expect_ok(p, ask[1]);
+    uint32_t first = p->ask[ask[0]].voters == (all & ~sim_node_bit(gone[0])) ? 0 : 1;
+    play_expect(p, p->ask[ask[first]].voters == (all & ~sim_node_bit(gone[first])),
+                "one is told that its node is gone");
+    play_expect(p,
+                p->ask[ask[1 - first]].voters ==
+                    (all & ~(sim_node_bit(gone[0]) | sim_node_bit(gone[1]))),
+                "the other one that both are");
+    if (play_number(p) == 0) {
+        EXPECT_MARK("node: a change waits for the answer to the one before");
+    }
+}
+
 /* Heard again before the deadline: it was only waited for. */
 static void heard_in_time(struct play *p)
 {
@@ -496,6 +528,8 @@ int main(void)
     PLAY(3, "members: a learner had everything and died (R=2, no vote for it)",
          promotion_of_the_dead);
     PLAY(3, "members: the voter that is missing comes back (R=3, the change waits)", heard_in_time);
+    PLAY_EACH(4, "members: two are removed at once (R=4, n=0..40, each answer is true)",
+              two_at_once, 0, 40);
     PLAY(3, "members: a slow voter counts (R=3, the change is done)", slow_is_not_dead);
     PLAY(3, "members: the leader before is dead (R=3, it counts for nothing)",
          dead_since_the_term_began);

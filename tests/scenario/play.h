@@ -18,6 +18,7 @@
 #include "node/call_codec.h"
 #include "raft/raft.h"
 #include "sim/copy.h"
+#include "sim/majority.h"
 #include "sim/world.h"
 #include "tap.h"
 
@@ -54,7 +55,8 @@ struct play_ask {
     uint32_t bytes;
     uint64_t sequence; /* of an exactly-once write */
     int64_t revision;
-    int64_t version; /* of the key, by a read */
+    int64_t version;           /* of the key, by a read */
+    uint64_t voters, learners; /* a bit for each, as the answer to a change names them */
     bool noted;
     char detail[CALL_DETAIL_BYTES_MAX + 1]; /* of the last refusal */
 };

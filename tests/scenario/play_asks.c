@@ -72,6 +72,11 @@ static void done(struct service_call *call, const struct service_reply *reply)
     if (a->play == NULL || a->outcome != PLAY_PENDING) {
         return;
     }
+    for (uint32_t i = 0; reply->members != NULL && i < reply->members->count; i++) {
+        const uint64_t bit = sim_node_bit(reply->members->member[i].id);
+        a->voters |= reply->members->member[i].voter ? bit : 0;
+        a->learners |= reply->members->member[i].voter ? 0 : bit;
+    }
     const char *detail = reply->detail != NULL ? reply->detail : "";
     snprintf(a->detail, sizeof a->detail, "%s", detail);
     if (!sim_host_boundary(play_host(a->play, a->at))) {

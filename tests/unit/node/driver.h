@@ -40,7 +40,8 @@ static struct {
     uint32_t dials;
     struct service_call call;
     uint32_t called;
-    enum err code; /* of the last call that ended */
+    enum err code;               /* of the last call that ended */
+    struct service_members told; /* by the answer, none: count 0 */
     char detail[CALL_DETAIL_BYTES_MAX + 1];
     uint64_t log_ticket; /* newest of the log */
 } t;
@@ -105,6 +106,7 @@ static void called(struct service_call *call, const struct service_reply *reply)
     (void)call;
     t.called++;
     t.code = reply->code;
+    t.told = reply->members != NULL ? *reply->members : (struct service_members){ 0 };
     snprintf(t.detail, sizeof t.detail, "%s", reply->detail != NULL ? reply->detail : "");
 }
 
@@ -120,8 +122,8 @@ static void actors(struct node *n)
 {
     struct actor_spec raft = { "raft", raft_actor_receive, raft_actor_turn, n, 64, 64 };
     struct actor_spec kv = { "kv", kv_actor_receive, kv_actor_turn, n, 64, 64 };
-    struct list *lists[] = { &n->writes, &n->reads,    &n->waiting,
-                             &n->inits,  &n->controls, &n->read_waits };
+    struct list *lists[] = { &n->writes,   &n->reads,   &n->waiting,   &n->inits,
+                             &n->controls, &n->changes, &n->read_waits };
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         list_init(lists[i]);
     }

@@ -148,6 +148,32 @@ static void a_wiped_voter_is_not_silent(void)
     end();
 }
 
+/* What is in force here is not known to be committed: the next change may have been begun, by the
+ * leader itself, for one that lost its disk. */
+static void told_what_is_committed(void)
+{
+    struct op *op = NULL;
+    struct raft_status st;
+    begin(1);
+    raft_status(t.n.core, &st);
+    CHECK(st.conf.index == 1 && st.committed_conf_index == 0);
+    for (int committed = 0; committed < 2; committed++) {
+        CHECK(op_take(t.n.ops, OP_CONTROL, bytes_text("x"), 0, NS_PER_S, &op) == ERR_OK);
+        op->call = &t.call;
+        backend_answer_members(&t.n, op);
+        CHECK_U64(t.called, (uint64_t)committed + 1);
+        CHECK(t.code == ERR_OK && t.told.index == (uint64_t)committed);
+        CHECK_U64(t.told.count, committed ? 3 : 0);
+        struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT, .from = 2, .to = 1, .term = 3 };
+        m.log_term = 1;
+        m.index = 1;
+        m.commit = 1;
+        m.epoch = 1;
+        core_step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
+    }
+    end();
+}
+
 /* A change that waits, here until the own term has committed, is tried in every turn. It pokes no
  * actor, or it would take a whole processor; and the book hears of it once it is in the log. */
 static void waits_at_rest(void)
@@ -412,6 +438,7 @@ int main(void)
              named_without_the_wiped);
     TAP_TEST("control: where it is asked to keep them, a wiped one comes back", kept_on_its_way);
     TAP_TEST("control: a wiped one that is added again comes back all the same", added_again);
+    TAP_TEST("control: an answer tells what is committed", told_what_is_committed);
     TAP_TEST("control: a wiped voter makes no majority", a_wiped_voter_is_no_majority);
     TAP_TEST("control: a wiped voter that answers is not called silent",
              a_wiped_voter_is_not_silent);
