@@ -55,7 +55,7 @@ static void two_at_once(struct play *p)
     uint64_t all = 0;
     uint32_t ask[2];
     for (uint64_t n = 1; n <= 4; n++) {
-        all |= sim_node_bit(n);
+        all |= UINT64_C(1) << n;
     }
     play_disk_slow(p, leader, 2);
     ask[0] = play_remove(p, leader, gone[0]);
@@ -65,12 +65,12 @@ static void two_at_once(struct play *p)
     ask[1] = play_remove(p, play_number(p) % 2 == 0 ? leader : other, gone[1]);
     play_expect_ok(p, ask[0]);
     play_expect_ok(p, ask[1]);
-    uint32_t first = p->ask[ask[0]].voters == (all & ~sim_node_bit(gone[0])) ? 0 : 1;
-    play_expect(p, p->ask[ask[first]].voters == (all & ~sim_node_bit(gone[first])),
+    uint32_t first = p->ask[ask[0]].voters == (all & ~(UINT64_C(1) << gone[0])) ? 0 : 1;
+    play_expect(p, p->ask[ask[first]].voters == (all & ~(UINT64_C(1) << gone[first])),
                 "one is told that its node is gone");
     play_expect(p,
                 p->ask[ask[1 - first]].voters ==
-                    (all & ~(sim_node_bit(gone[0]) | sim_node_bit(gone[1]))),
+                    (all & ~(UINT64_C(1) << gone[0] | UINT64_C(1) << gone[1])),
                 "the other one that both are");
     if (play_number(p) == 0) {
         EXPECT_MARK("node: a change waits for the answer to the one before");

@@ -18,7 +18,6 @@
 #include "node/call_codec.h"
 #include "raft/raft.h"
 #include "sim/copy.h"
-#include "sim/majority.h"
 #include "sim/world.h"
 #include "tap.h"
 
@@ -56,7 +55,7 @@ struct play_ask {
     uint64_t sequence; /* of an exactly-once write */
     int64_t revision;
     int64_t version;           /* of the key, by a read */
-    uint64_t voters, learners; /* a bit for each, as the answer to a change names them */
+    uint64_t voters, learners; /* bit n for node n, as the answer to a change names them */
     bool noted;
     char detail[CALL_DETAIL_BYTES_MAX + 1]; /* of the last refusal */
 };

@@ -73,7 +73,7 @@ static void done(struct service_call *call, const struct service_reply *reply)
         return;
     }
     for (uint32_t i = 0; reply->members != NULL && i < reply->members->count; i++) {
-        const uint64_t bit = sim_node_bit(reply->members->member[i].id);
+        const uint64_t bit = UINT64_C(1) << reply->members->member[i].id;
         a->voters |= reply->members->member[i].voter ? bit : 0;
         a->learners |= reply->members->member[i].voter ? 0 : bit;
     }
