@@ -238,6 +238,21 @@ static void judge_history(struct sim_world *w)
     w->judge.undecided = r.verdict == LINCHECK_UNKNOWN;
 }
 
+/* An error of a disk that struck before may be heard of only now: who stops of it is started again,
+ * as by any operator. That there was one is judged where it stops. */
+static void settle(struct sim_world *w)
+{
+    uint64_t end = w->now_ns + settle_ns(w);
+    while (!sim_world_over(w) && w->now_ns < end) {
+        sim_world_until(w, w->now_ns + END_STEP_NS < end ? w->now_ns + END_STEP_NS : end);
+        for (uint32_t i = 0; i < w->node_count; i++) {
+            if (survives(w, i) && w->host[i].state == SIM_HOST_STOPPED) {
+                sim_host_start(&w->host[i]);
+            }
+        }
+    }
+}
+
 /* A well majority has a leader in time; false: there is none to demand it of. */
 static bool gather(struct sim_world *w)
 {
@@ -247,7 +262,7 @@ static bool gather(struct sim_world *w)
     }
     w->clients.survivors = survivors;
     leave_others(w);
-    sim_world_until(w, w->now_ns + settle_ns(w));
+    settle(w);
     bool begun = w->look.conf.index != 0;
     if (begun && !sim_look_suffices(&w->look, survivors)) {
         return false;

@@ -352,8 +352,31 @@ static void state_is_equal(void)
     world_seed = SEED;
 }
 
+/* The disk of the first node has failed a moment before the faults stopped, and it hears of that
+ * with its next entry. */
+static void disk_has_failed(struct sim_world *w)
+{
+    struct sim_host *h = &w->host[0];
+    h->disk.fault_at = h->disk.ops + 1;
+    h->disk.fault = ERR_SYNC_FAILED;
+    h->disk_failed = true;
+    differed = sim_clients_ask(&w->clients, 0, 1, true, 0);
+}
+
+static void late_errors_are_borne(void)
+{
+    differed = false;
+    struct sim_world *w = open_world(2); /* both are needed */
+    in_the_end(w, 100 * SIM_MS, disk_has_failed);
+    bool good = sim_world_run(w);
+    CHECK(good && differed && finding_is(w, NULL));
+    CHECK_U64(w->host[0].process, 2); /* it stopped of it, and was started again */
+    sim_world_close(w);
+}
+
 int main(void)
 {
+    TAP_TEST("end game: an error of a disk that is heard of late is borne", late_errors_are_borne);
     TAP_TEST("end game: what clients saw is judged as a whole", history_is_judged);
     TAP_TEST("end game: so are versions and stores", versions_are_judged);
     TAP_TEST("end game: what the operator was told has come true", claims_are_judged);
