@@ -13,8 +13,11 @@ enum {
     BLOCKS = 3 * 4096,
     HALF = LARGE - 96 - 13, /* of an entry that fills half a segment */
     BLOCK = 4096,           /* of a batch without entries */
-    CACHE = 2 * LARGE
+    CACHE = 2 * LARGE,
+    SEEDS = 8 /* of what survives a power cut */
 };
+
+#define FULL_NS (5 * NS_PER_S) /* of a disk without space */
 
 static struct {
     struct mem mem;
@@ -270,9 +273,9 @@ static bool there(const char *name)
     return os_dir_stat(w.dir, name, &st) == ERR_OK;
 }
 
-/* A seal alone is in the newest segment: when those before it are given back, nothing but what it
- * says of them tells where the log ends. */
-static void ends_at(uint64_t last, const char *before, const char *newest)
+/* A seal alone is in the newest segment: when those before it are given back, nothing but what is
+ * recorded of them tells where the log ends, and in which term. */
+static void ends_at(uint64_t last, uint64_t term, const char *before, const char *newest)
 {
     rest();
     CHECK(there(newest));
@@ -283,6 +286,7 @@ static void ends_at(uint64_t last, const char *before, const char *newest)
         rest();
         CHECK_U64(w.rec.first, last + 1);
         CHECK_U64(w.rec.last, last);
+        CHECK_U64(w.rec.before_term, term);
     }
     CHECK(!there(before) && there(newest));
     append(9, last + 1, 1, 3, 100);
@@ -297,7 +301,7 @@ static void end_behind_a_cut(void)
     struct log_write cut = { .ticket = 3, .truncate = true, .truncate_to = 1 };
     CHECK(log_append(w.log, &cut) == ERR_OK);
     turn_until(3, 1, 1, 1);
-    ends_at(1, "0000000000000001.seg", "0000000000000002.seg");
+    ends_at(1, 1, "0000000000000001.seg", "0000000000000002.seg");
 }
 
 /* What an install gives back waits for a compaction that takes its time, and by then the seal is
@@ -319,7 +323,7 @@ static void end_behind_an_install(void)
     while (there("0000000000000001.seg")) {
         CHECK(there("0000000000000002.seg") && sim_turn(&w.loop));
     }
-    ends_at(8, "0000000000000002.seg", "0000000000000003.seg");
+    ends_at(8, 2, "0000000000000002.seg", "0000000000000003.seg");
 }
 
 /* A vote is no batch, but a pause follows it, and with it a seal. */
@@ -338,7 +342,7 @@ static void end_behind_a_restart(void)
     start();
     vote_and_pause(3);
     vote_and_pause(4);
-    ends_at(2, "0000000000000001.seg", "0000000000000002.seg");
+    ends_at(2, 1, "0000000000000001.seg", "0000000000000002.seg");
 }
 
 /* The seal waits for a segment, and entries arrive meanwhile: they need a seal of their own. */
@@ -361,6 +365,27 @@ static void seal_overtaken(void)
     end();
     EXPECT_MARK("store: no space for a segment");
     EXPECT_MARK("store: a pause is sealed");
+}
+
+/* A batch waits for its segment, and nobody writes any more: nothing but the log itself can find
+ * that there is space again. */
+static void space_again(void)
+{
+    begin();
+    append(1, 1, 1, 1, HALF);
+    turn_until(1, 1, 1, 1);
+    w.disk.full = true;
+    append(2, 2, 1, 1, HALF);
+    turn_until(2, 1, 2, 1);
+    append(3, 3, 1, 1, HALF);
+    uint64_t filled = w.loop.now_ns + FULL_NS;
+    while (w.loop.now_ns < filled) {
+        CHECK(sim_turn(&w.loop)); /* it is tried again and again */
+    }
+    CHECK_U64(w.durable, 2);
+    w.disk.full = false;
+    turn_until(3, 1, 3, 1);
+    end();
 }
 
 /* Only a cache has a batch whose sync failed; from the restart on that finds it there it counts as
@@ -396,6 +421,28 @@ static void replaced_after_it_was_read(void)
     end();
 }
 
+/* What replaces entries is in one batch with the truncation: once it counts as durable, the power
+ * may go, whatever survives of what was not synced. */
+static void replaced_before_a_power_cut(void)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        begin();
+        prng_seed(&w.disk.prng, seed);
+        append(1, 1, 10, 1, 100);
+        turn_until(1, 1, 10, 1);
+        append(2, 6, 5, 2, 100);
+        turn_until(2, 6, 10, 2);
+        w.disk.down = true;
+        stop();
+        sim_disk_restart(&w.disk);
+        start();
+        CHECK_U64(w.rec.last, 10);
+        check(1, 5, 1);
+        check(6, 10, 2);
+        end();
+    }
+}
+
 /* The power goes in an operation of a compaction, counted from 1; false: there are not so many. */
 static bool compaction_cut(uint64_t at, uint64_t seed)
 {
@@ -422,7 +469,7 @@ static bool compaction_cut(uint64_t at, uint64_t seed)
 
 static void compaction_cut_anywhere(void)
 {
-    for (uint64_t seed = 0; seed < 8; seed++) {
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
         uint64_t at = 1;
         while (compaction_cut(at, seed)) {
             at++;
@@ -448,6 +495,8 @@ int main(void)
     TAP_TEST("overlap: so it is behind a restart without entries", end_behind_a_restart);
     TAP_TEST("overlap: a batch that only a cache had is durable once it was found, whole",
              found_unsynced);
+    TAP_TEST("overlap: what replaced entries outlives a power cut", replaced_before_a_power_cut);
+    TAP_TEST("overlap: what waits for a segment goes on when the disk has space", space_again);
     TAP_TEST("overlap: a power cut anywhere in a compaction leaves a log", compaction_cut_anywhere);
     return tap_done();
 }
