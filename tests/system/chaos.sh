@@ -16,12 +16,14 @@ NODE_FLAGS="--heartbeat-interval-ms 100 --election-timeout-min-ms 1000 --electio
 LEADER_WITHIN_S=$((ELECTION_MAX_MS * 10 / 1000)) # ten election timeouts
 CONVERGE_WITHIN_S=60
 STOP_WITHIN_S=10
+KILLED_RC=137 # what a shell says of a process that SIGKILL ended
 TICK_S=0.1
 HISTORY=$WORK/history.jsonl
 RANDOM=$((SEED % 32768))
 BEGIN_US=${EPOCHREALTIME/./}
 declare -A STOPPED=() INJECTED=()
 DIED=""
+UNMADE=0 # faults of processes that failed; net.sh counts those of the network
 TEST=0
 FAILED=0
 
@@ -91,12 +93,22 @@ roll_call() {
     done
 }
 murder() {
+    local rc
     roll_call
-    [ -z "${PID[$1]:-}" ] || stop "$1" KILL
     unset "STOPPED[$1]"
+    [ -n "${PID[$1]:-}" ] || return 0
+    stop "$1" KILL
+    rc=$?
+    [ "$rc" = $KILLED_RC ] || DIED="$DIED node $1 ended with $rc before it was killed, $(elapsed_ms) ms into the run;"
 }
-pause() { kill -STOP "${PID[$1]:-none}" 2>/dev/null && STOPPED[$1]=1; }
-resume() { kill -CONT "${PID[$1]:-none}" 2>/dev/null; unset "STOPPED[$1]"; }
+signal() { # SIGNAL ID -- to a node that must be there
+    kill "-$1" "${PID[$2]:-none}" 2>/dev/null && return
+    UNMADE=$((UNMADE + 1))
+    echo "# failed: SIG$1 to node $2"
+    return 1
+}
+pause() { signal STOP "$1" && STOPPED[$1]=1; }
+resume() { signal CONT "$1"; unset "STOPPED[$1]"; }
 
 # find_leader -- in LEADER; somebody where nobody is known. Draws equally often in both cases.
 find_leader() {
@@ -260,6 +272,10 @@ nobody_died() {
     roll_call
     [ -z "$DIED" ] || { echo "#$DIED"; return 1; }
 }
+faults_made() {
+    [ "$UNMADE" = 0 ] || echo "# $UNMADE signals reached no node"
+    net_sound && [ "$UNMADE" = 0 ]
+}
 # served FILE -- the clients had answers of both kinds, at least one a second.
 served() {
     local puts gets
@@ -318,7 +334,7 @@ done
 kill "$HISTORIAN" 2>/dev/null
 echo "# faults:$(for name in "${!INJECTED[@]}"; do echo " $name ${INJECTED[$name]}"; done | sort | paste -sd,)"
 
-check "every fault was made, and taken back" net_sound
+check "every fault was made, and taken back" faults_made
 check "no node ends that nobody killed" nobody_died
 check "a leader within ten election timeouts after the last fault" wait_for $LEADER_WITHIN_S agreed
 wait "$HISTORIAN"
