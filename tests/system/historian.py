@@ -11,8 +11,12 @@ What a reply says about the operation is what the interface says, and nothing mo
 and every 4xx are certainly not done, and all else that can happen after the first byte was sent is unknown. A read
 has no effect, so without an answer it has failed; 404 is the answer that there is nothing.
 
+What a good request is never answered, whatever becomes of nodes and links, is a finding: it is printed, and counts in
+the exit code; so is a client that an exception ended. Of many findings the first ones are printed.
+
 --calm is for a cluster without faults: on every node, each key is read and written once, and each must succeed.
-The last line of output counts what was asked: "puts OK FAIL INFO gets OK FAIL". Exit 1: --calm, and something failed.
+The last line of output counts what was asked: "puts OK FAIL INFO gets OK FAIL". Exit 1: a finding, or, with --calm,
+anything that failed.
 """
 import argparse
 import http.client
@@ -22,12 +26,16 @@ import signal
 import sys
 import threading
 import time
+import traceback
 
 DEADLINES_S = (0.5, 1.5, 4.0, 7.0)  # the last one is beyond the deadline of the node itself
 THINK_S = 0.06
 STAY = 0.8  # how often a client asks the same node again
 CALM_DEADLINE_S = 10.0
 CALM_PROCESS = 1000000
+# docs/HTTP.md: what can be said of a good request while nodes and links come and go. 500 is a fault of a node's own.
+ANSWERS = {"put": (200, 502, 503), "get": (200, 404, 503)}
+FINDINGS_PRINTED = 10
 
 
 class History:
@@ -38,6 +46,7 @@ class History:
         self.lock = threading.Lock()
         self.last = 0
         self.counts = {}
+        self.findings = 0
 
     def add(self, process, event, op, key, **members):
         with self.lock:
@@ -45,6 +54,17 @@ class History:
             line = {"t": self.last, "p": process, "e": event, "f": op, "k": key, **members}
             self.out.write(json.dumps(line) + "\n")
             self.counts[op, event] = self.counts.get((op, event), 0) + 1
+
+    def find(self, text):
+        with self.lock:
+            self.findings += 1
+            if self.findings <= FINDINGS_PRINTED:
+                print(f"finding: {text}")
+
+    def judge(self, op, key, status, reply):
+        """An answer that nobody may get is a finding; None is no answer."""
+        if status is not None and status not in ANSWERS[op]:
+            self.find(f"{op} {key}: {status} {json.dumps(reply)}")
 
     def summary(self):
         puts = [str(self.counts.get(("put", e), 0)) for e in ("ok", "fail", "info")]
@@ -95,6 +115,7 @@ def put(history, process, conn, deadline, key, value):
         history.add(process, "fail", "put", key)
         return False
     status, reply = conn.ask("/write", {"command": {"Set": {"key": key, "value": value}}})
+    history.judge("put", key, status, reply)
     if status == 200:
         history.add(process, "ok", "put", key, rev=reply["revision"])
     elif status is not None and (status == 503 or 400 <= status < 500):
@@ -110,6 +131,7 @@ def get(history, process, conn, deadline, key):
         history.add(process, "fail", "get", key)
         return False
     status, reply = conn.ask("/read", {"key": key, "consistency": "linearizable"})
+    history.judge("get", key, status, reply)
     if status == 200:
         history.add(process, "ok", "get", key, v=reply["value"], rev=reply["mod_revision"])
     elif status == 404:
@@ -137,17 +159,26 @@ def client(history, process, args, stop):
         stop.wait(draw.uniform(0, 2 * THINK_S))
 
 
+def watched(history, process, args, stop):
+    """A client; what ends it early would otherwise be a line on standard error, and a history that lacks it."""
+    try:
+        client(history, process, args, stop)
+    except Exception as e:  # whatever it is
+        at = traceback.extract_tb(e.__traceback__)[-1]
+        history.find(f"client {process} died: {e!r}, at line {at.lineno}: {at.line}")
+
+
 def storm(history, args):
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    threads = [threading.Thread(target=client, args=(history, p, args, stop)) for p in range(args.clients)]
+    threads = [threading.Thread(target=watched, args=(history, p, args, stop)) for p in range(args.clients)]
     for t in threads:
         t.start()
     stop.wait(args.seconds)
     stop.set()
     for t in threads:
         t.join()
-    return 0
+    return 1 if history.findings else 0
 
 
 def calm(history, args):
@@ -165,7 +196,7 @@ def calm(history, args):
                     print(f"{addr_file}: {name} {key} failed")
                     bad = 1
         conn.close()
-    return bad
+    return 1 if bad or history.findings else 0
 
 
 def main():
