@@ -37,6 +37,7 @@ up() { grep -q '^ok [0-9]* - chaos: a cluster of five' "$DIR/said"; }
 # ends SIGNAL -- a run in full swing is sent it; in the end nothing is left.
 ends() {
     local chaos networks
+    rm -f "$DIR/said" # the run makes it anew in its own time: nobody is to read the one before
     CHAOS_MARK=$MARK TMPDIR=$DIR "$HERE/chaos.sh" "$RUN_S" 1 >"$DIR/said" 2>&1 &
     chaos=$!
     if ! within "$UP_WITHIN_S" up; then
