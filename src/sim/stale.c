@@ -5,11 +5,13 @@
  *      one is older, and its counter says so. The newest batch, or the only good slot, would be a
  *      promise that nobody remembers.
  */
+#include "base/crc32c.h"
 #include "sim/disk.h"
 
 enum {
     STALE_TRIES = 64,
     STALE_SLOT_BYTES = SIM_PAGE_BYTES,
+    STALE_SLOT_CRC = 4,    /* docs/DISK.md: over all that stands behind it */
     STALE_SLOT_COMMON = 16 /* magic, CRC and counter stand before what both slots hold */
 };
 
@@ -25,7 +27,15 @@ static bool named(const struct sim_disk *d, int file, const char *const *names, 
     return is;
 }
 
-/* Both slots hold the same, but for which is newer. */
+/* What the power tore in its head holds the same as the other one, and is read by nobody. */
+static bool whole(const uint8_t *slot)
+{
+    struct reader r = reader_of(bytes_of(slot + STALE_SLOT_CRC, sizeof(uint32_t)));
+    const size_t head = STALE_SLOT_CRC + sizeof(uint32_t);
+    return reader_u32(&r) == crc32c(0, slot + head, STALE_SLOT_BYTES - head);
+}
+
+/* Both slots are good and hold the same, but for which is newer. */
 static bool slots_agree(const struct sim_file *f)
 {
     uint8_t both[2 * STALE_SLOT_BYTES];
@@ -33,7 +43,8 @@ static bool slots_agree(const struct sim_file *f)
         return false;
     }
     sim_image_read(&f->now, 0, both, sizeof both);
-    return memcmp(both + STALE_SLOT_COMMON, both + STALE_SLOT_BYTES + STALE_SLOT_COMMON,
+    return whole(both) && whole(both + STALE_SLOT_BYTES) &&
+           memcmp(both + STALE_SLOT_COMMON, both + STALE_SLOT_BYTES + STALE_SLOT_COMMON,
                   STALE_SLOT_BYTES - STALE_SLOT_COMMON) == 0;
 }
 
