@@ -45,7 +45,7 @@ static void put(uint64_t offset, uint8_t fill, size_t count)
     CHECK(sim_disk_sync(&w.disk, w.file) == ERR_OK);
 }
 
-/* A slot as docs/DISK.md has it, as far as its checksum goes; torn: its counter is another one's. */
+/* A slot as docs/DISK.md has it, as far as its checksum goes; torn: with another one's counter. */
 static void slot_of(uint8_t *slot, uint8_t fill, bool torn)
 {
     memset(slot, fill, SIM_PAGE_BYTES);
