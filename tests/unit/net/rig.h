@@ -298,4 +298,14 @@ __attribute__((unused)) static void rig_run_ms(struct rig *r, uint64_t ms)
         CHECK(cond);                                                                               \
     } while (0)
 
+/* A loop with two links in it, of which the first has dialled the second and both are up. */
+__attribute__((unused)) static void rig_open_pair(struct rig *r, struct side **a, struct side **b)
+{
+    rig_open(r);
+    *a = side_open(r, 1);
+    *b = side_open(r, 2);
+    side_dial(*a, *b);
+    RIG_UNTIL(r, (*a)->ups == 1 && (*b)->ups == 1);
+}
+
 #endif

@@ -405,11 +405,9 @@ static void test_long_life(void)
 static void test_control_first(void)
 {
     struct rig r;
-    rig_open(&r);
-    struct side *a = side_open(&r, 1);
-    struct side *b = side_open(&r, 2);
-    side_dial(a, b);
-    RIG_UNTIL(&r, a->ups == 1 && b->ups == 1);
+    struct side *a;
+    struct side *b;
+    rig_open_pair(&r, &a, &b);
     CHECK(link_send(a->link, &b->key, LINK_LOG, bytes_of(large, LARGE), bytes_of(NULL, 0)) ==
           ERR_OK);
     rig_turn(&r, 0);
@@ -425,11 +423,9 @@ static void test_control_first(void)
 static void test_snapshot_last(void)
 {
     struct rig r;
-    rig_open(&r);
-    struct side *a = side_open(&r, 1);
-    struct side *b = side_open(&r, 2);
-    side_dial(a, b);
-    RIG_UNTIL(&r, a->ups == 1 && b->ups == 1);
+    struct side *a;
+    struct side *b;
+    rig_open_pair(&r, &a, &b);
     for (int i = 0; i < SNAPSHOTS; i++) {
         CHECK(link_send(a->link, &b->key, LINK_SNAPSHOT, bytes_of(large, LARGE / 100),
                         bytes_of(NULL, 0)) == ERR_OK);
@@ -446,11 +442,9 @@ static void test_snapshot_last(void)
 static void test_coalesced(void)
 {
     struct rig r;
-    rig_open(&r);
-    struct side *a = side_open(&r, 1);
-    struct side *b = side_open(&r, 2);
-    side_dial(a, b);
-    RIG_UNTIL(&r, a->ups == 1 && b->ups == 1);
+    struct side *a;
+    struct side *b;
+    rig_open_pair(&r, &a, &b);
     rig_run_ms(&r, 300); /* until the path is known and settled */
     uint64_t before = side_stats(a).datagrams_out;
     for (int i = 0; i < 100; i++) {

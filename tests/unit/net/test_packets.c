@@ -123,11 +123,9 @@ static uint64_t packet_bytes(struct rig *r, struct side *from, struct side *to)
 static uint64_t bytes_behind(void (*play)(struct rig *r, struct side *a, struct side *b))
 {
     struct rig r;
-    rig_open(&r);
-    struct side *a = side_open(&r, 1);
-    struct side *b = side_open(&r, 2);
-    side_dial(a, b);
-    RIG_UNTIL(&r, a->ups == 1 && b->ups == 1);
+    struct side *a;
+    struct side *b;
+    rig_open_pair(&r, &a, &b);
     packet_bytes(&r, a, b); /* until the path is known and settled */
     play(&r, a, b);
     uint64_t bytes = packet_bytes(&r, a, b);

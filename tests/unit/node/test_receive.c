@@ -24,23 +24,30 @@ static void snapshot_here(const struct cluster_id *cluster, struct snap_id *out)
     }
 }
 
+/* Node 2 offers one of this cluster. */
+static void offered_by_2(const struct cluster_id *cluster)
+{
+    struct node *n = &t.n;
+    struct diag d = { 0 };
+    uint8_t frame[SNAP_FRAME_HEAD_BYTES_MAX];
+    struct writer w = writer_of(frame, sizeof frame);
+    struct snap_offer o = { .from = 2, .to = 1, .term = 3, .epoch = 1, .bytes = 1 };
+    t.config.storage_backend = CONFIG_STORAGE_INMEMORY;
+    CHECK(snapshot_make_open(n, &d) == ERR_OK);
+    snapshot_here(cluster, &o.id);
+    snapshot_offer_encode(&o, &w);
+    snapshot_receive_offer(n, &key_2, writer_bytes(&w));
+}
+
 /* The core hears in which life the sender of a snapshot is, as of every message. */
 static void of_a_life(void)
 {
     const struct cluster_id cluster = { { 1 } };
     struct node *n = &t.n;
     struct raft_status s;
-    struct diag d = { 0 };
-    uint8_t frame[SNAP_FRAME_HEAD_BYTES_MAX];
-    struct writer w = writer_of(frame, sizeof frame);
-    struct snap_offer o = { .from = 2, .to = 1, .term = 3, .epoch = 1, .bytes = 1 };
     begin(1);
-    t.config.storage_backend = CONFIG_STORAGE_INMEMORY;
-    CHECK(snapshot_make_open(n, &d) == ERR_OK);
-    snapshot_here(&cluster, &o.id);
     book_by_key(&n->book, &key_2)->life = 77;
-    snapshot_offer_encode(&o, &w);
-    snapshot_receive_offer(n, &key_2, writer_bytes(&w));
+    offered_by_2(&cluster);
     CHECK(n->snap_in.phase == SNAP_IN_ROWS);
     snapshot_receive_built(n, ERR_OK, NULL);
     raft_status(n->core, &s);
@@ -56,20 +63,12 @@ static void of_a_life(void)
 static void begin_offered(const struct cluster_id *cluster, const struct origin *own, uint64_t last)
 {
     struct node *n = &t.n;
-    struct diag d = { 0 };
-    uint8_t frame[SNAP_FRAME_HEAD_BYTES_MAX];
-    struct writer w = writer_of(frame, sizeof frame);
-    struct snap_offer o = { .from = 2, .to = 1, .term = 3, .epoch = 1, .bytes = 1 };
     begin(last);
     follow_2();
     n->cluster = own->cluster;
     n->apply_target = own->decided ? 1 : 0;
-    t.config.storage_backend = CONFIG_STORAGE_INMEMORY;
     n->conf_room = mem_take(&n->mem, SNAP_CONF_BYTES_MAX);
-    CHECK(snapshot_make_open(n, &d) == ERR_OK);
-    snapshot_here(cluster, &o.id);
-    snapshot_offer_encode(&o, &w);
-    snapshot_receive_offer(n, &key_2, writer_bytes(&w));
+    offered_by_2(cluster);
     while (n->snap_in.phase == SNAP_IN_ROWS) {
         CHECK(sim_turn(&t.loop));
     }
@@ -101,8 +100,7 @@ static void of_another_cluster(void)
     CHECK(same(&t.n.cluster, &own.cluster));
     end_offered();
     own.decided = false;
-    for (uint64_t last = 0; last <= 1;
-         last++) { /* an entry of its index and term is not the same */
+    for (uint64_t last = 0; last <= 1; last++) { /* an entry of its index and term: not the same */
         begin_offered(&theirs, &own, last);
         CHECK(t.n.snap_in.phase == SNAP_IN_LOG && same(&t.n.cluster, &theirs));
         end_offered();
