@@ -40,6 +40,7 @@ bool forward_out(struct node *n, struct op *op, uint64_t leader)
     ASSERT(!w.bad);
     enum err e = link_send(n->link, &peer->key, LINK_CALL, writer_bytes(&w), c.command);
     if (e == ERR_PEER_GONE) {
+        MARK("node: the leader goes as a write is handed to it");
         return false;
     }
     if (e != ERR_OK) {

@@ -12,6 +12,7 @@ static void tell_raft(struct node *n, const struct book_entry *e)
 {
     struct actor_msg msg = { .kind = RAFT_ACTOR_PEER, .a = e->id, .b = e->up ? 1 : 0 };
     if (e->id != 0 && e->id != n->config->node_id && actor_send(&n->raft_actor, &msg) != ERR_OK) {
+        MARK("node: no room for news of a peer");
         metrics_add(&n->metrics, METRICS_QUEUE_FULL, 1); /* the next heartbeat finds out */
     }
 }

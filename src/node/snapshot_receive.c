@@ -294,6 +294,7 @@ void snapshot_receive_go_on(struct node *n)
     in->phase = SNAP_IN_SWAP;
     enum err e = snap_swap(n->snaps);
     if (e == ERR_BUSY) {
+        MARK("node: a snapshot waits for a flush, or for one that is made");
         snap_make_cancel(n->snaps); /* its end, or the flush's, comes back here */
     } else if (e != ERR_OK) {
         node_fail(n, NODE_PART_KV, e, "a snapshot cannot take its place");

@@ -35,6 +35,7 @@ static void flushed(void *arg, enum err e, uint64_t took_ns)
             state_moved(n);
         }
     } else if (e == ERR_NO_SPACE) {
+        MARK("node: no room for the state machine");
         n->disk_full = true; /* the watch of the disk clears it */
         logger_log(n->logger, LOGGER_ERROR, "no space for the state machine, will try again");
     } else {

@@ -70,6 +70,7 @@ static enum err give_one(struct wal *w, uint64_t segment, bool spare)
     if (e == ERR_OK && spare) {
         w->spare[w->spare_count++] = segment;
     }
+    MARK_IF(e == ERR_NO_FILE, "store: a segment was given back before");
     return e == ERR_NO_FILE ? ERR_OK : e; /* an attempt before this one came so far */
 }
 

@@ -265,4 +265,22 @@ __attribute__((unused)) static void lead_1(void)
     }
 }
 
+static void keep_line(void *arg, struct bytes line)
+{
+    snprintf(arg, 4096, "%.*s", (int)line.count, (const char *)line.data);
+}
+
+static uint64_t no_time(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+/* The last line of the log is in room, which has 4096 bytes. */
+__attribute__((unused)) static void keep_lines(char *room)
+{
+    room[0] = '\0';
+    t.logger.sink = (struct logger_sink){ keep_line, no_time, no_time, room };
+}
+
 #endif

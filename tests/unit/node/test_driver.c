@@ -67,6 +67,7 @@ static void way_full(void)
     CHECK(t.called == 2 && t.code == ERR_OUTCOME_UNKNOWN); /* it may have been done */
     end();
     EXPECT_MARK("node: no room to forward a write");
+    EXPECT_MARK("node: the leader goes as a write is handed to it");
     EXPECT_MARK("node: the peer that has a write is lost");
 }
 
@@ -144,17 +145,6 @@ static void counted(void)
     EXPECT_MARK("node: a waiting operation expires");
 }
 
-static void keep_line(void *arg, struct bytes line)
-{
-    snprintf(arg, 4096, "%.*s", (int)line.count, (const char *)line.data);
-}
-
-static uint64_t no_time(void *arg)
-{
-    (void)arg;
-    return 0;
-}
-
 /* Entries of one term each. */
 static void many_terms_more(uint64_t first, uint64_t count)
 {
@@ -173,8 +163,7 @@ static void many_terms(void)
     const uint64_t warn = RAFT_TERM_RUNS_MAX / 8 * 7;
     begin(0);
     t.logger.level = LOGGER_WARN;
-    t.logger.sink = (struct logger_sink){ keep_line, no_time, no_time, lines };
-    lines[0] = '\0';
+    keep_lines(lines);
     many_terms_more(1, warn - 1);
     housekeeping_second(&t.n, os_now(t.n.os));
     CHECK(lines[0] == '\0');
@@ -235,7 +224,7 @@ static void fullest_disk(void)
     struct os_dir dirs[3];
     struct os_table table;
     begin(1);
-    t.logger.sink = (struct logger_sink){ keep_line, no_time, no_time, lines };
+    keep_lines(lines);
     table = *t.n.os->table;
     table.dir_space = space_of;
     t.n.os->table = &table;
@@ -305,9 +294,6 @@ static void append_cut(void)
     CHECK_U64(t.frames, 1);
     CHECK_U64(t.said.count, RAFT_APPEND_BYTES_MAX / sizeof value);
     CHECK_U64(t.said.last, RAFT_APPEND_BYTES_MAX / sizeof value);
-    e.msg.last = 5; /* that was truncated while the message waited */
-    raft_send_gate(&t.n, &e);
-    CHECK_U64(t.frames, 1);
     end();
     EXPECT_MARK("node: an append carries fewer entries than asked for");
 }
@@ -681,6 +667,21 @@ static void overtaken(void)
     end();
 }
 
+/* The core is told of a peer that goes when there is room; until then it finds out by itself. */
+static void no_room_for_news(void)
+{
+    struct actor_msg late = { .kind = RAFT_ACTOR_OP, .a = 999 };
+    begin(1);
+    while (actor_send(&t.n.raft_actor, &late) == ERR_OK) {
+    }
+    CHECK_U64(t.n.metrics.counter[METRICS_QUEUE_FULL], 0);
+    mesh_handler.peer_down(&t.n, &key_2, 7);
+    CHECK(!book_by_key(&t.n.book, &key_2)->up);
+    CHECK_U64(t.n.metrics.counter[METRICS_QUEUE_FULL], 1);
+    end();
+    EXPECT_MARK("node: no room for news of a peer");
+}
+
 /* Bytes of operations are bounded, and so are the nodes that are known. */
 static void bounds(void)
 {
@@ -715,6 +716,7 @@ int main(void)
     TAP_TEST("driver: a start takes no more terms than the core", terms_of_old_segments);
     TAP_TEST("driver: the fullest of the disks counts", fullest_disk);
     TAP_TEST("driver: what was overtaken changes nothing", overtaken);
+    TAP_TEST("driver: news of a peer that find no room are counted", no_room_for_news);
     TAP_TEST("driver: operations and known nodes are bounded", bounds);
     TAP_TEST("driver: a result is kept until the core was told of it", results_kept);
     TAP_TEST("driver: an append that is cut says so", append_cut);

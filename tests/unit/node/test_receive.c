@@ -129,6 +129,28 @@ static void waits_for_its_record(void)
     end_offered();
 }
 
+/* A flush that is under way writes rows of before: the swap waits until it has ended. */
+static void waits_for_a_flush(void)
+{
+    const struct cluster_id cluster = { { 1 } };
+    const struct origin fresh = { 0 };
+    struct node *n = &t.n;
+    begin_offered(&cluster, &fresh, 0);
+    n->durable_ticket = n->snap_in.ticket;
+    n->state.tables.flushing = true;
+    snapshot_receive_go_on(n);
+    CHECK(n->snap_in.phase == SNAP_IN_SWAP && !n->snap_in.swapping && !n->state.tables.swapping);
+    n->state.tables.flushing = false;
+    snapshot_receive_go_on(n);
+    CHECK(n->snap_in.swapping && n->state.tables.swapping);
+    while (n->snap_in.phase == SNAP_IN_SWAP) {
+        CHECK(sim_turn(&t.loop));
+    }
+    CHECK(n->kv.applied == 1 && !n->dead);
+    end_offered();
+    EXPECT_MARK("node: a snapshot waits for a flush, or for one that is made");
+}
+
 /* While one takes its place, the log begins behind it already: another offer waits. */
 static void one_at_a_time(void)
 {
@@ -199,6 +221,7 @@ int main(void)
     TAP_TEST("receive: a snapshot of another cluster", of_another_cluster);
     TAP_TEST("receive: while one takes its place, another waits", one_at_a_time);
     TAP_TEST("receive: a snapshot waits for its record in the log", waits_for_its_record);
+    TAP_TEST("receive: a snapshot waits for a flush", waits_for_a_flush);
     TAP_TEST("receive: a snapshot is of its newest offer", of_the_newest_offer);
     return tap_done();
 }

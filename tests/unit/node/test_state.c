@@ -141,6 +141,29 @@ static void not_while_installing(void)
     end_state();
 }
 
+/* A full disk is no failure: clients are refused, and when there is room what was applied is
+ * written, without anybody's asking. */
+static void disk_full(void)
+{
+    struct diag d;
+    static char line[4096];
+    begin_state();
+    keep_lines(line);
+    CHECK(opened(&d) == ERR_OK);
+    t.disk.full = true;
+    applied_to(1);
+    while (!t.n.disk_full) {
+        CHECK(sim_turn(&t.loop));
+    }
+    CHECK(flush_busy(&t.n.state.flush) && !t.n.dead);
+    CHECK_U64(t.n.metrics.counter[METRICS_FLUSHES], 0);
+    t.disk.full = false;
+    CHECK_U64(flushes(), 1);
+    CHECK(strstr(line, "no space for the state machine") != NULL);
+    end_state();
+    EXPECT_MARK("node: no room for the state machine");
+}
+
 /* ---- a start ---- */
 
 /* A start with a log whose beginning is gone as far as that. */
@@ -214,6 +237,7 @@ int main(void)
 {
     TAP_TEST("state: much log begins one flush", much_log_once);
     TAP_TEST("state: no flush begins while a snapshot is installed", not_while_installing);
+    TAP_TEST("state: a flush that finds no space is made when there is some", disk_full);
     TAP_TEST("state: a start refuses a log and a state that deny each other", log_and_state_agree);
     TAP_TEST("state: it says where all members are", where_all_are);
     return tap_done();

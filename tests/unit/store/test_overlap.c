@@ -478,6 +478,50 @@ static void compaction_cut_anywhere(void)
     }
 }
 
+/* In an operation of a compaction, counted from 1, the disk has no space; false: there are not so
+ * many. The next compaction goes on where it ended. Only a sync must not fail so: the log has. */
+static bool compaction_put_off(uint64_t at, uint64_t *went_on)
+{
+    begin();
+    fill(2, 1);
+    fill(4, 1);
+    append(7, 7, 2, 1, 100); /* in the third segment */
+    turn_until(7, 7, 8, 1);
+    rest();
+    w.disk.fault = ERR_NO_SPACE;
+    w.disk.fault_at = w.disk.ops + at;
+    CHECK(log_compact(w.log, 7) == ERR_OK);
+    rest();
+    bool put_off = w.disk.ops >= w.disk.fault_at;
+    w.disk.fault_at = 0;
+    if (log_compact(w.log, 8) == ERR_OK) {
+        rest();
+        CHECK(!there("0000000000000001.seg") && !there("0000000000000002.seg"));
+        append(8, 9, 1, 1, 100);
+        turn_until(8, 9, 9, 1);
+        *went_on += put_off;
+    }
+    stop();
+    start();
+    CHECK(w.rec.first <= 9 && w.rec.last >= 8);
+    check(w.rec.first, w.rec.last, 1);
+    end();
+    return put_off;
+}
+
+static void compaction_put_off_anywhere(void)
+{
+    uint64_t at = 1;
+    uint64_t went_on = 0;
+    while (compaction_put_off(at, &went_on)) {
+        at++;
+    }
+    printf("# %llu of %llu operations went on\n", (unsigned long long)went_on,
+           (unsigned long long)at - 1);
+    CHECK(went_on > 3);
+    EXPECT_MARK("store: a segment was given back before");
+}
+
 int main(void)
 {
     TAP_TEST("overlap: what replaces entries is read at every moment", replaced);
@@ -498,5 +542,7 @@ int main(void)
     TAP_TEST("overlap: what replaced entries outlives a power cut", replaced_before_a_power_cut);
     TAP_TEST("overlap: what waits for a segment goes on when the disk has space", space_again);
     TAP_TEST("overlap: a power cut anywhere in a compaction leaves a log", compaction_cut_anywhere);
+    TAP_TEST("overlap: without space anywhere in a compaction, the next one goes on",
+             compaction_put_off_anywhere);
     return tap_done();
 }
