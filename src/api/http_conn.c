@@ -3,6 +3,7 @@
 
 #include "api/router.h"
 #include "api/server.h"
+#include "base/mark.h"
 #include "base/panic.h"
 
 enum {
@@ -25,6 +26,7 @@ static bool arm(struct http_conn *c, enum http_conn_wait wait)
     ASSERT(wait != HTTP_WAIT_NONE && wait <= HTTP_WAIT_LINGER);
     c->wait = wait;
     if (os_timer_set(os, &c->timer, os_now(os) + ms[wait] * NS_PER_MS) != ERR_OK) {
+        MARK("api: no timer for a connection");
         http_conn_close(c);
         return false;
     }
@@ -216,6 +218,7 @@ void http_conn_answer(struct http_conn *c, int status, const char *type, struct 
     }
     c->close_after = c->close_after || c->api->stopping || (c->head_known && !c->head.keep_alive);
     if (!room(c, &c->out, &c->out_capacity, need, CONN_OUT_FIRST)) {
+        MARK("api: no room for an answer");
         http_conn_close(c);
         return;
     }
@@ -312,6 +315,7 @@ static bool take_request(struct http_conn *c)
     os_conn_pause(c->conn);
     size_t count = http_conn_body(c).count;
     if (count > CONN_SMALL_BYTES && !server_charge(c->api, c, count)) {
+        MARK("api: a client's bodies are too much together");
         router_error(c, ERR_TOO_MANY_REQUESTS, NULL, 0);
     } else {
         router_route(c);
@@ -392,13 +396,16 @@ static void on_data(void *context, struct bytes data)
         return;
     }
     if (c->in_used + data.count > CONN_IN_MAX) {
+        MARK("api: more input than a connection may hold");
         http_conn_close(c);
         return;
     }
     if (!room_in(c, c->in_used + data.count)) {
         if (c->state == HTTP_CONN_READING) {
+            MARK("api: no room for a request");
             refuse(c, 503);
         } else {
+            MARK("api: no room for what is behind a request");
             http_conn_close(c);
         }
         return;
@@ -443,6 +450,7 @@ static void on_timer(void *arg, uint64_t now_ns)
     if (late && c->state == HTTP_CONN_READING && c->in_used > 0 && c->out_used == 0) {
         refuse(c, 408);
     } else {
+        MARK_IF(c->out_used > 0, "api: an answer is not taken in time");
         http_conn_close(c);
     }
 }

@@ -5,6 +5,7 @@
  */
 #include "api/server.h"
 
+#include "base/mark.h"
 #include "base/panic.h"
 
 enum {
@@ -97,6 +98,7 @@ static void make_way(struct api *a)
     LIST_EACH(node, &a->conns) {
         struct http_conn *c = CONTAINER_OF(node, struct http_conn, link);
         if (http_conn_idle(c)) {
+            MARK("api: an idle connection makes way");
             a->evicted++;
             http_conn_close(c);
             return;
@@ -114,6 +116,7 @@ struct http_conn *server_conn_new(struct api *a, const struct os_addr *remote)
     bool full = a->count >= HTTP_CONNS_MAX || of_ip >= HTTP_CONNS_PER_IP_MAX || a->stopping;
     struct http_conn *c = full ? NULL : mem_alloc(a->mem, sizeof *c);
     if (c == NULL) {
+        MARK_IF(!full, "api: no room for a connection");
         a->turned_away++;
         return NULL;
     }

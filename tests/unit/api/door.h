@@ -20,6 +20,12 @@ enum {
     DOOR_DATA_BYTES_MAX = 64 * 1024, /* of one delivery, as the real loop */
     DOOR_TURNS_MAX = 100000,
 };
+/* Two requests: one that is answered at once, one that is a call of the service. */
+#define GET_LEADER "GET /leader HTTP/1.1\r\nHost: a\r\n\r\n"
+#define WRITE                                                                                      \
+    "POST /write HTTP/1.1\r\nHost: a\r\nContent-Length: 45\r\n\r\n"                                \
+    "{\"command\":{\"Set\":{\"key\":\"k\",\"value\":\"v\"}}}  "
+
 #define DOOR_NS_PER_MS 1000000ull
 
 struct door_client {
@@ -50,6 +56,7 @@ struct door {
     struct mem api_mem;
     uint64_t now_ns;
     struct heap timers;
+    bool timers_full; /* no more can be set */
     struct list hooks;
     struct list clients;
     struct os_tcp_handler handler;
@@ -81,7 +88,8 @@ static uint64_t door_now(struct os *os)
 
 static enum err door_timer_set(struct os *os, struct os_timer *t, uint64_t at_ns)
 {
-    return heap_set(&door_of(os)->timers, &t->item, at_ns);
+    struct door *d = door_of(os);
+    return d->timers_full ? ERR_QUEUE_FULL : heap_set(&d->timers, &t->item, at_ns);
 }
 
 static void door_timer_cancel(struct os *os, struct os_timer *t)

@@ -7,11 +7,6 @@
 #include "door.h"
 #include "fake.h"
 
-#define GET_LEADER "GET /leader HTTP/1.1\r\nHost: a\r\n\r\n"
-#define WRITE                                                                                      \
-    "POST /write HTTP/1.1\r\nHost: a\r\nContent-Length: 45\r\n\r\n"                                \
-    "{\"command\":{\"Set\":{\"key\":\"k\",\"value\":\"v\"}}}  "
-
 static struct door d;
 static struct fake f;
 
@@ -260,78 +255,6 @@ static void test_tiny_chunks(void)
     door_close(&d);
 }
 
-/* Large bodies of many clients do not take the room of a small request. */
-static void test_memory(void)
-{
-    static uint8_t zeros[64 * 1024];
-    enum {
-        GREEDY = 80
-    };
-    struct door_client *greedy[GREEDY];
-    uint32_t refused = 0;
-    start();
-    memset(zeros, ' ', sizeof zeros);
-    for (int i = 0; i < GREEDY; i++) {
-        greedy[i] = door_connect(&d);
-        door_send(greedy[i], "POST /write HTTP/1.1\r\nHost: a\r\nContent-Length: 4194304\r\n\r\n");
-        for (int k = 0; k < 63; k++) {
-            door_send_bytes(greedy[i], bytes_of(zeros, sizeof zeros));
-        }
-        int status = door_status(greedy[i], 0);
-        CHECK(status == 0 || status == 503);
-        refused += status == 503;
-    }
-    CHECK(refused > 0 && refused < GREEDY);
-    struct door_client *c = door_connect(&d);
-    door_send(c, WRITE);
-    fake_answer(&f, ERR_OK);
-    door_turn(&d);
-    CHECK_U64(door_status(c, 0), 200);
-    door_pass(&d, HTTP_BODY_MS_MAX + 2000);
-    for (int i = 0; i < GREEDY; i++) {
-        CHECK(greedy[i]->closed);
-    }
-    door_close(&d);
-}
-
-/* A client that fills its share of the queue leaves the rest to others. */
-static void test_share(void)
-{
-    static uint8_t body[1024 * 1024];
-    enum {
-        SHARE = HTTP_CLIENT_BYTES_MAX / sizeof body
-    };
-    static const char head[] = "POST /write HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n";
-    struct door_client *c = NULL;
-    start();
-    memset(body, ' ', sizeof body);
-    memcpy(body, "{\"command\":{\"Set\":{\"key\":\"k\",\"value\":\"v\"}}}", 43);
-    for (int i = 0; i <= SHARE; i++) {
-        c = door_connect(&d);
-        door_put(c, bytes_text(head));
-        door_send_bytes(c, bytes_of(body, sizeof body));
-    }
-    CHECK_U64(f.waiting, SHARE);
-    CHECK_U64(door_status(c, 0), 429);
-    CHECK(door_head_has(c, 0, "\r\nRetry-After: 1\r\n") && !c->shut);
-    door_send(c, WRITE); /* small ones pass */
-    struct door_client *other = door_connect_from(&d, 1);
-    door_put(other, bytes_text(head));
-    door_send_bytes(other, bytes_of(body, sizeof body));
-    CHECK_U64(f.waiting, SHARE + 2);
-    fake_answer(&f, ERR_OK);
-    fake_answer(&f, ERR_OK);
-    door_reset(CONTAINER_OF(d.clients.next->next->next, struct door_client, link));
-    door_turn(&d);
-    for (int i = 0; i < 4; i++) { /* two were answered and one is gone: three find room again */
-        c = door_connect(&d);
-        door_put(c, bytes_text(head));
-        door_send_bytes(c, bytes_of(body, sizeof body));
-        CHECK_U64(door_status(c, 0), i < 3 ? 0 : 429);
-    }
-    door_close(&d);
-}
-
 /* ---- deadlines ---- */
 
 static void test_silent(void)
@@ -435,6 +358,7 @@ static void test_slow_reader(void)
     door_pass(&d, 1001);
     CHECK(c->closed);
     door_close(&d);
+    EXPECT_MARK("api: an answer is not taken in time");
 }
 
 static void test_pushed_back(void)
@@ -567,79 +491,6 @@ static void test_linger(void)
 
 /* ---- caps ---- */
 
-static void test_cap_ip(void)
-{
-    start();
-    for (uint32_t i = 0; i < HTTP_CONNS_PER_IP_MAX; i++) {
-        struct door_client *c = door_connect(&d);
-        CHECK(c->accepted);
-        door_send(c, "GET");
-    }
-    struct door_client *c = door_connect(&d);
-    CHECK(!c->accepted);
-    CHECK_U64(door_status(c, 0), 503);
-    CHECK(door_head_has(c, 0, "\r\nRetry-After: 1\r\n"));
-    struct door_client *other = door_connect_from(&d, 1);
-    CHECK(other->accepted);
-    door_send(other, GET_LEADER);
-    CHECK_U64(door_status(other, 0), 200);
-    door_reset(CONTAINER_OF(d.clients.next, struct door_client, link));
-    CHECK(door_connect(&d)->accepted); /* one went, so one may come */
-    door_close(&d);
-}
-
-/* A host may choose any address of its /64, and is one client with all of them. */
-static void test_cap_ip6(void)
-{
-    struct os_addr addr = { .family = 6, .ip = { 0x20, 1, 0xd, 0xb8 }, .port = 4000 };
-    start();
-    for (uint32_t i = 0; i <= HTTP_CONNS_PER_IP_MAX; i++) {
-        addr.ip[8 + i % 8] ^= (uint8_t)(1 + i % 251);
-        CHECK(door_connect_at(&d, &addr)->accepted == (i < HTTP_CONNS_PER_IP_MAX));
-    }
-    addr.ip[7] = 1;
-    CHECK(door_connect_at(&d, &addr)->accepted); /* another network */
-    CHECK(door_connect(&d)->accepted);
-    door_close(&d);
-}
-
-/* Fill the door: half of the connections from each of two addresses. */
-static void fill(const char *text)
-{
-    for (uint32_t i = 0; i < HTTP_CONNS_MAX; i++) {
-        struct door_client *c = door_connect_from(&d, (uint8_t)(1 + i % 2));
-        CHECK(c->accepted);
-        door_put(c, bytes_text(text));
-    }
-    door_turn(&d);
-}
-
-static void test_cap_idle(void)
-{
-    start();
-    fill(GET_LEADER);
-    struct door_client *oldest = CONTAINER_OF(d.clients.next, struct door_client, link);
-    struct door_client *second = CONTAINER_OF(oldest->link.next, struct door_client, link);
-    door_send(oldest, GET_LEADER); /* now the second one has been idle longest */
-    struct door_client *c = door_connect(&d);
-    CHECK(c->accepted && second->closed && !oldest->closed);
-    door_send(c, GET_LEADER);
-    CHECK_U64(door_status(c, 0), 200);
-    door_close(&d);
-}
-
-static void test_cap_busy(void)
-{
-    start();
-    fill(WRITE);
-    CHECK_U64(f.waiting, HTTP_CONNS_MAX);
-    struct door_client *c = door_connect(&d);
-    CHECK(!c->accepted);
-    CHECK_U64(door_status(c, 0), 503); /* no work that is under way is given up for a newcomer */
-    CHECK_U64(f.forgotten, 0);
-    door_close(&d);
-}
-
 /* ---- stopping ---- */
 
 static void test_stop(void)
@@ -689,18 +540,6 @@ static void test_close_busy(void)
     CHECK_U64(f.waiting, 0);
 }
 
-static void test_idle_memory(void)
-{
-    start();
-    size_t before = d.api_mem.used;
-    for (int i = 0; i < 100; i++) {
-        door_send(door_connect(&d), GET_LEADER);
-    }
-    size_t each = (d.api_mem.used - before) / 100;
-    CHECK(each < 1024); /* an idle connection keeps no buffers */
-    door_close(&d);
-}
-
 static void order_tests(void)
 {
     TAP_TEST("conn: pipelined requests are answered in their order", test_pipeline_order);
@@ -723,9 +562,6 @@ static void body_tests(void)
     TAP_TEST("conn: 100 Continue is said once a request, when it is asked for", test_continue);
     TAP_TEST("conn: a body that is too large is refused before it is sent", test_continue_refused);
     TAP_TEST("conn: the largest body fits in chunks of one byte", test_tiny_chunks);
-    TAP_TEST("conn: large bodies leave room for small requests", test_memory);
-    TAP_TEST("conn: large bodies of one client get 429 beyond its share", test_share);
-    TAP_TEST("conn: an idle connection keeps no buffers", test_idle_memory);
 }
 
 static void deadline_tests(void)
@@ -750,10 +586,6 @@ static void end_tests(void)
     TAP_TEST("conn: a client may go in the middle of its answer", test_gone_mid_answer);
     TAP_TEST("conn: a client may go at any byte of its request", test_gone_mid_request);
     TAP_TEST("conn: after a refusal the rest is swallowed, for a second", test_linger);
-    TAP_TEST("conn: one address gets at most its share of connections", test_cap_ip);
-    TAP_TEST("conn: the addresses of one IPv6 network are one client", test_cap_ip6);
-    TAP_TEST("conn: when all are taken the longest idle one makes way", test_cap_idle);
-    TAP_TEST("conn: when all are at work a newcomer gets 503", test_cap_busy);
     TAP_TEST("conn: stopping closes the idle and answers the busy", test_stop);
     TAP_TEST("conn: a stop is heard by a connection that is answering", test_stop_ready);
     TAP_TEST("conn: closing forgets what is under way", test_close_busy);
