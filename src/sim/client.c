@@ -4,7 +4,8 @@
 #include "sim/client_impl.h"
 #include "sim/world.h"
 
-void sim_clients_rush(struct sim_clients *all, struct sim_host *h)
+/* Some of those that think ask this host, all at once; a doubter for the key written last. */
+static void hurry(struct sim_clients *all, struct sim_host *h, bool doubt)
 {
     for (uint32_t i = 0; i < all->load.clients; i++) {
         struct sim_client *c = &all->client[i];
@@ -12,11 +13,24 @@ void sim_clients_rush(struct sim_clients *all, struct sim_host *h)
         if (hurries && !sim_foreign_host(c->world, h) && sim_host_enter(h)) {
             sim_client_wait_no_more(c);
             sim_client_draw(c);
+            if (doubt) {
+                sim_client_reads(c, all->written_key);
+            }
             c->attempts = 1;
             sim_client_begin(c);
             sim_client_ask(c, h);
         }
     }
+}
+
+void sim_clients_rush(struct sim_clients *all, struct sim_host *h)
+{
+    hurry(all, h, false);
+}
+
+void sim_clients_doubt(struct sim_clients *all, struct sim_host *h)
+{
+    hurry(all, h, true);
 }
 
 bool sim_clients_ask(struct sim_clients *all, uint32_t client, uint32_t host, bool write,
@@ -27,13 +41,13 @@ bool sim_clients_ask(struct sim_clients *all, uint32_t client, uint32_t host, bo
         return false;
     }
     sim_client_draw(c);
-    c->op.writes = write;
-    c->op.serializable = false;
-    c->op.pair_count = 1;
-    c->op.key[0] = key;
-    c->op.attempts_max = 1;
-    c->op.request = write ? c->op.request : 0;
-    if (write && c->op.request == 0) {
+    uint64_t request = c->op.request;
+    sim_client_reads(c, key);
+    if (write) {
+        c->op.writes = true;
+        c->op.request = request;
+    }
+    if (write && request == 0) {
         c->op.serial = ++all->serial;
         c->op.value_bytes = SIM_TEXT_BYTES;
     }

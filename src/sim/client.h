@@ -83,7 +83,8 @@ struct sim_clients {
     struct sim_client client[SIM_CLIENTS_MAX];
     struct history history;
     uint64_t serial;
-    uint64_t survivors; /* bits of the hosts that are asked: all, until the end game draws some */
+    uint32_t written_key; /* of the newest write that was answered */
+    uint64_t survivors;   /* bits of the hosts that are asked: all, until the end game draws some */
     bool resting;
     uint64_t writes_ok, writes_failed, writes_unknown, reads_ok, reads_failed;
     uint8_t filling[SIM_VALUE_BYTES_MAX];
@@ -106,8 +107,10 @@ uint32_t sim_clients_busy(const struct sim_clients *c);
 /* sim_clients_lost -- the process of a host has ended: nobody will answer its calls. */
 void sim_clients_lost(struct sim_clients *c, struct sim_host *h);
 
-/* sim_clients_rush -- some of those that think ask this host, all at once. */
+/* sim_clients_rush -- some of those that think ask this host, all at once.
+ * sim_clients_doubt -- some of them read there what was last answered to have been written. */
 void sim_clients_rush(struct sim_clients *all, struct sim_host *h);
+void sim_clients_doubt(struct sim_clients *all, struct sim_host *h);
 
 /* sim_clients_ask -- one operation now, by a client that rests, of a host: a read of a key, or a
  * write. For end games and scenarios; false: the client is at work, or the host is not up. */

@@ -93,3 +93,13 @@ void sim_client_draw(struct sim_client *c)
         c->op.attempts_max = CLIENT_ATTEMPTS_MAX;
     }
 }
+
+void sim_client_reads(struct sim_client *c, uint32_t key)
+{
+    c->op.writes = false;
+    c->op.serializable = false;
+    c->op.pair_count = 1;
+    c->op.key[0] = key;
+    c->op.attempts_max = 1;
+    c->op.request = 0;
+}

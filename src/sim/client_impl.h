@@ -14,8 +14,10 @@
 /* sim_clients_draw_load -- what the run asks of its clients. */
 void sim_clients_draw_load(struct sim_clients *all);
 
-/* sim_client_draw -- what the next operation is; no attempt was made. */
+/* sim_client_draw -- what the next operation is; no attempt was made.
+ * sim_client_reads -- it is a linearizable read of this key instead. */
 void sim_client_draw(struct sim_client *c);
+void sim_client_reads(struct sim_client *c, uint32_t key);
 
 /* ---- client_ask.c ---- */
 

@@ -93,6 +93,7 @@ static void write_done(struct sim_client *c, const struct service_reply *reply)
     sim_judge_value(&c->world->judge, reply->revision, c->op.serial);
     note_all(c, HISTORY_OK, reply->revision);
     c->world->clients.writes_ok++;
+    c->world->clients.written_key = c->op.key[0];
     sim_world_tell(c->world, 0, "client: written", c->index, (uint64_t)reply->revision);
     end(c);
 }

@@ -83,6 +83,7 @@ enum sim_moment {
     SIM_MOMENT_VOTE,   /* voted, or asked for votes */
     SIM_MOMENT_ACK,    /* said that it has entries */
     SIM_MOMENT_ANSWER, /* told a client that its write is done */
+    SIM_MOMENT_OFFICE, /* leads */
     SIM_MOMENT_SYNC,   /* makes a write durable: inside its next sync */
     SIM_MOMENT_HARD,   /* makes a term or a vote durable: likewise, of the file of both */
     SIM_MOMENT_COUNT
@@ -90,6 +91,15 @@ enum sim_moment {
 
 struct sim_host;
 struct sim_world;
+
+/* What is planned against a leader that was just cut off and does not know it, once it has a
+ * successor that clients hear of. */
+enum sim_plot {
+    SIM_PLOT_NONE,
+    SIM_PLOT_COUP,  /* the successor is cut off in its turn, the old one comes back */
+    SIM_PLOT_DOUBT, /* the old one is asked for what the successor has just answered */
+    SIM_PLOT_COUNT
+};
 
 /* An older copy of one machine's disk, which waits for the moment at which it may come back. */
 struct sim_backup {
@@ -106,10 +116,11 @@ struct sim_faults {
     uint64_t mean_ns;
     uint64_t length_ns; /* mean of how long one lasts */
     bool over;
-    bool uneven;                /* links are worse one by one, not all alike */
-    uint64_t losses;            /* number of the newest */
-    uint64_t latencies;         /* likewise */
-    uint32_t deposed;           /* index + 1 of a leader that waits for its successor; 0: none */
+    bool uneven;        /* links are worse one by one, not all alike */
+    uint64_t losses;    /* number of the newest */
+    uint64_t latencies; /* likewise */
+    enum sim_plot plot;
+    uint32_t deposed;           /* index of the leader that it is against */
     uint64_t deposed_cut_first; /* numbers of the cuts that keep it alone */
     uint64_t deposed_cut_last;
     struct sim_backup backup;

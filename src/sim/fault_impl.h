@@ -36,6 +36,9 @@ void sim_fault_backup_drop(struct sim_faults *f);
 /* sim_fault_pause -- for a while nothing runs there. */
 void sim_fault_pause(struct sim_faults *f, struct sim_host *h);
 
+/* sim_fault_rates -- how slow and how fast a clock may run here, in 1024ths. */
+void sim_fault_rates(const struct sim_faults *f, uint32_t *least, uint32_t *most);
+
 /* ---- fault_net.c, fault_leader.c ---- */
 
 /* sim_fault_isolate -- a host is alone for a while. */

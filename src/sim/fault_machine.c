@@ -134,14 +134,21 @@ bool sim_fault_do_slow(struct sim_faults *f)
 
 /* The slowest clock is behind the fastest by less than leases allow for, where there are some:
  * (1024 - x) / (1024 + x) >= 1 - drift. */
-bool sim_fault_do_rate(struct sim_faults *f)
+void sim_fault_rates(const struct sim_faults *f, uint32_t *least, uint32_t *most)
 {
     uint64_t ppm = f->world->drift_ppm;
-    uint64_t most =
-        ppm != 0 ? FAULT_RATE_ONE * ppm / (2 * UINT64_C(1000000) - ppm) : FAULT_RATE_ONE;
-    uint64_t least =
-        FAULT_RATE_ONE - most > FAULT_RATE_MIN ? FAULT_RATE_ONE - most : FAULT_RATE_MIN;
-    most = FAULT_RATE_ONE + most < FAULT_RATE_MAX ? FAULT_RATE_ONE + most : FAULT_RATE_MAX;
+    uint64_t off = ppm != 0 ? FAULT_RATE_ONE * ppm / (2 * UINT64_C(1000000) - ppm) : FAULT_RATE_ONE;
+    *least =
+        (uint32_t)(FAULT_RATE_ONE - off > FAULT_RATE_MIN ? FAULT_RATE_ONE - off : FAULT_RATE_MIN);
+    *most =
+        (uint32_t)(FAULT_RATE_ONE + off < FAULT_RATE_MAX ? FAULT_RATE_ONE + off : FAULT_RATE_MAX);
+}
+
+bool sim_fault_do_rate(struct sim_faults *f)
+{
+    uint32_t least = 0;
+    uint32_t most = 0;
+    sim_fault_rates(f, &least, &most);
     uint32_t in_1024ths = (uint32_t)sim_between(&f->prng, least, most);
     sim_host_rate(sim_fault_any_host(f), in_1024ths);
     return true;

@@ -30,12 +30,13 @@ static void remember_conf(struct sim_look *l, struct sim_seen *seen, const struc
     }
 }
 
-static void remember(struct sim_look *l, const struct sim_host *h, const struct node_look *look,
+static void remember(struct sim_look *l, struct sim_host *h, const struct node_look *look,
                      const struct raft_status *s)
 {
     struct sim_seen *seen = &l->seen[h->index];
     bool news =
         !seen->alive || seen->role != s->role || seen->term != s->term || seen->leader != s->leader;
+    bool office = news && s->role == RAFT_LEADER;
     seen->alive = true;
     seen->process = h->process;
     seen->role = s->role;
@@ -53,6 +54,9 @@ static void remember(struct sim_look *l, const struct sim_host *h, const struct 
     remember_conf(l, seen, look->core, s);
     if (news) {
         sim_world_tell(l->world, h->id, "role", s->leader, s->vote);
+    }
+    if (office) {
+        sim_fault_moment(&l->world->faults, h, SIM_MOMENT_OFFICE);
     }
 }
 

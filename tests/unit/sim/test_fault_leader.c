@@ -113,18 +113,26 @@ static void nobody_else_is(void)
     sim_world_close(w);
 }
 
-/* ---- the coup ---- */
+/* ---- deposed ---- */
 
-/* The leader is alone, and is to come back when its successor has answered; false: the draw had
- * something else. */
-static bool deposed(uint64_t draw)
+static uint64_t classes; /* that are on besides */
+
+static bool planned(enum sim_plot plot)
+{
+    return w->faults.plot == plot && w->faults.deposed == h->index;
+}
+
+/* The leader is alone, that is planned, and it has a successor; false: the draw had something
+ * else. */
+static bool deposed(uint64_t draw, enum sim_plot plot)
 {
     open_world(draw);
+    w->faults.on = classes;
     w->faults.treason = true;
     CHECK(writes(0, h));
     uint64_t end_ns = w->now_ns + 20 * SIM_S;
     uint64_t next = h->id;
-    bool is = w->faults.deposed == h->id && alone(h);
+    bool is = planned(plot) && alone(h);
     while (is && (next == 0 || next == h->id)) {
         sim_world_until(w, w->now_ns + SIM_MS);
         next = sim_look_leader(&w->look, UINT64_MAX, true);
@@ -136,19 +144,21 @@ static bool deposed(uint64_t draw)
     return is;
 }
 
-static void open_deposed(void)
+static void open_deposed(enum sim_plot plot)
 {
     uint64_t draw = 1;
-    while (!deposed(draw)) {
+    while (!deposed(draw, plot)) {
         CHECK(++draw <= DRAWS);
     }
 }
+
+/* ---- the coup ---- */
 
 /* The old one hears the third node again, over all cuts but those of others. */
 static void successor_is_cut_off(void)
 {
     for (int others = 0; others <= 1; others++) {
-        open_deposed();
+        open_deposed(SIM_PLOT_COUP);
         struct sim_host *next = finding_leader(w);
         struct sim_host *third = &w->host[NODES * (NODES - 1) / 2 - h->index - next->index];
         CHECK(!alone(next));
@@ -157,7 +167,7 @@ static void successor_is_cut_off(void)
             sim_net_cut(&w->net, third->index, h->index);
         }
         CHECK(writes(1, next));
-        CHECK(alone(next) && w->faults.deposed == 0);
+        CHECK(alone(next) && w->faults.plot == SIM_PLOT_NONE);
         CHECK(cut_off(h, third) == (others == 1));
         CHECK(!w->failed);
         sim_world_close(w);
@@ -176,12 +186,81 @@ static void waits_for_a_successor(void)
         open_world(draw);
         w->faults.treason = true;
         CHECK(writes(0, h));
-    } while (w->faults.deposed == 0);
+    } while (!planned(SIM_PLOT_COUP));
     CHECK(finding_leader(w) == h && alone(h));
     sim_fault_moment(&w->faults, h, SIM_MOMENT_ANSWER); /* one that was on its way */
-    CHECK_U64(w->faults.deposed, h->id);
+    CHECK(planned(SIM_PLOT_COUP));
     CHECK(alone(h));
     sim_world_close(w);
+}
+
+/* ---- the doubt ---- */
+
+/* Who asks this node for that key now. */
+static uint32_t readers(const struct sim_host *at, uint32_t key)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < w->clients.load.clients; i++) {
+        const struct sim_client *c = &w->clients.client[i];
+        if (c->state == SIM_CLIENT_WAITS && c->asked == at) {
+            CHECK(!c->op.writes && !c->op.serializable && c->op.key[0] == key);
+            n++;
+        }
+    }
+    return n;
+}
+
+/* What the successor has answered, the old leader is asked for at once. */
+static void old_one_is_asked(void)
+{
+    open_deposed(SIM_PLOT_DOUBT);
+    CHECK(writes(1, finding_leader(w)));
+    sim_clients_start(&w->clients); /* so that there are some that think */
+    CHECK_U64(readers(h, 0), 0);
+    sim_world_until(w, w->now_ns + 10 * 1000);
+    CHECK(readers(h, 0) > 0 && alone(h) && w->faults.plot == SIM_PLOT_NONE);
+    CHECK(!w->failed);
+    sim_world_close(w);
+}
+
+/* It takes itself for the leader for as long as clocks allow, in worlds where they are uneven. */
+static void its_clock_is_held(void)
+{
+    for (int uneven = 0; uneven <= 1; uneven++) {
+        classes = uneven ? sim_fault_bit(SIM_FAULT_RATE) : 0;
+        open_deposed(SIM_PLOT_DOUBT);
+        const struct sim_host *next = finding_leader(w);
+        CHECK(uneven ? h->rate < next->rate : h->rate == next->rate);
+        sim_world_close(w);
+    }
+    classes = 0;
+}
+
+/* Clients hurry to whoever succeeds it, so that there is an answer soon. */
+static void successor_is_rushed(void)
+{
+    uint32_t asked = 0;
+    for (uint64_t draw = 1; asked == 0; draw++) {
+        CHECK(draw <= DRAWS);
+        open_world(draw);
+        w->faults.treason = true;
+        CHECK(writes(0, h));
+        if (planned(SIM_PLOT_DOUBT)) {
+            prng_seed(&w->clients.prng, draw); /* of those that think some hurry, or none */
+            sim_clients_start(&w->clients);
+            uint64_t leader = h->id;
+            while ((leader == 0 || leader == h->id) && !sim_world_over(w)) {
+                sim_world_until(w, heap_min(&w->queue)->key);
+                leader = sim_look_leader(&w->look, UINT64_MAX, false);
+            }
+            const struct sim_host *next = &w->host[leader - 1];
+            sim_world_until(w, w->now_ns + 10 * 1000);
+            for (uint32_t i = 0; i < w->clients.load.clients; i++) {
+                asked += w->clients.client[i].asked == next;
+            }
+        }
+        sim_world_close(w);
+    }
 }
 
 int main(void)
@@ -192,5 +271,8 @@ int main(void)
     TAP_TEST("plot: the successor is cut off when it answers, the old one is back",
              successor_is_cut_off);
     TAP_TEST("plot: until then the old one stays alone", waits_for_a_successor);
+    TAP_TEST("plot: or the old one is asked for what its successor has answered", old_one_is_asked);
+    TAP_TEST("plot: its clock is held then, where clocks are uneven", its_clock_is_held);
+    TAP_TEST("plot: clients hurry to the successor", successor_is_rushed);
     return tap_done();
 }
