@@ -14,7 +14,7 @@ struct sim_host *sim_fault_leader(struct sim_faults *f)
     return id != 0 ? &f->world->host[id - 1] : NULL;
 }
 
-/* Its clock runs as slow as it may, the others' as fast: it takes itself for the leader for long. */
+/* Its clock runs as slow as it may, the others' as fast: it takes itself for the leader longer. */
 static void hold_its_clock(struct sim_faults *f, struct sim_host *h)
 {
     uint32_t least = 0;
