@@ -60,8 +60,8 @@
 
 /* Network. */
 #define NET_FRAME_BYTES_MAX (10u * 1000u * 1000u) /* a message between nodes: at most 10 MB */
-#define NET_PEERS_MAX RAFT_PEERS_MAX
-#define NET_CONNS_MAX 128u              /* QUIC connections, handshakes included */
+#define NET_PEERS_MAX 64u               /* members, and as many who are none, or not any more */
+#define NET_CONNS_MAX 160u              /* QUIC connections, handshakes included */
 #define NET_QUEUE_BYTES_MAX (16u * MIB) /* unsent bytes a peer and stream class */
 #define NET_COOKIE_BYTES_MAX 256u
 
@@ -87,6 +87,7 @@
 #define NODE_ADDRS_MAX 16u       /* addresses of one endpoint */
 
 static_assert(KV_VALUE_BYTES_MAX + KV_KEY_BYTES_MAX <= KV_TXN_BYTES_MAX, "a single set fits");
+static_assert(NET_PEERS_MAX > RAFT_PEERS_MAX, "there is a place for every member, and one more");
 static_assert(ENTRY_BYTES_MAX + 64u * KIB <= NET_FRAME_BYTES_MAX, "an entry fits a frame");
 static_assert(RAFT_APPEND_BYTES_MAX + ENTRY_BYTES_MAX + 64u * KIB <= NET_FRAME_BYTES_MAX,
               "an append that ends with the largest entry fits a frame");

@@ -42,19 +42,36 @@ struct book_entry *book_by_key(struct book *b, const struct node_key *key)
     return NULL;
 }
 
-/* A slot for a new key: a fresh one, or the place of an entry that nobody needs. */
-static struct book_entry *take_slot(struct book *b)
+/* Who goes first: connected last, with a number last but one; of two alike the older one. */
+static bool goes_before(const struct book_entry *a, const struct book_entry *b)
 {
-    if (b->count < NET_PEERS_MAX) {
-        return &b->entry[b->count++];
+    if (a->up != b->up) {
+        return b->up;
     }
+    if ((a->id == 0) != (b->id == 0)) {
+        return a->id == 0;
+    }
+    return a->updated_ns < b->updated_ns;
+}
+
+struct book_entry *book_spare(struct book *b, bool also_up)
+{
+    struct book_entry *spare = NULL;
     for (uint32_t i = 0; i < b->count; i++) {
-        if (b->entry[i].id == 0 && !b->entry[i].up) {
-            MARK("node: a place in the book is taken over");
-            return &b->entry[i];
+        struct book_entry *e = &b->entry[i];
+        bool may = !e->self && !e->named && (also_up || !e->up);
+        if (may && (spare == NULL || goes_before(e, spare))) {
+            spare = e;
         }
     }
-    return NULL;
+    return spare;
+}
+
+void book_forget(struct book *b, struct book_entry *e)
+{
+    ASSERT(e >= b->entry && e < b->entry + b->count);
+    *e = b->entry[--b->count];
+    b->dirty = true;
 }
 
 enum err book_learn(struct book *b, uint64_t id, const struct node_key *key, uint64_t wall_ns,
@@ -62,10 +79,10 @@ enum err book_learn(struct book *b, uint64_t id, const struct node_key *key, uin
 {
     struct book_entry *e = book_by_key(b, key);
     if (e == NULL) {
-        e = take_slot(b);
-        if (e == NULL) {
+        if (b->count == NET_PEERS_MAX) {
             return ERR_BUSY;
         }
+        e = &b->entry[b->count++];
         memset(e, 0, sizeof *e);
         e->key = *key;
         e->updated_ns = wall_ns;
@@ -261,6 +278,9 @@ enum err book_tail_learn(struct book *b, struct bytes tail, uint64_t wall_ns)
     if (r.bad || count > RAFT_PEERS_MAX) {
         return ERR_MALFORMED;
     }
+    for (uint32_t i = 0; i < b->count; i++) {
+        b->entry[i].named = false;
+    }
     for (uint64_t i = 0; i < count; i++) {
         struct book_entry told;
         struct book_entry *e = NULL;
@@ -268,6 +288,7 @@ enum err book_tail_learn(struct book *b, struct bytes tail, uint64_t wall_ns)
             return ERR_MALFORMED;
         }
         TRY(book_learn(b, told.id, &told.key, wall_ns, &e));
+        e->named = true;
         if (e->addr_count == 0 && told.addr_count > 0) {
             book_addrs_set(b, e, told.addrs, told.addr_count, wall_ns);
         }

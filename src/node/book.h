@@ -2,7 +2,8 @@
  *
  * Shape:      at most NET_PEERS_MAX entries, found by id or by key; one of them may be this node
  * Invariants: ids and keys are unique; an entry may lack its id (a peer that was dialled or dialled
- *             us before a configuration named it) but never its key
+ *             us before a configuration named it) but never its key. There is always room for a
+ *             member: who was one, or is only known, makes way
  * Order:      a change marks the book dirty; book_encode gives the bytes that are then made durable
  * Owns:       its entries, inside the struct
  * Thread:     the loop's
@@ -23,7 +24,9 @@ struct book_entry {
     char addr[NODE_ADDR_BYTES_MAX];      /* as the configuration names it */
     char raft_addr[NODE_ADDR_BYTES_MAX]; /* empty: null */
     uint64_t updated_ns;                 /* wall clock of the last change */
-    bool up;                             /* connected now; not kept on disk */
+    bool self;                           /* this node; not kept on disk, nor is what follows */
+    bool named;                          /* by the newest configuration that was learnt */
+    bool up;                             /* connected now */
     uint64_t epoch;                      /* of the connection while up */
     uint64_t life;                       /* incarnation that it said it is, while up; 0: not yet */
     uint64_t life_at;                    /* when, as the node counts its questions */
@@ -56,6 +59,13 @@ MUST_CHECK
 enum err book_learn(struct book *b, uint64_t id, const struct node_key *key, uint64_t wall_ns,
                     struct book_entry **out);
 
+/* book_spare -- who is needed least: neither this node nor named by the newest configuration, and
+ *   not connected unless also_up; of these one without a number, and the one longest unchanged.
+ *   NULL: all are needed.
+ * book_forget -- that one is not known any more; pointers to entries end. */
+struct book_entry *book_spare(struct book *b, bool also_up);
+void book_forget(struct book *b, struct book_entry *e);
+
 /* book_addrs_set -- replace the addresses; true when they differ from before. */
 bool book_addrs_set(struct book *b, struct book_entry *e, const struct os_addr *addrs,
                     uint32_t count, uint64_t wall_ns);
@@ -76,7 +86,8 @@ enum err book_decode(struct book *b, struct bytes data);
 MUST_CHECK
 enum err book_tail_encode(struct book *b, const uint64_t *ids, uint32_t count, struct writer *w);
 
-/* book_tail_learn -- read such a tail. err ERR_MALFORMED: what came before it was learnt. */
+/* book_tail_learn -- read such a tail: whom it has are named now, and nobody else.
+ *   err ERR_MALFORMED, ERR_BUSY (no place, see book_spare): what came before it was learnt */
 MUST_CHECK
 enum err book_tail_learn(struct book *b, struct bytes tail, uint64_t wall_ns);
 

@@ -307,15 +307,13 @@ static void note_ports(struct node *n)
 {
     struct os_addr addrs[NODE_ADDRS_MAX];
     uint32_t count = link_addrs(n->link, addrs, NODE_ADDRS_MAX);
-    struct book_entry *self = NULL;
+    struct book_entry *self = book_by_key(&n->book, &n->home.key);
     for (uint32_t i = 0; i < count; i++) {
         uint16_t *kept = &n->book.udp_port[addrs[i].family == 6 ? 1 : 0];
         n->book.dirty = n->book.dirty || *kept != addrs[i].port;
         *kept = addrs[i].port;
     }
-    if (book_learn(&n->book, n->config->node_id, &n->home.key, os_wall(n->os), &self) == ERR_OK) {
-        book_addrs_set(&n->book, self, addrs, count, os_wall(n->os));
-    }
+    book_addrs_set(&n->book, self, addrs, count, os_wall(n->os));
 }
 
 static enum err dial_known(struct node *n, struct diag *diag)
@@ -376,16 +374,26 @@ static enum err open_link(struct node *n, struct diag *diag)
     return dial_known(n, diag);
 }
 
+/* Who is known, this node first of all. */
+static enum err open_book(struct node *n, struct diag *diag)
+{
+    struct book_entry *self = NULL;
+    book_init(&n->book);
+    TRY(book_keeper_load(n, diag));
+    TRY(mesh_learn(n, &n->book, n->config->node_id, &n->home.key, &self));
+    self->self = true;
+    return ERR_OK;
+}
+
 /* ---- the whole ---- */
 
 static enum err open_all(struct node *n, struct diag *diag)
 {
     struct log_recovered rec;
     open_memory(n);
-    book_init(&n->book);
     TRY(open_dir(n, diag));
     TRY(open_home(n, diag));
-    TRY(book_keeper_load(n, diag));
+    TRY(open_book(n, diag));
     n->boot = mem_take(&n->mem, sizeof *n->boot);
     TRY(open_log(n, &rec, diag));
     if (rec.repaired) {

@@ -150,7 +150,7 @@ static enum err endpoint_next(struct node *n, const struct control *c, struct bo
     next->dirty = false;
     if (told != NULL) {
         e = mesh_peer_may(n, told->id, &told->key);
-        e = e == ERR_OK ? book_learn(next, told->id, &told->key, os_wall(n->os), &known) : e;
+        e = e == ERR_OK ? mesh_learn(n, next, told->id, &told->key, &known) : e;
     }
     if (known != NULL && told->addr_count > 0) {
         book_addrs_set(next, known, told->addrs, told->addr_count, os_wall(n->os));
@@ -171,7 +171,7 @@ static bool greeted(struct node *n, const struct op *op, const struct book_entry
     const struct book_entry *e = book_by_key(&n->book, &joins->key);
     bool known = e != NULL && (e->up || e->addr_count > 0); /* it is dialled already */
     if (!known && joins->addr_count > 0) {
-        IGNORE(link_peer_set(n->link, &joins->key, joins->addrs, joins->addr_count)); /* full */
+        IGNORE(mesh_peer(n, 0, &joins->key, joins->addrs, joins->addr_count)); /* full */
     }
     return (e != NULL && e->up && e->life != 0) ||
            os_now(n->os) - op->began_ns >= CONTROL_GREETING_MS * NS_PER_MS;

@@ -483,6 +483,13 @@ void forward_remote(void *arg, const struct op *op, const struct service_reply *
 
 extern const struct link_handler mesh_handler;
 
+/* mesh_learn -- book_learn, of the node's own book or of a copy; where that is full, who is needed
+ * least makes way, with its connection if a number is given: that may be a member's.
+ *   err ERR_BUSY: all others are needed */
+MUST_CHECK
+enum err mesh_learn(struct node *n, struct book *b, uint64_t id, const struct node_key *key,
+                    struct book_entry **out);
+
 /* mesh_peer_may -- whether mesh_peer would believe it.
  *   err ERR_BAD_REQUEST (key or number are this node's or another member's) */
 MUST_CHECK

@@ -17,6 +17,44 @@ static void tell_raft(struct node *n, const struct book_entry *e)
     }
 }
 
+/* What was under way with a peer ends as its connection does. */
+static void went_away(struct node *n, struct book_entry *e)
+{
+    e->up = false;
+    op_fail_forwarded(n->ops, &e->key);
+    snapshot_send_away(n, e->id);
+    tell_raft(n, e);
+}
+
+/* Where a book is full, whoever is needed least makes way; from the node's own, and is dialled no
+ * more. */
+static bool make_room(struct node *n, struct book *b, bool also_up)
+{
+    struct book_entry *e = book_spare(b, also_up);
+    if (e == NULL) {
+        return false;
+    }
+    MARK("node: a place in the book is taken over");
+    if (b == &n->book && e->up) {
+        went_away(n, e);
+    }
+    if (b == &n->book && n->link != NULL) {
+        link_peer_forget(n->link, &e->key);
+    }
+    book_forget(b, e);
+    return true;
+}
+
+enum err mesh_learn(struct node *n, struct book *b, uint64_t id, const struct node_key *key,
+                    struct book_entry **out)
+{
+    enum err e = book_learn(b, id, key, os_wall(n->os), out);
+    if (e == ERR_BUSY && make_room(n, b, id != 0)) {
+        e = book_learn(b, id, key, os_wall(n->os), out);
+    }
+    return e;
+}
+
 struct origin mesh_origin(const struct node *n)
 {
     struct origin o = { .cluster = n->cluster };
@@ -133,7 +171,9 @@ static void peer_up(void *arg, const struct node_key *peer, uint64_t epoch)
 {
     struct node *n = arg;
     struct book_entry *e = NULL;
-    if (book_learn(&n->book, 0, peer, os_wall(n->os), &e) != ERR_OK) {
+    if (mesh_learn(n, &n->book, 0, peer, &e) != ERR_OK) {
+        MARK("node: no place for who connects");
+        link_peer_forget(n->link, peer); /* it comes again */
         return;
     }
     e->up = true;
@@ -158,13 +198,10 @@ static void peer_down(void *arg, const struct node_key *peer, uint64_t epoch)
         MARK("node: news of an older connection");
         return;
     }
-    e->up = false;
     trace_add(&n->trace, os_now(n->os), "mesh: peer down", e->id, epoch, 0);
     logger_log(n->logger, LOGGER_INFO, "peer down", logger_hex("peer", peer->b, NODE_KEY_BYTES),
                logger_u64("id", e->id));
-    op_fail_forwarded(n->ops, peer);
-    snapshot_send_away(n, e->id);
-    tell_raft(n, e);
+    went_away(n, e);
 }
 
 /* The message's sender is who the connection proved: learn the number, or refuse another's. */
@@ -290,7 +327,7 @@ enum err mesh_peer(struct node *n, uint64_t id, const struct node_key *key,
         return ERR_OK;
     }
     uint64_t before = book_by_key(&n->book, key) != NULL ? book_by_key(&n->book, key)->id : 0;
-    TRY(book_learn(&n->book, id, key, os_wall(n->os), &e));
+    TRY(mesh_learn(n, &n->book, id, key, &e));
     if (count > 0) {
         book_addrs_set(&n->book, e, addrs, count, os_wall(n->os));
     }
@@ -310,6 +347,9 @@ enum err mesh_peer(struct node *n, uint64_t id, const struct node_key *key,
 void mesh_members(struct node *n, struct bytes tail)
 {
     enum err e = book_tail_learn(&n->book, tail, os_wall(n->os));
+    while (e == ERR_BUSY && make_room(n, &n->book, true)) {
+        e = book_tail_learn(&n->book, tail, os_wall(n->os)); /* what it has learnt it knows */
+    }
     if (e != ERR_OK) {
         logger_log(n->logger, LOGGER_WARN, "members of a configuration unreadable", logger_err(e));
     }

@@ -9,6 +9,7 @@
  */
 #include "base/mark.h"
 #include "base/panic.h"
+#include "node/boot_log.h"
 #include "node/impl.h"
 #include "node/state_conf.h"
 #include "raft/raft_codec.h"
@@ -148,7 +149,10 @@ static enum err conf_load(struct node *n)
     c.index = conf.index;
     n->state.conf = c;
     n->cluster = conf.cluster;
-    mesh_members(n, tail);
+    bool later = n->boot != NULL && n->boot->newest.index > c.index; /* the log has told of it */
+    if (!later) {
+        mesh_members(n, tail);
+    }
     return ERR_OK;
 }
 

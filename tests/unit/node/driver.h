@@ -38,6 +38,8 @@ static struct {
     struct snap_want want;     /* likewise, of who receives a snapshot */
     struct node_key dialled[4];
     uint32_t dials;
+    struct node_key forgotten; /* by the link, the last one */
+    uint32_t forgets;
     struct service_call call;
     uint32_t called;
     enum err code;               /* of the last call that ended */
@@ -101,6 +103,13 @@ static enum err link_dial(struct link *l, const struct node_key *peer, const str
     return ERR_OK;
 }
 
+static void link_forget(struct link *l, const struct node_key *peer)
+{
+    (void)l;
+    t.forgotten = *peer;
+    t.forgets++;
+}
+
 static void called(struct service_call *call, const struct service_reply *reply)
 {
     (void)call;
@@ -160,7 +169,9 @@ static void core(struct node *n, uint64_t last)
 
 static void begin(uint64_t last)
 {
-    static const struct link_table table = { .peer_set = link_dial, .send = link_record };
+    static const struct link_table table = { .peer_set = link_dial,
+                                             .peer_forget = link_forget,
+                                             .send = link_record };
     struct node *n = &t.n;
     struct log_recovered rec;
     struct diag d = { 0 };

@@ -3,6 +3,7 @@
  * machine, over rows that survive as the simulator's do. */
 #include "driver.h"
 
+#include "node/boot_log.h"
 #include "sim/backing.h"
 
 enum {
@@ -233,6 +234,38 @@ static void where_all_are(void)
     end_state();
 }
 
+/* A start reads the log first. Its configurations are newer than the one of the state machine,
+ * which may name a machine that was exchanged since. */
+static void who_it_is_now(void)
+{
+    struct raft_conf conf = {
+        .index = 1, .voter_count = 2, .voter = { 1, 2 }, .learner_count = 1, .learner = { 4 }
+    };
+    const struct node_key before = { { 4 } };
+    const struct node_key since = { { 44 } };
+    struct boot_log boot = { 0 };
+    struct diag d;
+    begin_state();
+    CHECK(mesh_peer(&t.n, 4, &before, NULL, 0) == ERR_OK);
+    CHECK(opened(&d) == ERR_OK);
+    applied_to(1);
+    CHECK_U64(flushes(), 1);
+    t.n.state.conf = conf;
+    t.n.state.log_bytes = 64 * MIB;
+    applied_to(2);
+    CHECK_U64(flushes(), 2);
+    t.n.boot = &boot;
+    for (uint64_t newer = 0; newer <= 1; newer++) {
+        struct book_entry *e = NULL;
+        CHECK(book_learn(&t.n.book, 4, &since, 0, &e) == ERR_OK);
+        boot.newest.index = newer * LAST;
+        CHECK(state_reopen(&t.n) == ERR_OK);
+        CHECK(ids_key_equal(&book_by_id(&t.n.book, 4)->key, newer ? &since : &before));
+    }
+    t.n.boot = NULL;
+    end_state();
+}
+
 int main(void)
 {
     TAP_TEST("state: much log begins one flush", much_log_once);
@@ -240,5 +273,6 @@ int main(void)
     TAP_TEST("state: a flush that finds no space is made when there is some", disk_full);
     TAP_TEST("state: a start refuses a log and a state that deny each other", log_and_state_agree);
     TAP_TEST("state: it says where all members are", where_all_are);
+    TAP_TEST("state: at a start the log's configurations come after its own", who_it_is_now);
     return tap_done();
 }
