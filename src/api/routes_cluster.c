@@ -263,11 +263,13 @@ void route_add_peer(struct http_conn *c)
     struct service *s = c->api->service;
     enum err e = s->table->add_peer(s, id, &key, addrs, count);
     if (e != ERR_OK) {
-        router_error(c, e,
-                     e == ERR_BAD_REQUEST
-                         ? "the id or key is this node's own or belongs to another member"
-                         : NULL,
-                     0);
+        router_error(
+            c, e,
+            e == ERR_BAD_REQUEST
+                ? "the id or key is this node's own or belongs to another member; a machine "
+                  "without its old key is another node: aspen cluster replace ID NEW=ADDR"
+                : NULL,
+            0);
         return;
     }
     json_in_answer(c, json_object());
