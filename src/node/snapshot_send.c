@@ -78,62 +78,6 @@ uint64_t snapshot_send_held(const struct node *n)
     return least;
 }
 
-static void offer(struct node *n, struct snap_out *o)
-{
-    uint8_t room[SNAP_FRAME_HEAD_BYTES_MAX];
-    struct writer w = writer_of(room, sizeof room);
-    const struct book_entry *peer = book_by_id(&n->book, o->msg.to);
-    struct snap_offer x = { .from = o->msg.from,
-                            .to = o->msg.to,
-                            .term = o->msg.term,
-                            .epoch = o->msg.epoch,
-                            .id = o->id,
-                            .bytes = snap_reader_bytes(o->reader) };
-    snapshot_offer_encode(&x, &w);
-    if (peer == NULL || !peer->up ||
-        link_send(n->link, &peer->key, LINK_SNAPSHOT, writer_bytes(&w), bytes_of(NULL, 0)) !=
-            ERR_OK) {
-        failed(n, o);
-    }
-}
-
-static void begin(struct node *n, struct snap_out *o, const struct snap_id *id)
-{
-    enum err e = snap_reader_open(n->snaps, id, &o->reader);
-    o->id = *id;
-    o->phase = SNAP_OUT_OFFERED;
-    o->heard_ns = os_now(n->os);
-    snapshot_send_hold(n, id);
-    actor_poke(&n->raft_actor);
-    if (e != ERR_OK) {
-        failed(n, o);
-    } else {
-        offer(n, o);
-    }
-}
-
-void snapshot_send_start(struct node *n)
-{
-    for (uint32_t i = 0; i < NODE_SNAP_SENDERS; i++) {
-        struct snap_out *o = &n->snap_out[i];
-        struct snap_id id;
-        uint64_t bytes = 0;
-        if (o->phase != SNAP_OUT_WAITING) {
-            continue;
-        }
-        if (snap_newest(n->snaps, &id) && fits(n, id.index)) {
-            begin(n, o, &id);
-        } else if (!snap_making(n->snaps, &bytes) && !flush_busy(&n->state.flush)) {
-            enum err e = snapshot_make_file(n);
-            if (e != ERR_OK && e != ERR_BUSY) {
-                failed(n, o);
-            }
-        }
-    }
-}
-
-/* ---- pauses ---- */
-
 /* The place of a peer, or the one that is needed least. */
 static struct snap_pause *pause_of(struct node *n, uint64_t peer)
 {
@@ -169,6 +113,74 @@ static bool pausing(struct node *n, uint64_t peer)
 {
     const struct snap_pause *p = pause_of(n, peer);
     return p->peer == peer && os_now(n->os) < p->until_ns;
+}
+
+/* What cannot be read to its end will not be another time: the next offer is of another one. Memory
+ * that is short says nothing of a file. */
+static void unreadable(struct node *n, struct snap_out *o, enum err e)
+{
+    MARK("node: a snapshot on its way cannot be read");
+    logger_log(n->logger, LOGGER_WARN, "a snapshot cannot be read",
+               logger_err(e), logger_u64("peer", o->msg.to), logger_u64("index", o->id.index));
+    pause_longer(n, o->msg.to);
+    failed(n, o);
+    if (e != ERR_NO_MEMORY) {
+        snap_forget(n->snaps, &o->id);
+    }
+}
+
+static void offer(struct node *n, struct snap_out *o)
+{
+    uint8_t room[SNAP_FRAME_HEAD_BYTES_MAX];
+    struct writer w = writer_of(room, sizeof room);
+    const struct book_entry *peer = book_by_id(&n->book, o->msg.to);
+    struct snap_offer x = { .from = o->msg.from,
+                            .to = o->msg.to,
+                            .term = o->msg.term,
+                            .epoch = o->msg.epoch,
+                            .id = o->id,
+                            .bytes = snap_reader_bytes(o->reader) };
+    snapshot_offer_encode(&x, &w);
+    if (peer == NULL || !peer->up ||
+        link_send(n->link, &peer->key, LINK_SNAPSHOT, writer_bytes(&w), bytes_of(NULL, 0)) !=
+            ERR_OK) {
+        failed(n, o);
+    }
+}
+
+static void begin(struct node *n, struct snap_out *o, const struct snap_id *id)
+{
+    enum err e = snap_reader_open(n->snaps, id, &o->reader);
+    o->id = *id;
+    o->phase = SNAP_OUT_OFFERED;
+    o->heard_ns = os_now(n->os);
+    snapshot_send_hold(n, id);
+    actor_poke(&n->raft_actor);
+    if (e != ERR_OK) {
+        unreadable(n, o, e);
+    } else {
+        offer(n, o);
+    }
+}
+
+void snapshot_send_start(struct node *n)
+{
+    for (uint32_t i = 0; i < NODE_SNAP_SENDERS; i++) {
+        struct snap_out *o = &n->snap_out[i];
+        struct snap_id id;
+        uint64_t bytes = 0;
+        if (o->phase != SNAP_OUT_WAITING) {
+            continue;
+        }
+        if (snap_newest(n->snaps, &id) && fits(n, id.index)) {
+            begin(n, o, &id);
+        } else if (!snap_making(n->snaps, &bytes) && !flush_busy(&n->state.flush)) {
+            enum err e = snapshot_make_file(n);
+            if (e != ERR_OK && e != ERR_BUSY) {
+                failed(n, o);
+            }
+        }
+    }
 }
 
 /* One that has said nothing for a while goes on later with what it has; another one may be well. */
@@ -246,14 +258,13 @@ static void part(struct node *n, struct snap_out *o, const struct node_key *peer
     struct writer w = writer_of(room, sizeof room);
     size_t count = 0;
     enum err e = snap_reader_read(o->reader, offset, n->snap_room, SNAP_CHUNK_BYTES_MAX, &count);
-    if (e == ERR_OK && count > 0) {
-        struct snap_part p = { .id = o->id,
-                               .offset = offset,
-                               .data = bytes_of(n->snap_room, count) };
-        snapshot_part_encode(&p, &w);
-        e = link_send(n->link, peer, LINK_SNAPSHOT, writer_bytes(&w), p.data);
-    }
     if (e != ERR_OK) {
+        unreadable(n, o, e);
+        return;
+    }
+    struct snap_part p = { .id = o->id, .offset = offset, .data = bytes_of(n->snap_room, count) };
+    snapshot_part_encode(&p, &w);
+    if (link_send(n->link, peer, LINK_SNAPSHOT, writer_bytes(&w), p.data) != ERR_OK) {
         failed(n, o);
     }
 }

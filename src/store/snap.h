@@ -78,8 +78,8 @@ bool snap_newest(const struct snap *s, struct snap_id *out);
 /* snap_at -- the one after entry (index, term); false: there is none. */
 bool snap_at(const struct snap *s, uint64_t index, uint64_t term, struct snap_id *out);
 
-/* snap_forget -- somebody who was sent it says that it is damaged: it is not listed any more, and
- * its file is removed. Nothing when it is not listed. */
+/* snap_forget -- it cannot be read, or somebody who was sent it says that it is damaged: it is not
+ * listed any more, and its file is removed. Nothing when it is not listed. */
 void snap_forget(struct snap *s, const struct snap_id *id);
 
 /* snap_meta -- what a snapshot's head says.
@@ -110,10 +110,13 @@ void snap_make_cancel(struct snap *s);
 MUST_CHECK
 enum err snap_reader_open(struct snap *s, const struct snap_id *id, struct snap_reader **out);
 
-/* snap_reader_bytes -- of the whole snapshot. */
+/* snap_reader_bytes -- of the whole snapshot, as it was opened. */
 uint64_t snap_reader_bytes(const struct snap_reader *r);
 
-/* snap_reader_read -- bytes from an offset on; fewer than count only at the end. err ERR_IO. */
+/* snap_reader_read -- bytes from an offset on; fewer than count only at the end, and none behind it,
+ * however much longer its file is by now.
+ *   err  ERR_CORRUPT  its file was cut short
+ *        ERR_IO */
 MUST_CHECK
 enum err snap_reader_read(struct snap_reader *r, uint64_t offset, void *out, size_t count,
                           size_t *out_count);

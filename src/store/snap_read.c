@@ -1,5 +1,5 @@
 /* store/snap_read.c -- the bytes of a snapshot by offset, for whoever sends them. */
-#include "base/panic.h"
+#include "base/mark.h"
 #include "store/snap_impl.h"
 
 struct snap_reader {
@@ -52,7 +52,12 @@ uint64_t snap_reader_bytes(const struct snap_reader *r)
 enum err snap_reader_read(struct snap_reader *r, uint64_t offset, void *out, size_t count,
                           size_t *out_count)
 {
-    return snap_blob_read(bytes_of_reader(r), offset, out, count, out_count);
+    uint64_t bytes = snap_reader_bytes(r);
+    uint64_t left = offset < bytes ? bytes - offset : 0;
+    size_t want = count < left ? count : (size_t)left;
+    TRY(snap_blob_read(bytes_of_reader(r), offset, out, want, out_count));
+    MARK_IF(*out_count < want, "store: a snapshot is cut short while it is read");
+    return *out_count < want ? ERR_CORRUPT : ERR_OK;
 }
 
 void snap_reader_close(struct snap_reader *r)

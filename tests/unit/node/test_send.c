@@ -345,6 +345,98 @@ static void deposed(void)
     }
 }
 
+/* ---- its file ---- */
+
+/* A leader with a file of entry 1 on disk, which node 2 needs. */
+static void begin_on_disk(struct snap_id *out)
+{
+    struct raft_msg m = { .type = RAFT_MSG_SNAPSHOT, .from = 1, .to = 2, .term = 3, .index = 1 };
+    struct diag d = { 0 };
+    struct node *n = &t.n;
+    begin(1);
+    t.config.storage_backend = CONFIG_STORAGE_DURABLE;
+    CHECK(snapshot_make_open(n, &d) == ERR_OK);
+    make_file(1);
+    while (!snap_newest(n->snaps, out)) {
+        CHECK(sim_turn(&t.loop));
+    }
+    n->told_role = RAFT_LEADER;
+    snapshot_send_begin(n, &m);
+}
+
+static void end_on_disk(void)
+{
+    snapshot_send_close(&t.n);
+    snap_close(t.n.snaps);
+    os_dir_close(t.n.snap_dir);
+    mem_free(&t.n.mem, t.n.snap_room);
+    end();
+}
+
+static void file_cut(void *arg, const char *name)
+{
+    struct os_file *f = NULL;
+    (void)arg;
+    CHECK(os_file_open(t.n.snap_dir, name, OS_OPEN_READ | OS_OPEN_WRITE, &f) == ERR_OK);
+    CHECK(os_file_truncate(f, 40) == ERR_OK);
+    os_file_close(f);
+}
+
+static void file_name(void *arg, const char *name)
+{
+    snprintf(arg, 100, "%s", name);
+}
+
+/* It is forgotten, and the core hears that it chose in vain; not at once again, for what fails for
+ * good would be made without end. */
+static void given_up(const char *line, const char *why)
+{
+    struct raft_msg m = { .type = RAFT_MSG_SNAPSHOT, .from = 1, .to = 2, .term = 3, .index = 1 };
+    struct snap_id id;
+    struct node *n = &t.n;
+    CHECK(n->snap_out[0].phase == SNAP_OUT_FAILED && !snap_newest(n->snaps, &id));
+    CHECK(strstr(line, "a snapshot cannot be read") != NULL && strstr(line, why) != NULL);
+    snapshot_send_tell(n);
+    snapshot_send_begin(n, &m);
+    CHECK(n->snap_out[0].phase == SNAP_OUT_FREE && n->snap_refused_count == 1);
+}
+
+/* The peer would ask for its rest every second, and so never be silent. */
+static void file_cut_short(void)
+{
+    struct snap_id id;
+    char line[4096];
+    begin_on_disk(&id);
+    snapshot_send_start(&t.n);
+    want(2, &id, SNAP_GO_ON);
+    CHECK(t.n.snap_out[0].phase == SNAP_OUT_SENDING && t.frames == 2);
+    CHECK(os_dir_list(t.n.snap_dir, file_cut, NULL) == ERR_OK);
+    t.logger.level = LOGGER_WARN;
+    keep_lines(line);
+    want(2, &id, SNAP_GO_ON);
+    given_up(line, "error=CORRUPT");
+    CHECK_U64(t.frames, 2);
+    end_on_disk();
+    EXPECT_MARK("node: a snapshot on its way cannot be read");
+}
+
+/* It is offered no more: the peer would be told of it again and again. */
+static void file_gone(void)
+{
+    struct snap_id id;
+    char line[4096];
+    char name[100];
+    begin_on_disk(&id);
+    CHECK(os_dir_list(t.n.snap_dir, file_name, name) == ERR_OK);
+    CHECK(os_dir_unlink(t.n.snap_dir, name) == ERR_OK);
+    t.logger.level = LOGGER_WARN;
+    keep_lines(line);
+    snapshot_send_start(&t.n);
+    given_up(line, "error=NOT_FOUND");
+    CHECK_U64(t.frames, 0);
+    end_on_disk();
+}
+
 /* Whether one was on its way is not known after a restart. The newest is held for the same while as
  * if it had been, so that a large one goes on where it was. */
 static void held_after_a_restart(void)
@@ -389,6 +481,8 @@ int main(void)
     TAP_TEST("send: an offer is repeated until it is answered", offers_are_repeated);
     TAP_TEST("send: a peer that takes its time is served to the end", slow_peers_are_served);
     TAP_TEST("send: who does not lead any more sends no snapshots", deposed);
+    TAP_TEST("send: a snapshot whose file is cut short is given up", file_cut_short);
+    TAP_TEST("send: a snapshot whose file is gone is not offered", file_gone);
     TAP_TEST("send: the newest snapshot is held after a restart", held_after_a_restart);
     return tap_done();
 }

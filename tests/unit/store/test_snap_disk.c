@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 static atomic_bool nameless; /* every sync of a directory fails */
 
@@ -282,6 +283,31 @@ static void removed_behind_its_back(void)
     end();
 }
 
+/* While it is sent, its file is cut short, or grows: less than was offered is never taken for its
+ * end, nor is what was added ever sent. */
+static void length_changes(void)
+{
+    struct snap_reader *r = NULL;
+    static uint8_t out[2 * SNAP_CHUNK_BYTES_MAX];
+    char name[200];
+    size_t have = 0;
+    begin(1000);
+    snprintf(name, sizeof name, "%s/snap-a/%016llx-%016llx-%016llx.snap", n.loop.path,
+             (unsigned long long)id.index, (unsigned long long)id.term, (unsigned long long)id.id);
+    CHECK(snap_reader_open(n.a.snap, &id, &r) == ERR_OK);
+    CHECK(truncate(name, (off_t)bytes + 5000) == 0);
+    CHECK_U64(snap_reader_bytes(r), bytes);
+    CHECK(snap_reader_read(r, bytes - 100, out, sizeof out, &have) == ERR_OK && have == 100);
+    CHECK(snap_reader_read(r, bytes + 100, out, sizeof out, &have) == ERR_OK && have == 0);
+    CHECK(truncate(name, (off_t)bytes - 1) == 0);
+    CHECK(snap_reader_read(r, 0, out, 1000, &have) == ERR_OK && have == 1000);
+    CHECK(snap_reader_read(r, bytes - 100, out, 100, &have) == ERR_CORRUPT);
+    CHECK(snap_reader_read(r, bytes - 1, out, 100, &have) == ERR_CORRUPT); /* nothing is left */
+    snap_reader_close(r);
+    end();
+    EXPECT_MARK("store: a snapshot is cut short while it is read");
+}
+
 /* The map under LMDB cannot grow while somebody looks at it: the flush waits, and nothing is lost.
  */
 static void flush_waits(void)
@@ -344,6 +370,7 @@ int main(void)
     TAP_TEST("snap: files of older snapshots go", old_files_go);
     TAP_TEST("snap: what is too large is refused before its first byte", too_large);
     TAP_TEST("snap: a file that is gone is not found", removed_behind_its_back);
+    TAP_TEST("snap: a file whose length changes while it is read", length_changes);
     TAP_TEST("snap: a flush that needs room waits for the end of a view", flush_waits);
     TAP_TEST("snap: a snapshot whose name could not be synced is none", name_unsynced);
     return tap_done();
