@@ -388,9 +388,9 @@ void state_conf_seen(struct node *n, uint64_t index, struct bytes data);
 /* ---- snapshot_make.c ---- */
 
 /* snapshot_make_open -- the store of snapshots, and whom it tells: of those that are made, stored
- * and received; before the state machine. err as snap_open. */
+ * and received; before the state machine. most and err as of snap_open. */
 MUST_CHECK
-enum err snapshot_make_open(struct node *n, struct diag *diag);
+enum err snapshot_make_open(struct node *n, uint64_t most, struct diag *diag);
 
 /* snapshot_make_file -- begin one of what is on disk, unless one is being made. err as
  * snap_make. */

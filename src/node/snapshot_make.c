@@ -26,13 +26,23 @@ static void made(void *arg, enum err e, const struct snap_meta *meta)
     state_moved(n);
 }
 
-enum err snapshot_make_open(struct node *n, struct diag *diag)
+static void dismissed(void *arg, enum err e, const char *name)
+{
+    struct node *n = arg;
+    const char *what = e == ERR_NEWER_FORMAT ? "a snapshot of a newer version is left alone"
+                       : e == ERR_NOT_FOUND  ? "a snapshot ahead of the log does not count"
+                                             : "a file that is no snapshot is removed";
+    logger_log(n->logger, LOGGER_WARN, what, logger_text("file", name));
+}
+
+enum err snapshot_make_open(struct node *n, uint64_t most, struct diag *diag)
 {
     struct snap_handler h = { .made = made,
                               .stored = snapshot_receive_stored,
                               .received = snapshot_receive_whole,
                               .built = snapshot_receive_built,
                               .swapped = snapshot_receive_swapped,
+                              .dismissed = dismissed,
                               .arg = n,
                               .check = { .begin = snapshot_receive_check,
                                          .row = snapshot_receive_check_row,
@@ -42,9 +52,9 @@ enum err snapshot_make_open(struct node *n, struct diag *diag)
         TRY(node_dir_open(n, "", "snap", &n->snap_dir, diag));
     }
     n->snap_room = mem_take(&n->mem, SNAP_CHUNK_BYTES_MAX);
-    TRY(snap_open(n->os, n->snap_dir, &n->store_mem, &h, &n->snaps, diag));
+    TRY(snap_open(n->os, n->snap_dir, &n->store_mem, most, &h, &n->snaps, diag));
     struct snap_id id;
-    if (snap_newest(n->snaps, &id)) {
+    if (snap_newest(n->snaps, most, &id)) {
         snapshot_send_hold(n, &id); /* it may have been on its way when this node went down */
     }
     return ERR_OK;

@@ -120,8 +120,8 @@ static bool pausing(struct node *n, uint64_t peer)
 static void unreadable(struct node *n, struct snap_out *o, enum err e)
 {
     MARK("node: a snapshot on its way cannot be read");
-    logger_log(n->logger, LOGGER_WARN, "a snapshot cannot be read",
-               logger_err(e), logger_u64("peer", o->msg.to), logger_u64("index", o->id.index));
+    logger_log(n->logger, LOGGER_WARN, "a snapshot cannot be read", logger_err(e),
+               logger_u64("peer", o->msg.to), logger_u64("index", o->id.index));
     pause_longer(n, o->msg.to);
     failed(n, o);
     if (e != ERR_NO_MEMORY) {
@@ -163,6 +163,24 @@ static void begin(struct node *n, struct snap_out *o, const struct snap_id *id)
     }
 }
 
+/* The newest of a committed entry that the log goes on from. One of another term was never made of
+ * this log, whatever its name says. */
+static bool newest(struct node *n, struct snap_id *out)
+{
+    struct raft_status s;
+    raft_status(n->core, &s);
+    while (snap_newest(n->snaps, s.commit, out) && fits(n, out->index)) {
+        if (raft_term_at(n->core, out->index) == out->term) {
+            return true;
+        }
+        MARK("node: a snapshot is of another log");
+        logger_log(n->logger, LOGGER_WARN, "a snapshot of another log is removed",
+                   logger_u64("index", out->index), logger_u64("term", out->term));
+        snap_forget(n->snaps, out);
+    }
+    return false;
+}
+
 void snapshot_send_start(struct node *n)
 {
     for (uint32_t i = 0; i < NODE_SNAP_SENDERS; i++) {
@@ -172,7 +190,7 @@ void snapshot_send_start(struct node *n)
         if (o->phase != SNAP_OUT_WAITING) {
             continue;
         }
-        if (snap_newest(n->snaps, &id) && fits(n, id.index)) {
+        if (newest(n, &id)) {
             begin(n, o, &id);
         } else if (!snap_making(n->snaps, &bytes) && !flush_busy(&n->state.flush)) {
             enum err e = snapshot_make_file(n);

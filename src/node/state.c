@@ -215,7 +215,7 @@ enum err state_open(struct node *n, const struct log_recovered *rec, struct diag
     if (e != ERR_OK) {
         return diag_set(diag, e, "no thread for the state machine: %s", err_text(e));
     }
-    TRY(snapshot_make_open(n, diag));
+    TRY(snapshot_make_open(n, rec->last, diag));
     e = kv_open(&n->kv, &s->tables);
     if (e == ERR_OK) {
         TRY(close_gap(n, rec, diag));

@@ -60,13 +60,15 @@ struct snap_item *snap_find(const struct snap *s, const struct snap_id *id)
     return NULL;
 }
 
-bool snap_newest(const struct snap *s, struct snap_id *out)
+bool snap_newest(const struct snap *s, uint64_t most, struct snap_id *out)
 {
-    if (list_empty(&s->items)) {
-        return false;
+    LIST_EACH(link, &s->items) {
+        if (item_of(link)->id.index <= most) {
+            *out = item_of(link)->id;
+            return true;
+        }
     }
-    *out = item_of(s->items.next)->id;
-    return true;
+    return false;
 }
 
 bool snap_at(const struct snap *s, uint64_t index, uint64_t term, struct snap_id *out)
@@ -265,6 +267,14 @@ enum err snap_remove_parts(struct snap *s, const struct snap_id *id)
     return names_remove(s, &f);
 }
 
+static void part_found(struct found *f, const struct snap_id *id)
+{
+    if (!f->part_found || newer(id, &f->part)) {
+        f->part_found = true;
+        f->part = *id;
+    }
+}
+
 static void found_one(void *arg, const char *name)
 {
     struct found *f = arg;
@@ -273,28 +283,79 @@ static void found_one(void *arg, const char *name)
     if (name_parse(name, "snap", &id) && f->e == ERR_OK) {
         f->e = item_new(f->s, &id, &none);
     }
-    if (name_parse(name, "part", &id) && (!f->part_found || newer(&id, &f->part))) {
-        f->part_found = true;
-        f->part = id;
+    if (name_parse(name, "part", &id)) {
+        part_found(f, &id);
     }
+}
+
+/* A whole one of before its install was durable is looked at again, byte by byte, when it is sent
+ * again. One of a newer format may be needed when the newer program is back. */
+static enum err dismiss(struct found *f, struct snap_item *item, enum err why)
+{
+    struct snap *s = f->s;
+    char name[SNAP_NAME_BYTES];
+    char part[SNAP_NAME_BYTES];
+    snap_name(&item->id, "snap", name);
+    if (why == ERR_NOT_FOUND) {
+        MARK("store: a snapshot is of an entry that the log does not have");
+        snap_name(&item->id, "part", part);
+        TRY(os_dir_rename(s->dir, name, part));
+        part_found(f, &item->id);
+    } else if (why == ERR_MALFORMED) {
+        MARK("store: the head of a snapshot denies its name");
+        TRY(os_dir_unlink(s->dir, name));
+    }
+    item_free(s, item);
+    if (s->handler.dismissed != NULL) {
+        s->handler.dismissed(s->handler.arg, why, name);
+    }
+    return ERR_OK;
+}
+
+/* As many as are kept; older ones go unread. One that cannot be read now is found out later. */
+static enum err heads_check(struct found *f, uint64_t most)
+{
+    struct snap *s = f->s;
+    uint32_t kept = 0;
+    enum err e = ERR_OK;
+    uint8_t *room = mem_alloc(s->mem, SNAP_HEAD_BYTES_MAX);
+    if (room == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    struct list *link = s->items.next;
+    while (e == ERR_OK && link != &s->items && kept < SNAP_KEPT) {
+        struct snap_item *item = item_of(link);
+        struct snap_meta meta;
+        link = link->next;
+        enum err why = snap_meta(s, &item->id, room, &meta);
+        bool other = why == ERR_MALFORMED || why == ERR_NEWER_FORMAT;
+        if (other || item->id.index > most) {
+            e = dismiss(f, item, other ? why : ERR_NOT_FOUND);
+        } else {
+            kept++;
+        }
+    }
+    mem_free(s->mem, room);
+    return e;
 }
 
 /* Of what is not whole only the newest is worth to be kept, and only if it is newer than the rest.
  */
-static enum err list(struct snap *s)
+static enum err list(struct snap *s, uint64_t most)
 {
     struct found f = { .s = s };
     struct snap_id newest;
     TRY(os_dir_list(s->dir, found_one, &f));
     TRY(f.e);
-    bool useful = f.part_found && (!snap_newest(s, &newest) || f.part.index > newest.index);
+    TRY(heads_check(&f, most));
+    bool useful = f.part_found && (!snap_newest(s, most, &newest) || f.part.index > newest.index);
     MARK_IF(f.part_found && !useful, "store: a part of a snapshot is left over");
     TRY(snap_remove_parts(s, useful ? &f.part : NULL));
     prune_start(s);
     return ERR_OK;
 }
 
-enum err snap_open(struct os *os, struct os_dir *dir, struct mem *mem,
+enum err snap_open(struct os *os, struct os_dir *dir, struct mem *mem, uint64_t most,
                    const struct snap_handler *handler, struct snap **out, struct diag *diag)
 {
     struct snap *s = mem_alloc(mem, sizeof *s);
@@ -314,7 +375,7 @@ enum err snap_open(struct os *os, struct os_dir *dir, struct mem *mem,
     snap_receive_init(s);
     snap_build_init(s);
     enum err e = os_worker_open(os, "aspen-snap", OS_SOMETIME, &s->worker);
-    e = e == ERR_OK && dir != NULL ? list(s) : e;
+    e = e == ERR_OK && dir != NULL ? list(s, most) : e;
     if (e != ERR_OK) {
         snap_close(s);
         return diag_set(diag, e, "snapshots: %s", err_text(e));

@@ -55,25 +55,30 @@ struct snap_handler {
     /* they have taken the place of the old ones, for reads and for restarts. Any error: it is not
      * known which rows a restart will find: stop the node */
     void (*swapped)(void *arg, enum err e, const struct snap_meta *meta);
+    /* snap_open has found a file that does not count. ERR_MALFORMED: its head is none, or denies its
+     * name: it is removed; ERR_NEWER_FORMAT: it is left alone; ERR_NOT_FOUND: it is of an entry
+     * that the log does not have: it is kept as a part of what is received */
+    void (*dismissed)(void *arg, enum err e, const char *name);
     void *arg;
     struct snap_check check;
 };
 
-/* snap_open -- list what is there; what is left of a making is removed, what is left of a receiving
- * stays for snap_receive.
+/* snap_open -- list what is there, by names that its heads bear out; what is left of a making is
+ * removed, what is left of a receiving stays for snap_receive.
  *   in   dir  of snapshots alone, outlives it; NULL: in memory
+ *        most newest entry of the log: what is above came before its install was durable, if at all
  *        mem  of buffers (some 5 MiB while something is under way) and, in memory, of the snapshots
  *   err  ERR_IO, ERR_NO_MEMORY; diag tells */
 MUST_CHECK
-enum err snap_open(struct os *os, struct os_dir *dir, struct mem *mem,
+enum err snap_open(struct os *os, struct os_dir *dir, struct mem *mem, uint64_t most,
                    const struct snap_handler *handler, struct snap **out, struct diag *diag);
 
 /* snap_close -- what is under way ends, what is not whole is left for the next start or removed; no
  * event comes any more. Before the tables are closed. */
 void snap_close(struct snap *s);
 
-/* snap_newest -- the one of the highest index; false: there is none. */
-bool snap_newest(const struct snap *s, struct snap_id *out);
+/* snap_newest -- the one of the highest index that is at most this; false: there is none. */
+bool snap_newest(const struct snap *s, uint64_t most, struct snap_id *out);
 
 /* snap_at -- the one after entry (index, term); false: there is none. */
 bool snap_at(const struct snap *s, uint64_t index, uint64_t term, struct snap_id *out);

@@ -19,7 +19,7 @@ static void snapshot_here(const struct cluster_id *cluster, struct snap_id *out)
     meta.revision = (uint64_t)kv.revision;
     meta.hash = kv_hash(&kv);
     CHECK(snap_make(t.n.snaps, &t.n.state.tables, &meta) == ERR_OK);
-    while (!snap_newest(t.n.snaps, out)) {
+    while (!snap_newest(t.n.snaps, UINT64_MAX, out)) {
         CHECK(sim_turn(&t.loop));
     }
 }
@@ -33,7 +33,7 @@ static void offered_by_2(const struct cluster_id *cluster)
     struct writer w = writer_of(frame, sizeof frame);
     struct snap_offer o = { .from = 2, .to = 1, .term = 3, .epoch = 1, .bytes = 1 };
     t.config.storage_backend = CONFIG_STORAGE_INMEMORY;
-    CHECK(snapshot_make_open(n, &d) == ERR_OK);
+    CHECK(snapshot_make_open(n, UINT64_MAX, &d) == ERR_OK);
     snapshot_here(cluster, &o.id);
     snapshot_offer_encode(&o, &w);
     snapshot_receive_offer(n, &key_2, writer_bytes(&w));
@@ -191,7 +191,7 @@ static void of_the_newest_offer(void)
     begin(0);
     t.config.storage_backend = CONFIG_STORAGE_INMEMORY;
     n->conf_room = mem_take(&n->mem, SNAP_CONF_BYTES_MAX);
-    CHECK(snapshot_make_open(n, &d) == ERR_OK);
+    CHECK(snapshot_make_open(n, UINT64_MAX, &d) == ERR_OK);
     snapshot_here(&cluster, &o.id);
     for (uint32_t again = 0; again <= 1; again++) {
         uint8_t frame[SNAP_FRAME_HEAD_BYTES_MAX];

@@ -209,11 +209,16 @@ static void file_made(void *arg, enum err e, const struct snap_meta *meta)
     made_files++;
 }
 
-static void make_file(uint64_t index)
+static void make_file_of(uint64_t index, uint64_t term)
 {
-    struct snap_meta meta = { .id = { .index = index, .term = 1 }, .rows = SNAP_ROWS_UNKNOWN };
+    struct snap_meta meta = { .id = { .index = index, .term = term }, .rows = SNAP_ROWS_UNKNOWN };
     meta.conf = bytes_text("who is in");
     CHECK(snap_make(t.n.snaps, &t.n.state.tables, &meta) == ERR_OK);
+}
+
+static void make_file(uint64_t index)
+{
+    make_file_of(index, 1);
 }
 
 static void until_made(uint32_t count)
@@ -234,7 +239,7 @@ static void old_file_is_not_offered(void)
     struct diag d = { 0 };
     struct node *n = &t.n;
     begin(3);
-    CHECK(snap_open(n->os, NULL, &n->store_mem, &h, &n->snaps, &d) == ERR_OK);
+    CHECK(snap_open(n->os, NULL, &n->store_mem, UINT64_MAX, &h, &n->snaps, &d) == ERR_OK);
     make_file(1);
     until_made(1);
     m.index = m.commit = 3;
@@ -256,6 +261,53 @@ static void old_file_is_not_offered(void)
     end();
 }
 
+/* The core knows that these are committed. */
+static void committed(uint64_t index)
+{
+    struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT, .from = 2, .to = 1, .term = 3, .epoch = 1 };
+    m.index = m.commit = index;
+    m.log_term = 1;
+    core_step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
+}
+
+/* What is ahead of all that is committed here, or of another term than the log, was never made of
+ * it: a peer would take it, and the core would not have it. */
+static void files_of_another_log(void)
+{
+    const struct {
+        uint64_t index, term;
+    } file[] = { { 3, 1 }, { 2, 2 } };
+    struct raft_msg m = { .type = RAFT_MSG_SNAPSHOT, .from = 1, .to = 2, .term = 3, .index = 1 };
+    struct snap_handler h = { .made = file_made };
+    struct diag d = { 0 };
+    struct node *n = &t.n;
+    for (size_t i = 0; i < sizeof file / sizeof file[0]; i++) {
+        char line[4096];
+        struct snap_id id;
+        begin(3);
+        made_files = 0;
+        CHECK(snap_open(n->os, NULL, &n->store_mem, UINT64_MAX, &h, &n->snaps, &d) == ERR_OK);
+        committed(2);
+        make_file_of(1, 1);
+        until_made(1);
+        make_file_of(file[i].index, file[i].term);
+        until_made(2);
+        n->told_role = RAFT_LEADER;
+        t.logger.level = LOGGER_WARN;
+        keep_lines(line);
+        snapshot_send_begin(n, &m);
+        snapshot_send_start(n);
+        CHECK(n->snap_out[0].phase == SNAP_OUT_OFFERED && t.frames == 1);
+        CHECK_U64(n->snap_out[0].id.index, 1);
+        bool kept = snap_at(n->snaps, file[i].index, file[i].term, &id); /* it may be to come */
+        CHECK(kept == (file[i].term == 1) && kept == (line[0] == '\0'));
+        snapshot_send_close(n);
+        snap_close(n->snaps);
+        end();
+    }
+    EXPECT_MARK("node: a snapshot is of another log");
+}
+
 /* ---- what a peer is told again, and by whom ---- */
 
 /* A leader with a snapshot of entry 1, offered to node 2. */
@@ -267,8 +319,9 @@ static void begin_offered(void)
     struct node *n = &t.n;
     begin(1);
     made_files = 0;
-    CHECK(snap_open(n->os, NULL, &n->store_mem, &h, &n->snaps, &d) == ERR_OK);
+    CHECK(snap_open(n->os, NULL, &n->store_mem, UINT64_MAX, &h, &n->snaps, &d) == ERR_OK);
     n->snap_room = mem_take(&n->mem, SNAP_CHUNK_BYTES_MAX);
+    committed(1);
     make_file(1);
     until_made(1);
     n->told_role = RAFT_LEADER;
@@ -355,9 +408,10 @@ static void begin_on_disk(struct snap_id *out)
     struct node *n = &t.n;
     begin(1);
     t.config.storage_backend = CONFIG_STORAGE_DURABLE;
-    CHECK(snapshot_make_open(n, &d) == ERR_OK);
+    CHECK(snapshot_make_open(n, UINT64_MAX, &d) == ERR_OK);
+    committed(1);
     make_file(1);
-    while (!snap_newest(n->snaps, out)) {
+    while (!snap_newest(n->snaps, UINT64_MAX, out)) {
         CHECK(sim_turn(&t.loop));
     }
     n->told_role = RAFT_LEADER;
@@ -394,7 +448,7 @@ static void given_up(const char *line, const char *why)
     struct raft_msg m = { .type = RAFT_MSG_SNAPSHOT, .from = 1, .to = 2, .term = 3, .index = 1 };
     struct snap_id id;
     struct node *n = &t.n;
-    CHECK(n->snap_out[0].phase == SNAP_OUT_FAILED && !snap_newest(n->snaps, &id));
+    CHECK(n->snap_out[0].phase == SNAP_OUT_FAILED && !snap_newest(n->snaps, UINT64_MAX, &id));
     CHECK(strstr(line, "a snapshot cannot be read") != NULL && strstr(line, why) != NULL);
     snapshot_send_tell(n);
     snapshot_send_begin(n, &m);
@@ -437,6 +491,31 @@ static void file_gone(void)
     end_on_disk();
 }
 
+/* A file that does not count has a line that names it: somebody has put it there. */
+static void file_dismissed(void)
+{
+    static const char name[] = "8000000000000001-0000000000000063-0000000000000007.snap";
+    char line[4096];
+    struct os_dir *dir = NULL;
+    struct os_file *f = NULL;
+    struct diag d = { 0 };
+    begin(1);
+    CHECK(node_dir_open(&t.n, "", "snap", &dir, &d) == ERR_OK);
+    CHECK(os_file_open(dir, name, OS_OPEN_WRITE | OS_OPEN_CREATE, &f) == ERR_OK);
+    CHECK(os_file_write(f, 0, "ASNP", 4) == ERR_OK);
+    os_file_close(f);
+    t.config.storage_backend = CONFIG_STORAGE_DURABLE;
+    t.logger.level = LOGGER_WARN;
+    keep_lines(line);
+    CHECK(snapshot_make_open(&t.n, 1, &d) == ERR_OK);
+    CHECK(strstr(line, "a file that is no snapshot is removed") != NULL);
+    CHECK(strstr(line, name) != NULL);
+    CHECK_U64(snapshot_send_held(&t.n), 0);
+    CHECK(os_file_open(dir, name, OS_OPEN_READ, &f) == ERR_NO_FILE);
+    os_dir_close(dir);
+    end_on_disk();
+}
+
 /* Whether one was on its way is not known after a restart. The newest is held for the same while as
  * if it had been, so that a large one goes on where it was. */
 static void held_after_a_restart(void)
@@ -445,12 +524,12 @@ static void held_after_a_restart(void)
     struct diag d = { 0 };
     begin(1);
     t.config.storage_backend = CONFIG_STORAGE_DURABLE;
-    CHECK(snapshot_make_open(n, &d) == ERR_OK);
+    CHECK(snapshot_make_open(n, UINT64_MAX, &d) == ERR_OK);
     CHECK_U64(snapshot_send_held(n), 0); /* there was none */
     for (uint64_t index = 1; index <= 2; index++) {
         struct snap_id id = { 0 };
         make_file(index);
-        while (!snap_newest(n->snaps, &id) || id.index < index) {
+        while (!snap_newest(n->snaps, UINT64_MAX, &id) || id.index < index) {
             CHECK(sim_turn(&t.loop));
         }
     }
@@ -458,7 +537,7 @@ static void held_after_a_restart(void)
     snap_close(n->snaps);
     os_dir_close(n->snap_dir);
     mem_free(&n->mem, n->snap_room);
-    CHECK(snapshot_make_open(n, &d) == ERR_OK);
+    CHECK(snapshot_make_open(n, UINT64_MAX, &d) == ERR_OK);
     CHECK_U64(snapshot_send_held(n), 2);
     t.loop.now_ns += 60 * NS_PER_S;
     CHECK_U64(snapshot_send_held(n), 0);
@@ -477,12 +556,14 @@ int main(void)
              snapshot_pauses);
     TAP_TEST("send: a snapshot that the log has left behind is no end", snapshot_left_behind);
     TAP_TEST("send: a file that the log has left behind is not offered", old_file_is_not_offered);
+    TAP_TEST("send: a file that was not made of this log is not offered", files_of_another_log);
     TAP_TEST("send: two snapshots that were broken off are held both", both_are_held);
     TAP_TEST("send: an offer is repeated until it is answered", offers_are_repeated);
     TAP_TEST("send: a peer that takes its time is served to the end", slow_peers_are_served);
     TAP_TEST("send: who does not lead any more sends no snapshots", deposed);
     TAP_TEST("send: a snapshot whose file is cut short is given up", file_cut_short);
     TAP_TEST("send: a snapshot whose file is gone is not offered", file_gone);
+    TAP_TEST("send: a file that is no snapshot is removed, and named", file_dismissed);
     TAP_TEST("send: the newest snapshot is held after a restart", held_after_a_restart);
     return tap_done();
 }

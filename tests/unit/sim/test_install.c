@@ -276,7 +276,7 @@ static bool start(void)
     CHECK(os_dir_open(&w.loop.os, "wal", true, &w.log_dir) == ERR_OK);
     CHECK(os_dir_open(&w.loop.os, "snap", true, &w.snap_dir) == ERR_OK);
     if (refused(log_open(&w.loop.os, w.log_dir, &o, &h, &rec, &w.log, &diag), &diag) ||
-        refused(snap_open(&w.loop.os, w.snap_dir, &w.mem, &sh, &w.snap, &diag), &diag)) {
+        refused(snap_open(&w.loop.os, w.snap_dir, &w.mem, rec.last, &sh, &w.snap, &diag), &diag)) {
         return false;
     }
     state_load(&w.tables);
@@ -498,7 +498,7 @@ static void leader_make(struct leader *l, uint64_t index, uint64_t term)
     sim_disk_init(&disk, &mem, 1);
     sim_loop_init(&loop, &mem, &disk, index);
     tables_open(&tables, &mem, NULL);
-    CHECK(snap_open(&loop.os, NULL, &mem, &h, &snap, &diag) == ERR_OK);
+    CHECK(snap_open(&loop.os, NULL, &mem, UINT64_MAX, &h, &snap, &diag) == ERR_OK);
     for (uint64_t i = 1; i <= index; i++) {
         apply_one(&tables, i);
     }

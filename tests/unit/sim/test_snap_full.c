@@ -68,7 +68,7 @@ static void full(void)
     sim_disk_init(&w.disk, &w.mem, 3);
     sim_loop_init(&w.loop, &w.mem, &w.disk, 5);
     CHECK(os_dir_open(&w.loop.os, "snap", true, &w.dir) == ERR_OK);
-    CHECK(snap_open(&w.loop.os, w.dir, &w.mem, &h, &w.snap, &diag) == ERR_OK);
+    CHECK(snap_open(&w.loop.os, w.dir, &w.mem, UINT64_MAX, &h, &w.snap, &diag) == ERR_OK);
     CHECK(snap_receive(w.snap, &id, 4 * CHUNK) == ERR_OK);
     await(ERR_OK, 0);
     CHECK(give(0) == ERR_OK);

@@ -28,6 +28,7 @@ struct peer {
     struct os_dir *state_dir;
     struct os_dir *snap_dir;
     struct snap *snap;
+    uint64_t most; /* of its log, when it is opened */
     bool flushed;
     /* events */
     uint32_t mades;
@@ -35,6 +36,9 @@ struct peer {
     uint32_t receiveds;
     uint32_t builts;
     uint32_t swappeds;
+    uint32_t denieds; /* files that were dismissed, by why */
+    uint32_t newers;
+    uint32_t aheads;
     enum err made;
     enum err stored;
     enum err received;
@@ -106,6 +110,15 @@ SNAP_RIG_UNUSED static void on_swapped(void *arg, enum err e, const struct snap_
     peer_meta(p, e, meta);
 }
 
+SNAP_RIG_UNUSED static void on_dismissed(void *arg, enum err e, const char *name)
+{
+    struct peer *p = arg;
+    CHECK(strstr(name, ".snap") != NULL);
+    p->denieds += e == ERR_MALFORMED;
+    p->newers += e == ERR_NEWER_FORMAT;
+    p->aheads += e == ERR_NOT_FOUND;
+}
+
 SNAP_RIG_UNUSED static void on_flushed(void *arg, enum err e, uint64_t took_ns)
 {
     struct peer *p = arg;
@@ -133,6 +146,7 @@ SNAP_RIG_UNUSED static void peer_start(struct peer *p)
                               .received = on_received,
                               .built = on_built,
                               .swapped = on_swapped,
+                              .dismissed = on_dismissed,
                               .arg = p };
     struct diag diag = { 0 };
     p->backing = NULL;
@@ -142,7 +156,7 @@ SNAP_RIG_UNUSED static void peer_start(struct peer *p)
     }
     tables_open(&p->tables, &p->mem, p->backing);
     CHECK(flush_open(&p->flush, n.loop.os, &p->tables, on_flushed, p) == ERR_OK);
-    CHECK(snap_open(n.loop.os, p->snap_dir, &p->mem, &h, &p->snap, &diag) == ERR_OK);
+    CHECK(snap_open(n.loop.os, p->snap_dir, &p->mem, p->most, &h, &p->snap, &diag) == ERR_OK);
 }
 
 SNAP_RIG_UNUSED static void peer_stop(struct peer *p)
@@ -160,6 +174,7 @@ SNAP_RIG_UNUSED static void peer_open(struct peer *p, const char *state, const c
 {
     memset(p, 0, sizeof *p);
     mem_init(&p->mem, "peer", 256u << 20);
+    p->most = UINT64_MAX;
     if (!n.in_memory) {
         p->state_dir = peer_dir(state);
         p->snap_dir = peer_dir(snap);

@@ -55,7 +55,7 @@ static void made_whole(void)
     struct snap_id newest;
     rows_put(&n.a, 0, 3000, 1, 1000);
     struct snap_id id = make(&n.a, 77);
-    CHECK(snap_newest(n.a.snap, &newest) && snap_id_equal(&newest, &id));
+    CHECK(snap_newest(n.a.snap, UINT64_MAX, &newest) && snap_id_equal(&newest, &id));
     CHECK(snap_at(n.a.snap, 77, 8, &newest) && !snap_at(n.a.snap, 77, 7, &newest));
     look(&n.a, &id, &s);
     CHECK_U64(s.rows, 3001);
@@ -138,7 +138,7 @@ static void sent(void)
         struct snap_id newest;
         peer_close(&n.b);
         peer_open(&n.b, names[i][0], names[i][1]);
-        CHECK(!snap_newest(n.b.snap, &newest));
+        CHECK(!snap_newest(n.b.snap, UINT64_MAX, &newest));
         CHECK(send_all(&n.b, &id, data, bytes, portions[i]) == ERR_OK);
         CHECK(bytes_equal(n.b.meta.conf, bytes_text("who is in")));
         look(&n.b, &id, &s);
@@ -219,7 +219,7 @@ static void two_kept(void)
             CHECK(snap_reader_open(n.a.snap, &id[0], &r) == ERR_OK);
         }
     }
-    CHECK(snap_newest(n.a.snap, &found) && found.index == 14);
+    CHECK(snap_newest(n.a.snap, UINT64_MAX, &found) && found.index == 14);
     CHECK(snap_at(n.a.snap, 13, 2, &found));
     CHECK(!snap_at(n.a.snap, 12, 2, &found) && !snap_at(n.a.snap, 10, 2, &found));
     CHECK(snap_reader_read(r, 0, &byte, 1, &have) == ERR_OK && have == 1 && byte == 'A');
@@ -242,9 +242,9 @@ static void cancelled(void)
     snap_make_cancel(n.a.snap);
     LOOP_UNTIL(&n.loop, n.a.mades > 0);
     CHECK(n.a.made == ERR_SHUTTING_DOWN);
-    CHECK(!snap_newest(n.a.snap, &found) && !snap_making(n.a.snap, &bytes));
+    CHECK(!snap_newest(n.a.snap, UINT64_MAX, &found) && !snap_making(n.a.snap, &bytes));
     make(&n.a, 51);
-    CHECK(snap_newest(n.a.snap, &found) && found.index == 51);
+    CHECK(snap_newest(n.a.snap, UINT64_MAX, &found) && found.index == 51);
     EXPECT_MARK("store: a snapshot is given up");
 }
 
@@ -261,7 +261,7 @@ static void closed_in_the_middle(void)
         }
         peer_stop(&n.a);
         peer_start(&n.a);
-        CHECK(!snap_newest(n.a.snap, &found));
+        CHECK(!snap_newest(n.a.snap, UINT64_MAX, &found));
     }
 }
 
@@ -291,7 +291,7 @@ static void no_memory(void)
         CHECK(snap_make(n.a.snap, &n.a.tables, &meta) == ERR_OK);
         LOOP_UNTIL(&n.loop, n.a.mades > 0);
         CHECK(n.a.made == ERR_NO_MEMORY);
-        CHECK(!snap_newest(n.a.snap, &found));
+        CHECK(!snap_newest(n.a.snap, UINT64_MAX, &found));
         CHECK(snap_receive(n.a.snap, &meta.id, 50000000) == ERR_NO_MEMORY);
     }
     n.a.mem.limit = limit;
@@ -316,7 +316,7 @@ static void refused(const uint8_t *data, size_t bytes)
     struct snap_id found;
     enum err e = send_all(&n.b, &good_id, data, bytes, SNAP_CHUNK_BYTES_MAX);
     CHECK(e == ERR_MALFORMED || e == ERR_NEWER_FORMAT);
-    CHECK(!snap_newest(n.b.snap, &found));
+    CHECK(!snap_newest(n.b.snap, UINT64_MAX, &found));
 }
 
 static void any_byte(void)

@@ -3,6 +3,8 @@
  */
 #include "snap_rig.h"
 
+#include "base/crc32c.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
@@ -188,12 +190,36 @@ static uint32_t files(const char *name)
     return (uint32_t)strtoul(text, NULL, 10);
 }
 
-static void touch(const char *name)
+static void put_file(const char *name, struct bytes what)
 {
     char path[200];
     snprintf(path, sizeof path, "%s/snap-b/%s", n.loop.path, name);
     FILE *f = fopen(path, "wb");
-    CHECK(f != NULL && fputs("x", f) >= 0 && fclose(f) == 0);
+    CHECK(f != NULL && fwrite(what.data, 1, what.count, f) == what.count && fclose(f) == 0);
+}
+
+static void touch(const char *name)
+{
+    put_file(name, bytes_text("x"));
+}
+
+/* A file of this name whose head says this; in its place among those of a directory. */
+static void put_head(uint64_t named, uint64_t index, uint64_t own, uint8_t format)
+{
+    uint8_t head[SNAP_HEAD_BYTES + 64];
+    char name[100];
+    struct writer w = writer_of(head, sizeof head);
+    struct snap_meta meta = rig_meta(index);
+    meta.id = (struct snap_id){ index, 1, own };
+    snap_head_encode(&meta, &w);
+    head[8] = format;
+    uint32_t crc = crc32c(0, head + 8, writer_bytes(&w).count - 8);
+    for (size_t i = 0; i < 4; i++) {
+        head[4 + i] = (uint8_t)(crc >> 8 * i);
+    }
+    snprintf(name, sizeof name, "%016llx-%016llx-%016llx.snap", (unsigned long long)named, 1ull,
+             (unsigned long long)own);
+    put_file(name, writer_bytes(&w));
 }
 
 static void left_over(void)
@@ -203,9 +229,9 @@ static void left_over(void)
     struct snap_meta meta;
     rig_open(false);
     peer_stop(&n.b);
-    touch("0000000000000005-0000000000000001-0000000000000001.snap");
-    touch("0000000000000009-0000000000000001-0000000000000002.snap");
-    touch("0000000000000007-0000000000000001-0000000000000003.snap");
+    put_head(5, 5, 1, SNAP_FORMAT);
+    put_head(9, 9, 2, SNAP_FORMAT);
+    put_head(7, 7, 3, SNAP_FORMAT);
     touch("0000000000000008-0000000000000001-0000000000000003.part");
     touch("0000000000000004-0000000000000001-0000000000000003.part");
     touch("notes.txt");
@@ -213,16 +239,62 @@ static void left_over(void)
     touch("+00000000000000a-0000000000000001-0000000000000003.snap");
     touch("0000000000000008-0000000000000001-0000000000000003.snapx");
     peer_start(&n.b);
-    CHECK(snap_newest(n.b.snap, &found) && found.index == 9 && found.id == 2);
+    CHECK(snap_newest(n.b.snap, UINT64_MAX, &found) && found.index == 9 && found.id == 2);
     CHECK(snap_at(n.b.snap, 7, 1, &found) && !snap_at(n.b.snap, 5, 1, &found));
     restart(&n.b);
     CHECK_U64(files("snap-b"), 6); /* two, and what nobody here has written */
     found.id += 100;
     CHECK(snap_meta(n.b.snap, &found, room, &meta) == ERR_NOT_FOUND);
-    CHECK(snap_at(n.b.snap, 7, 1, &found));
-    CHECK(snap_meta(n.b.snap, &found, room, &meta) == ERR_MALFORMED);
     rig_close();
     EXPECT_MARK("store: a part of a snapshot is left over");
+}
+
+/* Names are anybody's. What is offered, or keeps another from its place, has the head that its name
+ * promises, and is of an entry that the log has. */
+static void names_not_believed(void)
+{
+    struct snap_id found;
+    rig_open(false);
+    peer_stop(&n.b);
+    n.b.most = 20;
+    touch("8000000000000001-0000000000000001-0000000000000007.snap"); /* no head at all */
+    put_head((1ull << 63) + 2, 9, 2, SNAP_FORMAT);                    /* of another name */
+    put_head(20, 20, 3, SNAP_FORMAT + 1);
+    put_head(21, 21, 4, SNAP_FORMAT);
+    put_head(22, 22, 5, SNAP_FORMAT);
+    put_head(20, 20, 6, SNAP_FORMAT);
+    put_head(7, 7, 8, SNAP_FORMAT);
+    peer_start(&n.b);
+    CHECK(snap_newest(n.b.snap, UINT64_MAX, &found) && found.index == 20 && found.id == 6);
+    CHECK(snap_newest(n.b.snap, 19, &found) && found.index == 7);
+    CHECK(!snap_newest(n.b.snap, 6, &found));
+    CHECK(n.b.denieds == 2 && n.b.newers == 1 && n.b.aheads == 2);
+    CHECK_U64(files("snap-b"), 4); /* with the newer program's, and one part */
+    restart(&n.b);
+    CHECK(n.b.denieds == 2 && n.b.newers == 2 && n.b.aheads == 2);
+    rig_close();
+    EXPECT_MARK("store: the head of a snapshot denies its name");
+}
+
+/* All of it came, but the log that begins behind it was not durable when the process ended: it does
+ * not count, and does not come again. */
+static void ahead_of_the_log(void)
+{
+    struct snap_id found;
+    begin(100);
+    CHECK(send_all(&n.b, &id, data, bytes, SNAP_CHUNK_BYTES_MAX) == ERR_OK);
+    n.b.most = id.index - 1;
+    restart(&n.b);
+    CHECK(!snap_newest(n.b.snap, UINT64_MAX, &found) && files("snap-b") == 1);
+    CHECK(ready(&n.b, &id, bytes) == ERR_OK);
+    CHECK_U64(n.b.offset, bytes);
+    LOOP_UNTIL(&n.loop, n.b.receiveds == 2);
+    CHECK(n.b.received == ERR_OK && snap_newest(n.b.snap, UINT64_MAX, &found));
+    n.b.most = id.index;
+    restart(&n.b);
+    CHECK(snap_newest(n.b.snap, UINT64_MAX, &found) && snap_id_equal(&found, &id));
+    end();
+    EXPECT_MARK("store: a snapshot is of an entry that the log does not have");
 }
 
 /* A part that is newer than all that is whole stays, until another one is received. */
@@ -354,7 +426,7 @@ static void name_unsynced(void)
     LOOP_UNTIL(&n.loop, n.a.mades == 1);
     atomic_store(&nameless, false);
     CHECK(n.a.made == ERR_SYNC_FAILED);
-    CHECK(!snap_newest(n.a.snap, &found));
+    CHECK(!snap_newest(n.a.snap, UINT64_MAX, &found));
     rig_close();
 }
 
@@ -366,6 +438,8 @@ int main(void)
     TAP_TEST("snap: a part that is another's, or too long, is begun anew", strange_part);
     TAP_TEST("snap: a part that is whole, but of another snapshot, is begun anew", part_of_another);
     TAP_TEST("snap: what is left over is removed at start, other files are left alone", left_over);
+    TAP_TEST("snap: names are not believed", names_not_believed);
+    TAP_TEST("snap: one that came before its install was durable does not count", ahead_of_the_log);
     TAP_TEST("snap: one part stays for the next start", part_stays);
     TAP_TEST("snap: files of older snapshots go", old_files_go);
     TAP_TEST("snap: what is too large is refused before its first byte", too_large);
