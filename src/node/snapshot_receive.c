@@ -70,6 +70,23 @@ static void receive(struct node *n)
     }
 }
 
+/* What is on its way from the leader gives way to nobody who does not lead. One that led in an older
+ * term hears from the core which term it is now. */
+static bool leads(struct node *n, const struct raft_msg *m)
+{
+    struct raft_status s;
+    raft_status(n->core, &s);
+    if (m->term < s.term) {
+        MARK("node: a snapshot of an older leader");
+        raft_actor_message(n, m);
+        return false;
+    }
+    bool second = m->term == s.term && s.leader != 0 && s.leader != m->from;
+    bool absurd = m->term - s.term > RAFT_TERM_JUMP_MAX;
+    MARK_IF(second || absurd, "node: a snapshot of nobody who leads");
+    return !second && !absurd;
+}
+
 void snapshot_receive_offer(struct node *n, const struct node_key *peer, struct bytes frame)
 {
     struct snap_offer o;
@@ -79,6 +96,17 @@ void snapshot_receive_offer(struct node *n, const struct node_key *peer, struct 
         metrics_add(&n->metrics, METRICS_RAFT_MESSAGES_BAD, 1);
         return;
     }
+    struct raft_msg m = { .type = RAFT_MSG_SNAPSHOT,
+                          .from = o.from,
+                          .to = o.to,
+                          .life = book_by_key(&n->book, peer)->life, /* 0: unsaid yet */
+                          .term = o.term,
+                          .epoch = o.epoch,
+                          .index = o.id.index,
+                          .log_term = o.id.term };
+    if (!leads(n, &m)) {
+        return;
+    }
     bool same = in->phase != SNAP_IN_NONE && snap_id_equal(&in->id, &o.id);
     if (in->phase > SNAP_IN_BYTES && !same) {
         return; /* one at a time: the offer comes again */
@@ -86,14 +114,7 @@ void snapshot_receive_offer(struct node *n, const struct node_key *peer, struct 
     in->key = *peer;
     in->id = o.id;
     in->bytes = o.bytes;
-    in->msg = (struct raft_msg){ .type = RAFT_MSG_SNAPSHOT,
-                                 .from = o.from,
-                                 .to = o.to,
-                                 .life = book_by_key(&n->book, peer)->life, /* 0: unsaid yet */
-                                 .term = o.term,
-                                 .epoch = o.epoch,
-                                 .index = o.id.index,
-                                 .log_term = o.id.term };
+    in->msg = m;
     struct snap_id now;
     uint64_t offset = 0;
     if (!same) {

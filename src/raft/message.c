@@ -8,7 +8,8 @@ static void lower_term(struct raft *r, const struct raft_msg *m, struct raft_out
     if (m->type == RAFT_MSG_PREVOTE) {
         MARK("raft: a pre-vote of an old term");
         raft_election_msg(r, m, out); /* answers with the term here */
-    } else if (m->type == RAFT_MSG_APPEND || m->type == RAFT_MSG_HEARTBEAT) {
+    } else if (m->type == RAFT_MSG_APPEND || m->type == RAFT_MSG_HEARTBEAT ||
+               m->type == RAFT_MSG_SNAPSHOT) {
         MARK("raft: a leader of an old term is told");
         /* a leader of an older term that has come back: tell it, or it would not step down */
         struct raft_msg *reply = raft_send(r, out, m->from, RAFT_MSG_APPEND_REPLY, r->hard_ticket);

@@ -215,6 +215,81 @@ static void of_the_newest_offer(void)
     end_offered();
 }
 
+/* ---- whose offer ---- */
+
+static void offered(uint8_t from, uint64_t term, const struct snap_id *id)
+{
+    uint8_t frame[SNAP_FRAME_HEAD_BYTES_MAX];
+    struct writer w = writer_of(frame, sizeof frame);
+    struct snap_offer o = { .from = from, .to = 1, .term = term, .epoch = 1, .bytes = 5000 };
+    const struct node_key key = { { from } };
+    o.id = *id;
+    snapshot_offer_encode(&o, &w);
+    snapshot_receive_offer(&t.n, &key, writer_bytes(&w));
+}
+
+/* Node 1 follows 2 in term 3, whose snapshot is on its way; what else it may hear meanwhile. */
+static void begin_receiving(void)
+{
+    struct node *n = &t.n;
+    struct diag d = { 0 };
+    begin(0);
+    follow_2();
+    t.config.storage_backend = CONFIG_STORAGE_INMEMORY;
+    CHECK(snapshot_make_open(n, UINT64_MAX, &d) == ERR_OK);
+    offered(2, 3, &(struct snap_id){ 50, 3, 7 });
+    while (t.want.id.id != 7) {
+        CHECK(sim_turn(&t.loop));
+    }
+    CHECK(n->snap_in.phase == SNAP_IN_BYTES);
+}
+
+static void end_receiving(void)
+{
+    snap_close(t.n.snaps);
+    mem_free(&t.n.mem, t.n.snap_room);
+    end();
+}
+
+/* A leader that has come back from an older term, one that cannot be in this one, and one of a term
+ * that no election reaches: the leader's own snapshot goes on. The first hears which term it is. */
+static void of_no_leader(void)
+{
+    const uint64_t terms[] = { 1, 3, 3 + RAFT_TERM_JUMP_MAX + 1 };
+    const struct snap_id other = { 9, 1, 5 };
+    struct node *n = &t.n;
+    for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
+        begin_receiving();
+        offered(3, terms[i], &other);
+        CHECK(n->snap_in.phase == SNAP_IN_BYTES && n->snap_in.msg.from == 2);
+        CHECK_U64(n->snap_in.id.index, 50);
+        CHECK((t.said.type == RAFT_MSG_APPEND_REPLY) == (terms[i] == 1));
+        CHECK(terms[i] != 1 || (t.said.reject && t.said.to == 3 && t.said.term == 3));
+        offered(3, terms[i], &n->snap_in.id); /* nor is it its own */
+        CHECK_U64(n->snap_in.msg.from, 2);
+        end_receiving();
+    }
+    EXPECT_MARK("node: a snapshot of an older leader");
+    EXPECT_MARK("node: a snapshot of nobody who leads");
+}
+
+/* The next leader's takes its place, be it heard of by this offer or before. */
+static void of_the_next_leader(void)
+{
+    const struct snap_id other = { 60, 4, 5 };
+    for (uint32_t heard = 0; heard <= 1; heard++) {
+        struct raft_msg m = { .type = RAFT_MSG_HEARTBEAT, .from = 3, .to = 1, .term = 4 };
+        begin_receiving();
+        m.epoch = 1;
+        if (heard == 1) {
+            core_step((struct raft_event){ .type = RAFT_EV_MSG, .msg = &m });
+        }
+        offered(3, 4, &other);
+        CHECK(t.n.snap_in.msg.from == 3 && t.n.snap_in.id.index == 60);
+        end_receiving();
+    }
+}
+
 int main(void)
 {
     TAP_TEST("receive: a snapshot is of its sender's life", of_a_life);
@@ -223,5 +298,7 @@ int main(void)
     TAP_TEST("receive: a snapshot waits for its record in the log", waits_for_its_record);
     TAP_TEST("receive: a snapshot waits for a flush", waits_for_a_flush);
     TAP_TEST("receive: a snapshot is of its newest offer", of_the_newest_offer);
+    TAP_TEST("receive: a snapshot of nobody who leads is not taken", of_no_leader);
+    TAP_TEST("receive: the next leader's snapshot is taken", of_the_next_leader);
     return tap_done();
 }

@@ -388,6 +388,9 @@ static void old_leader_told(void)
     e = find(RAFT_DO_SEND, RAFT_MSG_APPEND_REPLY, 0);
     CHECK(e != NULL && e->msg.to == 2 && e->msg.term == 5 && e->msg.reject);
     CHECK(find(RAFT_DO_WRITE, 0, 0) == NULL);
+    message((struct raft_msg){ .type = RAFT_MSG_SNAPSHOT, .from = 2, .term = 4, .index = 9 });
+    e = find(RAFT_DO_SEND, RAFT_MSG_APPEND_REPLY, 0);
+    CHECK(e != NULL && e->msg.to == 2 && e->msg.term == 5 && e->msg.reject);
     boot_small(3); /* nor is it obeyed by a node that knows of no leader in its term */
     message((struct raft_msg){ .type = RAFT_MSG_VOTE_REPLY, .from = 3, .term = 5, .reject = true });
     append(2, 4, 1, 1, &one, 1);
