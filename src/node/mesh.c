@@ -167,6 +167,24 @@ static void life_heard(struct node *n, const struct node_key *peer, struct bytes
     actor_poke(&n->raft_actor);               /* an init may have waited for it */
 }
 
+/* Why this key may not bear a number; NULL: it may. */
+static const char *sender_wrong(struct node *n, const struct node_key *peer, uint64_t id)
+{
+    const struct book_entry *owner = book_by_id(&n->book, id);
+    const struct book_entry *e = book_by_key(&n->book, peer);
+    if (id == n->config->node_id) {
+        return "it bears this node's own number";
+    }
+    if (owner != NULL) {
+        MARK_IF(!ids_key_equal(&owner->key, peer), "node: a peer takes the number of another");
+        return ids_key_equal(&owner->key, peer) ? NULL : "it bears another node's number";
+    }
+    if (e == NULL) {
+        return "it has no place in the book of nodes";
+    }
+    return e->id != 0 ? "it does not bear the number that it has had" : NULL;
+}
+
 static void peer_up(void *arg, const struct node_key *peer, uint64_t epoch)
 {
     struct node *n = arg;
@@ -207,19 +225,32 @@ static void peer_down(void *arg, const struct node_key *peer, uint64_t epoch)
 /* The message's sender is who the connection proved: learn the number, or refuse another's. */
 bool mesh_sender_good(struct node *n, const struct node_key *peer, uint64_t id)
 {
-    struct book_entry *owner = book_by_id(&n->book, id);
-    if (owner != NULL) {
-        MARK_IF(!ids_key_equal(&owner->key, peer), "node: a peer takes the number of another");
-        return ids_key_equal(&owner->key, peer);
-    }
-    struct book_entry *e = book_by_key(&n->book, peer);
-    if (e == NULL || e->id != 0 || id == n->config->node_id ||
-        book_learn(&n->book, id, peer, os_wall(n->os), &e) != ERR_OK) {
+    struct book_entry *e = NULL;
+    if (sender_wrong(n, peer, id) != NULL) {
         return false;
     }
-    tell_raft(n, e);
-    book_keeper_save(n);
+    if (book_by_id(&n->book, id) == NULL) {
+        IGNORE(book_learn(&n->book, id, peer, os_wall(n->os), &e)); /* its place is there */
+        tell_raft(n, e);
+        book_keeper_save(n);
+    }
     return true;
+}
+
+/* m only when it could be read. */
+static void raft_refused(struct node *n, const struct node_key *peer, enum err e,
+                         const struct raft_msg *m)
+{
+    MARK("node: a raft message is refused");
+    metrics_add(&n->metrics, METRICS_RAFT_MESSAGES_BAD, 1);
+    if (e != ERR_OK) {
+        logger_log(n->logger, LOGGER_WARN, "raft message refused",
+                   logger_hex("peer", peer->b, NODE_KEY_BYTES), logger_err(e));
+    } else {
+        logger_log(n->logger, LOGGER_WARN, "raft message refused",
+                   logger_hex("peer", peer->b, NODE_KEY_BYTES), logger_u64("from", m->from),
+                   logger_text("why", sender_wrong(n, peer, m->from)));
+    }
 }
 
 static void raft_frame(struct node *n, const struct node_key *peer, struct bytes body)
@@ -237,10 +268,7 @@ static void raft_frame(struct node *n, const struct node_key *peer, struct bytes
         return; /* nor is its number one of this cluster */
     }
     if (e != ERR_OK || !mesh_sender_good(n, peer, m.from)) {
-        MARK("node: a raft message is refused");
-        metrics_add(&n->metrics, METRICS_RAFT_MESSAGES_BAD, 1);
-        logger_log(n->logger, LOGGER_WARN, "raft message refused",
-                   logger_hex("peer", peer->b, NODE_KEY_BYTES), logger_err(e));
+        raft_refused(n, peer, e, &m);
         return;
     }
     const struct origin own = mesh_origin(n);

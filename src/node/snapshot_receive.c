@@ -70,8 +70,8 @@ static void receive(struct node *n)
     }
 }
 
-/* What is on its way from the leader gives way to nobody who does not lead. One that led in an older
- * term hears from the core which term it is now. */
+/* What is on its way from the leader gives way to nobody who does not lead. One that led in an
+ * older term hears from the core which term it is now. */
 static bool leads(struct node *n, const struct raft_msg *m)
 {
     struct raft_status s;
@@ -168,8 +168,13 @@ void snapshot_receive_whole(void *arg, enum err e, const struct snap_meta *meta)
     if (n->snap_in.phase != SNAP_IN_BYTES) {
         return;
     }
-    if (e != ERR_OK || !snap_id_equal(&meta->id, &n->snap_in.id)) {
+    if (e != ERR_OK) {
         refuse_for(n, "a snapshot is not what it should be", e);
+        return;
+    }
+    if (!snap_id_equal(&meta->id, &n->snap_in.id)) {
+        MARK("node: another snapshot came than was offered");
+        refuse_for(n, "another snapshot came than was offered", ERR_BAD_REQUEST);
         return;
     }
     build(n);

@@ -55,8 +55,8 @@ struct snap_handler {
     /* they have taken the place of the old ones, for reads and for restarts. Any error: it is not
      * known which rows a restart will find: stop the node */
     void (*swapped)(void *arg, enum err e, const struct snap_meta *meta);
-    /* snap_open has found a file that does not count. ERR_MALFORMED: its head is none, or denies its
-     * name: it is removed; ERR_NEWER_FORMAT: it is left alone; ERR_NOT_FOUND: it is of an entry
+    /* snap_open has found a file that does not count. ERR_MALFORMED: its head is none, or denies
+     * its name: it is removed; ERR_NEWER_FORMAT: it is left alone; ERR_NOT_FOUND: it is of an entry
      * that the log does not have: it is kept as a part of what is received */
     void (*dismissed)(void *arg, enum err e, const char *name);
     void *arg;
@@ -118,8 +118,8 @@ enum err snap_reader_open(struct snap *s, const struct snap_id *id, struct snap_
 /* snap_reader_bytes -- of the whole snapshot, as it was opened. */
 uint64_t snap_reader_bytes(const struct snap_reader *r);
 
-/* snap_reader_read -- bytes from an offset on; fewer than count only at the end, and none behind it,
- * however much longer its file is by now.
+/* snap_reader_read -- bytes from an offset on; fewer than count only at the end, and none behind
+ * it, however much longer its file is by now.
  *   err  ERR_CORRUPT  its file was cut short
  *        ERR_IO */
 MUST_CHECK

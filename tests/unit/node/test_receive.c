@@ -251,6 +251,23 @@ static void end_receiving(void)
     end();
 }
 
+/* Whatever is not what was offered last is refused with a line that says why; and its sender is not
+ * to blame for another's. */
+static void another_came(void)
+{
+    const struct snap_meta other = { .id = { 50, 3, 8 } };
+    char line[4096];
+    begin_receiving();
+    t.logger.level = LOGGER_WARN;
+    keep_lines(line);
+    snapshot_receive_whole(&t.n, ERR_OK, &other);
+    CHECK(strstr(line, "another snapshot came than was offered") != NULL);
+    CHECK(strstr(line, "error=OK") == NULL);
+    CHECK(t.n.snap_in.phase == SNAP_IN_NONE && t.want.verdict == SNAP_REFUSED);
+    end_receiving();
+    EXPECT_MARK("node: another snapshot came than was offered");
+}
+
 /* A leader that has come back from an older term, one that cannot be in this one, and one of a term
  * that no election reaches: the leader's own snapshot goes on. The first hears which term it is. */
 static void of_no_leader(void)
@@ -298,6 +315,7 @@ int main(void)
     TAP_TEST("receive: a snapshot waits for its record in the log", waits_for_its_record);
     TAP_TEST("receive: a snapshot waits for a flush", waits_for_a_flush);
     TAP_TEST("receive: a snapshot is of its newest offer", of_the_newest_offer);
+    TAP_TEST("receive: another snapshot than was offered is refused", another_came);
     TAP_TEST("receive: a snapshot of nobody who leads is not taken", of_no_leader);
     TAP_TEST("receive: the next leader's snapshot is taken", of_the_next_leader);
     return tap_done();
