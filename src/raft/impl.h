@@ -125,6 +125,7 @@ struct raft {
     uint64_t quiet_until_ns; /* no new vote before, whatever the term: a reminder may be coming */
     uint32_t promise_count;
     struct raft_promise promise[RAFT_PEERS_MAX];
+    struct raft_promise promise_gone; /* the most that was said to those that have no row */
 
     /* configuration */
     struct raft_conf committed;

@@ -24,39 +24,90 @@ static struct raft_promise *find(struct raft *r, uint64_t id)
     return NULL;
 }
 
-/* The row of a peer, made when there is none; NULL: the table is full. */
-static struct raft_promise *row_of(struct raft *r, uint64_t id)
-{
-    struct raft_promise *p = find(r, id);
-    if (p == NULL && r->promise_count < RAFT_PEERS_MAX) {
-        p = &r->promise[r->promise_count++];
-        memset(p, 0, sizeof *p);
-        p->id = id;
-    }
-    return p;
-}
-
 /* Whether entries up to an index of a term are more than those up to another. */
 static bool beyond(uint64_t term, uint64_t index, uint64_t than_term, uint64_t than_index)
 {
     return term > than_term || (term == than_term && index > than_index);
 }
 
+/* How much a row is needed: of who counts most, of who is to leave less, of the others least. */
+static uint32_t weight(const struct raft *r, uint64_t id)
+{
+    return raft_conf_is_member(&r->effective, id)   ? 2
+           : raft_conf_is_member(&r->committed, id) ? 1
+                                                    : 0;
+}
+
+/* Whether the newest of what was heard from one is older than that of another. */
+static bool older(const struct raft_promise *p, const struct raft_promise *than)
+{
+    uint64_t term = p->heard_vote > p->heard_term ? p->heard_vote : p->heard_term;
+    uint64_t other = than->heard_vote > than->heard_term ? than->heard_vote : than->heard_term;
+    return beyond(other, than->heard_index, term, p->heard_index);
+}
+
+/* The row that is needed least, and the oldest of them. */
+static struct raft_promise *least(struct raft *r)
+{
+    struct raft_promise *found = &r->promise[0];
+    for (uint32_t i = 1; i < r->promise_count; i++) {
+        struct raft_promise *p = &r->promise[i];
+        uint32_t w = weight(r, p->id);
+        uint32_t best = weight(r, found->id);
+        if (w < best || (w == best && older(p, found))) {
+            found = p;
+        }
+    }
+    return found;
+}
+
+static void said(struct raft_promise *p, uint64_t term, uint64_t index, uint64_t vote)
+{
+    if (beyond(term, index, p->said_term, p->said_index)) {
+        p->said_term = term;
+        p->said_index = index;
+    }
+    p->said_vote = vote > p->said_vote ? vote : p->said_vote;
+}
+
+/* A row for who has none; NULL: all are needed more. What was said to those that had to go is
+ * remembered as one, and stands for each of them, should it come back: so that none of them can
+ * remind this node of something that it takes for lost. */
+static struct raft_promise *row_new(struct raft *r, uint64_t id)
+{
+    struct raft_promise *p = &r->promise[r->promise_count];
+    if (r->promise_count < RAFT_PEERS_MAX) {
+        r->promise_count++;
+    } else {
+        p = least(r);
+        if (weight(r, p->id) > 0 && weight(r, p->id) >= weight(r, id)) {
+            MARK("raft: no room for the promises of one that is no member");
+            return NULL;
+        }
+        MARK("raft: the promises of one that has left make room");
+        said(&r->promise_gone, p->said_term, p->said_index, p->said_vote);
+    }
+    *p = r->promise_gone;
+    p->id = id;
+    return p;
+}
+
+static struct raft_promise *row_of(struct raft *r, uint64_t id)
+{
+    struct raft_promise *p = find(r, id);
+    return p != NULL ? p : row_new(r, id);
+}
+
 void raft_promise_ack(struct raft *r, uint64_t to, uint64_t index)
 {
     struct raft_promise *p = row_of(r, to);
-    if (p != NULL && beyond(r->term, index, p->said_term, p->said_index)) {
-        p->said_term = r->term;
-        p->said_index = index;
-    }
+    said(p != NULL ? p : &r->promise_gone, r->term, index, 0);
 }
 
 void raft_promise_vote(struct raft *r, uint64_t to)
 {
     struct raft_promise *p = row_of(r, to);
-    if (p != NULL && r->term > p->said_vote) {
-        p->said_vote = r->term;
-    }
+    said(p != NULL ? p : &r->promise_gone, 0, 0, r->term);
 }
 
 /* What this peer has promised in the life that counts is kept, whatever other lives say. */
@@ -124,13 +175,11 @@ static bool not_ours(const struct raft *r, const struct raft_msg *m)
 
 bool raft_reminded(struct raft *r, const struct raft_msg *m)
 {
-    const struct raft_promise *p = row_of(r, m->from);
+    const struct raft_promise *row = find(r, m->from);
+    const struct raft_promise *p = row != NULL ? row : &r->promise_gone;
     if (not_ours(r, m)) {
         MARK("raft: a promise of another life");
         return true;
-    }
-    if (p == NULL) {
-        return true; /* what this process said to it is not known: nothing can be concluded */
     }
     bool ack_lost =
         beyond(m->log_term, m->index, p->said_term, p->said_index) &&
