@@ -224,8 +224,8 @@ void raft_snap_failed(struct raft *r, uint64_t id)
 
 static bool message_good(const struct raft_msg *m, struct raft_conf *conf)
 {
-    if (m->count != 1 || m->entries[0].kind != RAFT_ENTRY_CONF || m->index == 0 ||
-        m->log_term == 0 || m->log_term > m->term || m->hint == 0 || m->hint > m->index ||
+    if (m->count != 1 || m->entries[0].kind != RAFT_ENTRY_CONF || m->log_term == 0 ||
+        m->log_term > m->term || m->hint == 0 || m->hint > m->index ||
         raft_conf_decode(bytes_of(m->entries[0].data, m->entries[0].size), conf, NULL) != ERR_OK) {
         MARK("raft: a snapshot that makes no sense");
         return false;

@@ -464,24 +464,52 @@ static void acknowledged_below(void)
     CHECK(e != NULL && e->msg.index == 7 && e->after >= ticket);
 }
 
-/* What a snapshot message of a peer may hold by mistake changes nothing. */
+/* What a snapshot message may hold by mistake, one thing wrong in each: it is as if it never came.
+ * The last one is right. */
 static void snapshot_of_nonsense(void)
 {
-    static const uint8_t bytes[] = { 255, 255, 255 };
-    struct raft_entry e = { 0, sizeof bytes, RAFT_ENTRY_CONF, bytes };
-    struct raft_msg m = { .type = RAFT_MSG_SNAPSHOT, .from = 2, .term = 1, .index = 9 };
-    boot_compacted(1);
-    m.log_term = 1;
-    m.hint = 1;
-    message(m);
-    m.count = 1;
-    m.entries = &e;
-    message(m);
-    m.hint = 10; /* its configuration is beyond it */
-    message(m);
-    CHECK_U64(t.status.last, 6);
-    CHECK_U64(t.status.commit, 6);
-    CHECK(find(RAFT_DO_INSTALL, 0, 0) == NULL);
+    static const uint8_t noise[] = { 255, 255, 255 };
+    uint8_t bytes[RAFT_CONF_BYTES_MAX];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct raft_conf conf = conf_of(3);
+    raft_conf_encode(&conf, &w);
+    const struct raft_entry members = { 0, (uint32_t)w.offset, RAFT_ENTRY_CONF, bytes };
+    const struct raft_entry command = { 0, (uint32_t)w.offset, RAFT_ENTRY_COMMAND, bytes };
+    const struct raft_entry no_conf = { 0, sizeof noise, RAFT_ENTRY_CONF, noise };
+    const struct {
+        const char *what;
+        uint32_t count;
+        uint64_t index, term, conf_index;
+        struct raft_entry entry;
+    } cases[] = {
+        { "without a configuration", 0, 9, 1, 1, members },
+        { "with two", 2, 9, 1, 1, members },
+        { "with a command in its place", 1, 9, 1, 1, command },
+        { "with bytes that are none", 1, 9, 1, 1, no_conf },
+        { "of no term", 1, 9, 0, 1, members },
+        { "of a term that its sender has not reached", 1, 9, 2, 1, members },
+        { "whose configuration is of no entry", 1, 9, 1, 0, members },
+        { "whose configuration is beyond it", 1, 9, 1, 10, members },
+        { "of nothing", 1, 0, 1, 0, members },
+        { "whose configuration is its last entry", 1, 9, 1, 9, members },
+    };
+    const size_t count = sizeof cases / sizeof cases[0];
+    for (size_t i = 0; i < count; i++) {
+        struct raft_entry entries[2] = { cases[i].entry, cases[i].entry };
+        struct raft_msg m = { .type = RAFT_MSG_SNAPSHOT, .from = 2, .term = 1, .entries = entries };
+        m.count = cases[i].count;
+        m.index = cases[i].index;
+        m.log_term = cases[i].term;
+        m.hint = cases[i].conf_index;
+        boot_compacted(1);
+        message(m);
+        bool good = i == count - 1;
+        printf("# a snapshot %s\n", cases[i].what);
+        CHECK_U64(t.status.leader, good ? 2 : 0);
+        CHECK_U64(t.status.last, good ? 9 : 6);
+        CHECK((find(RAFT_DO_INSTALL, 0, 0) != NULL) == good);
+        CHECK((find(RAFT_DO_SEND, RAFT_MSG_APPEND_REPLY, 0) != NULL) == good);
+    }
     EXPECT_MARK("raft: a snapshot that makes no sense");
 }
 

@@ -8,16 +8,19 @@
 
 #include "base/prng.h"
 #include "raft/raft.h"
+#include "raft/raft_codec.h"
 
 enum {
     STRANGER = 9,
-    SOAK = 200000
+    SOAK = 200000,
+    CONFS = 3 /* that entries and snapshots of the soak hold */
 };
 
 static struct raft *core;
 static struct raft_out out;
 static uint64_t now;
 static struct raft_msg asked; /* the newest request for a vote */
+static uint32_t installs;
 
 static void boot(bool empty)
 {
@@ -117,6 +120,11 @@ static void drive(struct raft_event *ev)
             done.index = e->source != RAFT_FROM_NONE ? e->last : done.index;
             done.term = e->source != RAFT_FROM_NONE ? e->term : done.term;
         }
+        if (e->type == RAFT_DO_INSTALL) {
+            done.ticket = e->ticket;
+            applied = e->index;
+            installs++;
+        }
         if (e->type == RAFT_DO_SEND &&
             (e->msg.type == RAFT_MSG_VOTE || e->msg.type == RAFT_MSG_PREVOTE)) {
             asked = e->msg;
@@ -167,51 +175,105 @@ static void live(struct prng *p)
     drive(prng_below(p, 4) == 0 ? &read : &write);
 }
 
+static struct raft_entry conf_entry[CONFS];
+
+/* This node a voter, a learner, in a joint configuration. */
+static void make_confs(void)
+{
+    static uint8_t bytes[CONFS][RAFT_CONF_BYTES_MAX];
+    static const struct raft_conf confs[CONFS] = {
+        { .voter_count = 3, .voter = { 1, 2, 3 } },
+        { .voter_count = 2, .voter = { 2, 3 }, .learner_count = 1, .learner = { 1 } },
+        { .voter_count = 1, .voter = { 2 }, .outgoing_count = 2, .outgoing = { 1, 2 } },
+    };
+    for (size_t i = 0; i < CONFS; i++) {
+        struct writer w = writer_of(bytes[i], sizeof bytes[i]);
+        raft_conf_encode(&confs[i], &w);
+        conf_entry[i] = (struct raft_entry){ 0, (uint32_t)w.offset, RAFT_ENTRY_CONF, bytes[i] };
+    }
+}
+
+static struct raft_entry any_entry(struct prng *p, uint64_t of_term)
+{
+    struct raft_entry e = { 0, 9, (uint8_t)(1 + prng_below(p, 3)), (const uint8_t *)"a command" };
+    if (e.kind == RAFT_ENTRY_CONF) {
+        e = conf_entry[prng_below(p, CONFS)];
+    }
+    e.term = prng_below(p, 4) == 0 ? number(p) : of_term;
+    return e;
+}
+
+/* A message of any type; half of the snapshots are such as could be. */
+static struct raft_msg any_message(struct prng *p, struct raft_entry entries[static 4])
+{
+    struct raft_msg m = { .type = (enum raft_msg_type)(1 + prng_below(p, RAFT_MSG_TYPE_COUNT - 1)),
+                          .reject = prng_below(p, 2) == 0,
+                          .transfer = prng_below(p, 4) == 0,
+                          .elsewhere = prng_below(p, 8) == 0,
+                          .from = prng_below(p, 5),
+                          .to = 1,
+                          .term = prng_below(p, 50) == 0 ? number(p) & INT64_MAX
+                                                         : term() + (prng_below(p, 30) == 0),
+                          .index = number(p) & INT64_MAX,
+                          .log_term = number(p),
+                          .hint = number(p),
+                          .commit = number(p),
+                          .epoch = prng_below(p, 3),
+                          .read_seq = number(p),
+                          .id = prng_below(p, 4),
+                          .entries = entries };
+    m.count = m.type == RAFT_MSG_APPEND ? (uint32_t)prng_below(p, 5) : 0;
+    for (uint32_t k = 0; k < m.count; k++) {
+        entries[k] = any_entry(p, m.term);
+    }
+    if (m.type == RAFT_MSG_SNAPSHOT) {
+        m.count = prng_below(p, 8) == 0 ? (uint32_t)prng_below(p, 3) : 1;
+        entries[0] = prng_below(p, 8) == 0 ? any_entry(p, 0) : conf_entry[prng_below(p, CONFS)];
+        entries[1] = entries[0];
+    }
+    if (m.type == RAFT_MSG_SNAPSHOT && prng_below(p, 2) == 0) {
+        m.index = 1 + prng_below(p, 60);
+        m.log_term = 1 + prng_below(p, m.term < 6 ? m.term + 1 : 6);
+        m.hint = 1 + prng_below(p, 60);
+    }
+    m.first = m.index + 1;
+    m.last = m.index + m.count;
+    return m;
+}
+
 /* Whatever decodes may arrive, as follower, candidate and leader; raft_check stands behind every
  * step. */
 static void test_nonsense(void)
 {
     struct prng p;
     struct raft_entry entries[4];
-    struct raft_status st;
+    struct raft_status st = { .role = RAFT_STOPPED };
+    uint32_t heard[RAFT_MSG_TYPE_COUNT] = { 0 };
     uint32_t led = 0;
-    static const uint8_t conf[] = { 1, 2, 1, 2, 0, 0 };
+    uint32_t stops = 0;
+    make_confs();
+    installs = 0;
     prng_seed(&p, 1);
     for (uint32_t i = 0; i < SOAK; i++) {
-        if (i % 200 == 0) {
-            boot(i % 1000 == 0);
+        if (i % 200 == 0 || st.role == RAFT_STOPPED) {
+            boot(prng_below(&p, 5) == 0);
         }
-        struct raft_msg m = { .type = (enum raft_msg_type)(1 + prng_below(&p, 10)),
-                              .reject = prng_below(&p, 2) == 0,
-                              .transfer = prng_below(&p, 4) == 0,
-                              .from = prng_below(&p, 5),
-                              .to = 1,
-                              .term = prng_below(&p, 50) == 0 ? number(&p) & INT64_MAX
-                                                              : term() + (prng_below(&p, 30) == 0),
-                              .index = number(&p) & INT64_MAX,
-                              .log_term = number(&p),
-                              .hint = number(&p),
-                              .commit = number(&p),
-                              .epoch = prng_below(&p, 3),
-                              .read_seq = number(&p),
-                              .id = prng_below(&p, 4),
-                              .entries = entries };
-        m.count = m.type == RAFT_MSG_APPEND ? (uint32_t)prng_below(&p, 5) : 0;
-        m.first = m.index + 1;
-        m.last = m.index + m.count;
-        for (uint32_t k = 0; k < m.count; k++) {
-            uint8_t kind = (uint8_t)(1 + prng_below(&p, 3));
-            entries[k] = (struct raft_entry){ prng_below(&p, 4) == 0 ? number(&p) : m.term,
-                                              kind == 2 ? sizeof conf : 9, kind, conf };
-        }
+        struct raft_msg m = any_message(&p, entries);
         struct raft_event ev = { .type = RAFT_EV_MSG, .msg = &m };
+        heard[m.type]++;
         drive(&ev);
         live(&p);
         raft_status(core, &st);
         led += st.role == RAFT_LEADER ? 1 : 0;
+        stops += st.role == RAFT_STOPPED ? 1 : 0;
     }
-    printf("# led in %u of %u steps\n", led, SOAK);
+    printf("# led in %u of %u steps, %u snapshots, stopped %u times\n", led, SOAK, installs, stops);
+    for (int type = RAFT_MSG_PREVOTE; type < RAFT_MSG_TYPE_COUNT; type++) {
+        CHECK(heard[type] > SOAK / 100);
+    }
     CHECK(led > SOAK / 1000);
+    CHECK(installs > SOAK / 1000);
+    CHECK(stops > SOAK / 1000);
     EXPECT_MARK("raft: a pre-candidate votes for another");
     EXPECT_MARK("raft: an append that makes no sense");
     EXPECT_MARK("raft: a read answer of an old leader");
