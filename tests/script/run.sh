@@ -5,19 +5,26 @@ driver=$1
 here=$(dirname "$0")
 n=0
 
-report() { # report WANTED-CODE FILE...: the exit code, and a verdict for each file
+# as_wanted WANTED-CODE FILE...: the exit code, and a verdict for each file; who passes has checked something.
+as_wanted() {
     want=$1
     shift
-    n=$((n + 1))
-    name=$(basename "$1" .rs.txt)
     out=$("$driver" "$@" 2>&1)
     code=$?
-    verdicts=$(echo "$out" | grep -c '^\(PASS\|FAIL\) .* checks=')
-    if [ "$code" = "$want" ] && [ "$verdicts" = $# ]; then
+    some='[0-9]'
+    [ "$want" != 0 ] || some='[1-9]'
+    verdicts=$(echo "$out" | grep -c "^\(PASS\|FAIL\) .* checks=$some")
+    [ "$code" = "$want" ] && [ "$verdicts" = $# ]
+}
+
+report() { # report WANTED-CODE FILE...
+    n=$((n + 1))
+    name=$(basename "$2" .rs.txt)
+    if as_wanted "$@"; then
         echo "ok $n - $name"
         echo "$out" | grep '^# ' # marks
     else
-        echo "not ok $n - $name: exit $code, wanted $want, $verdicts verdicts"
+        echo "not ok $n - $name: exit $code, wanted $want, $verdicts verdicts of scripts that check something"
         echo "$out" | sed 's/^/# /'
     fi
 }
@@ -55,7 +62,7 @@ tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 long_scripts "$tmp"
 for k in 1 2; do # one after the other in one run: neither knows of the other
-    printf 'cluster voters=1,2,3\ncampaign %s\nsettle\ninvariants on\npropose %s a\n' $k $k >"$tmp/of_$k"
+    printf 'cluster voters=1,2,3\ncampaign %s\nsettle\ninvariants on\npropose %s a\nexpect leader\n' $k $k >"$tmp/of_$k"
 done
 report 0 "$tmp/of_1" "$tmp/of_2"
 printf 'cluster voters=1\ncampaign 1\nsettle\npropose 1 \300\200\n' >"$tmp/no_text" # no file of the tree is like that
@@ -70,4 +77,11 @@ report 2 "$tmp/long_command0"
 for f in "$tmp"/*.rs.txt; do
     report 0 "$f"
 done
+n=$((n + 1))
+printf 'cluster voters=1\ncampaign 1\nsettle\n' >"$tmp/checks_nothing"
+if "$driver" "$tmp/checks_nothing" >/dev/null && ! as_wanted 0 "$tmp/checks_nothing"; then
+    echo "ok $n - a script that checks nothing is none of ours"
+else
+    echo "not ok $n - a script that checks nothing is none of ours"
+fi
 echo "1..$n"
