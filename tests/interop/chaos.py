@@ -108,7 +108,8 @@ class Steps:
         self.say(f"campaign {self.rng.choice(self.plot.voters)}", self.rng.choice(("settle", "run 1", "pump 1")))
 
     def message(self):
-        a, b = self._node(), self.rng.choice([self._node(), "*"])
+        a = self._node()
+        b = self.rng.choice([self.rng.choice([node for node in self.plot.nodes if node != a]), "*"])
         kind = self.rng.choice(("append", "append_reply", "vote", "vote_reply", "heartbeat"))
         self.say(self.rng.choice((f"deliver {a}>{b}", f"drop {a}>{b}", f"dup {a}>{b}", f"reorder {b}>{a}",
                                   f"deliver {a}>{b} type={kind}", f"drop {a}>{b} type={kind}", f"deliver *>{a}",

@@ -13,16 +13,16 @@ static enum script_result unknown(struct script *s, const char *what)
 }
 
 static bool cluster_option(struct script *s, const char *word, struct raft_conf *conf,
-                           uint32_t *seen)
+                           uint64_t *seen)
 {
     struct raft_config *c = &s->world.config;
     const char *v = script_option(word, "voters");
     uint64_t n = 0;
     if (v != NULL) {
-        return script_members(v, conf->voter, &conf->voter_count, seen);
+        return script_members(v, conf->voter, RAFT_VOTERS_MAX, &conf->voter_count, seen);
     }
     if ((v = script_option(word, "learners")) != NULL) {
-        return script_members(v, conf->learner, &conf->learner_count, seen);
+        return script_members(v, conf->learner, RAFT_LEARNERS_MAX, &conf->learner_count, seen);
     }
     if ((v = script_option(word, "prevote")) != NULL) {
         c->no_pre_vote = strcmp(v, "0") == 0;
@@ -33,8 +33,8 @@ static bool cluster_option(struct script *s, const char *word, struct raft_conf 
         return strcmp(v, "0") == 0 || strcmp(v, "1") == 0;
     }
     if ((v = script_option(word, "inflight")) != NULL) {
-        bool good = script_count(v, &n) && n > 0;
-        c->inflight_max = (uint32_t)n;
+        bool good = script_u64(v, &n) && n > 0;
+        c->inflight_max = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX; /* its own bound is less */
         return good;
     }
     if ((v = script_option(word, "maxmsg")) != NULL) {
@@ -53,7 +53,7 @@ static bool cluster_option(struct script *s, const char *word, struct raft_conf 
 
 /* Beyond the format. lives=1,2 or lives=0: nodes know their lives, and the first entry binds these
  * voters, or none; lives=off: they know nothing of lives; rejoin=0: who lost its disk stays out. */
-static bool lives_option(struct script *s, const char *word, uint32_t *bound)
+static bool lives_option(struct script *s, const char *word, uint64_t *bound)
 {
     uint64_t ids[WORLD_NODES_MAX];
     uint8_t count = 0;
@@ -61,7 +61,8 @@ static bool lives_option(struct script *s, const char *word, uint32_t *bound)
     if (v != NULL) {
         s->world.lives = strcmp(v, "off") != 0;
         s->world.lives_told = true;
-        return !s->world.lives || strcmp(v, "0") == 0 || script_members(v, ids, &count, bound);
+        return !s->world.lives || strcmp(v, "0") == 0 ||
+               script_members(v, ids, WORLD_NODES_MAX, &count, bound);
     }
     v = script_option(word, "rejoin");
     s->world.config.auto_rejoin = v != NULL && strcmp(v, "1") == 0;
@@ -72,8 +73,8 @@ static enum script_result do_cluster(struct script *s)
 {
     struct raft_conf conf = { 0 };
     struct raft_config *c = &s->world.config;
-    uint32_t seen = 0;
-    uint32_t bound = 0;
+    uint64_t seen = 0;
+    uint64_t bound = 0;
     if (s->world.started) {
         return unknown(s, "a second cluster");
     }
@@ -94,7 +95,7 @@ static enum script_result do_cluster(struct script *s)
         return unknown(s, "a cluster without voters");
     }
     for (uint8_t i = 0; i < conf.voter_count; i++) {
-        bool told = !s->world.lives_told || (bound & 1u << conf.voter[i]) != 0;
+        bool told = !s->world.lives_told || (bound & 1ull << conf.voter[i]) != 0;
         conf.voter_life[i] = told ? world_life(&s->world, conf.voter[i]) : 0;
     }
     conf.index = 1;
@@ -106,8 +107,8 @@ static enum script_result do_node(struct script *s)
 {
     uint64_t id = 0;
     bool wipe = s->count == 3 && strcmp(s->word[2], "wipe=1") == 0;
-    if (s->count < 2 || s->count > 3 || (s->count == 3 && !wipe) || !script_u64(s->word[1], &id) ||
-        id == 0 || id > WORLD_NODES_MAX) {
+    if (s->count < 2 || s->count > 3 || (s->count == 3 && !wipe) ||
+        !script_any_id(s->word[1], &id)) {
         return unknown(s, "node");
     }
     if (!s->world.node[id].exists) {
@@ -206,7 +207,7 @@ static enum script_result do_messages(struct script *s)
     int type = 0;
     const char *what = s->word[0];
     bool typed = what[0] == 'd' && what[1] != 'u';
-    if (s->count < 2 || s->count > 3 || !script_link(s, s->word[1], &a, &b)) {
+    if (s->count < 2 || s->count > 3 || !script_link(s->word[1], &a, &b)) {
         return unknown(s, what);
     }
     if (s->count == 3) {
@@ -241,19 +242,21 @@ static void cut_link(struct script *s, uint64_t a, uint64_t b, bool cut)
 
 static bool cut_sets(struct script *s, char *word, bool cut)
 {
-    uint32_t left = 0;
-    uint32_t right = 0;
+    uint64_t left[WORLD_NODES_MAX];
+    uint64_t right[WORLD_NODES_MAX];
+    uint8_t lefts = 0;
+    uint8_t rights = 0;
+    uint64_t seen = 0; /* nobody stands on both sides */
     char *bar = strchr(word, '|');
     *bar = '\0';
-    if (!script_ids(s, word, &left) || !script_ids(s, bar + 1, &right)) {
+    if (!script_members(word, left, WORLD_NODES_MAX, &lefts, &seen) ||
+        !script_members(bar + 1, right, WORLD_NODES_MAX, &rights, &seen)) {
         return false;
     }
-    for (uint64_t a = 1; a <= WORLD_NODES_MAX; a++) {
-        for (uint64_t b = 1; b <= WORLD_NODES_MAX; b++) {
-            if ((left & 1u << a) != 0 && (right & 1u << b) != 0) {
-                cut_link(s, a, b, cut);
-                cut_link(s, b, a, cut);
-            }
+    for (uint8_t i = 0; i < lefts; i++) {
+        for (uint8_t k = 0; k < rights; k++) {
+            cut_link(s, left[i], right[k], cut);
+            cut_link(s, right[k], left[i], cut);
         }
     }
     return true;
@@ -270,7 +273,7 @@ static enum script_result do_cut(struct script *s)
         uint64_t a = 0;
         uint64_t b = 0;
         bool sets = strchr(s->word[i], '|') != NULL;
-        if (!(sets ? cut_sets(s, s->word[i], cut) : script_link(s, s->word[i], &a, &b))) {
+        if (!(sets ? cut_sets(s, s->word[i], cut) : script_link(s->word[i], &a, &b))) {
             return unknown(s, s->word[0]);
         }
         if (!sets) {
@@ -335,8 +338,7 @@ static bool live(struct script *s, uint64_t id, enum script_result *out)
 static enum script_result do_propose(struct script *s)
 {
     uint64_t id = 0;
-    if (s->count != 3 || !script_id(s, s->word[1], &id) ||
-        strlen(s->word[2]) > WORLD_DATA_BYTES_MAX) {
+    if (s->count != 3 || !script_id(s, s->word[1], &id)) {
         return unknown(s, "propose");
     }
     if (answers(s, id)) {
@@ -360,6 +362,7 @@ static enum script_result do_read(struct script *s)
 /* v4, l5, r1. */
 static bool change_of(const char *word, struct raft_change *out)
 {
+    *out = (struct raft_change){ 0 };
     switch (word[0]) {
     case 'v':
         out->kind = RAFT_CHANGE_VOTER;
@@ -373,14 +376,16 @@ static bool change_of(const char *word, struct raft_change *out)
     default:
         return false;
     }
-    return script_u64(word + 1, &out->id) && out->id > 0 && out->id <= WORLD_NODES_MAX;
+    return script_any_id(word + 1, &out->id);
 }
 
-/* conf ID v4 l5 r1 [joint=auto|implicit|explicit]; the first two are the same to this core. */
+/* conf ID v4 l5 r1 [joint=auto|implicit|explicit]; the first two are the same to this core. A
+ * change is a set: who is named twice is a slip of the pen. */
 static enum script_result do_conf(struct script *s)
 {
     struct raft_change changes[SCRIPT_WORDS_MAX];
     uint32_t count = 0;
+    uint64_t seen = 0;
     bool manual = false;
     uint64_t id = 0;
     if (s->count < 2 || !script_id(s, s->word[1], &id) || script_twice(s)) {
@@ -392,9 +397,13 @@ static enum script_result do_conf(struct script *s)
         bool mode = joint != NULL &&
                     (by_hand || strcmp(joint, "auto") == 0 || strcmp(joint, "implicit") == 0);
         manual = manual || by_hand;
-        if (!mode && !change_of(s->word[i], &changes[count++])) {
+        if (mode) {
+            continue;
+        }
+        if (!change_of(s->word[i], &changes[count]) || (seen & 1ull << changes[count].id) != 0) {
             return unknown(s, s->word[i]);
         }
+        seen |= 1ull << changes[count++].id;
     }
     if (answers(s, id)) {
         world_change(&s->world, id, changes, count, manual);
@@ -406,7 +415,7 @@ static enum script_result do_transfer(struct script *s)
 {
     uint64_t id = 0;
     uint64_t to = 0;
-    if (s->count != 3 || !script_id(s, s->word[1], &id) || !script_id(s, s->word[2], &to)) {
+    if (s->count != 3 || !script_id(s, s->word[1], &id) || !script_any_id(s->word[2], &to)) {
         return unknown(s, "transfer");
     }
     if (answers(s, id)) {
@@ -491,7 +500,8 @@ static enum script_result do_connect(struct script *s)
 {
     uint64_t a = 0;
     uint64_t b = 0;
-    if (s->count != 2 || !script_link(s, s->word[1], &a, &b) || a == 0 || b == 0) {
+    if (s->count != 2 || !script_link(s->word[1], &a, &b) || a == 0 || b == 0 ||
+        !s->world.node[a].exists) {
         return unknown(s, "connect");
     }
     if (s->world.node[a].up) {

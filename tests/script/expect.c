@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 enum {
-    VALUE_BYTES_MAX = 4096 /* longer than any line: what does not fit is equal to nothing */
+    VALUE_BYTES_MAX = SCRIPT_LINE_BYTES_MAX /* what does not fit is equal to nothing in a line */
 };
 
 /* What a key's value looks like. */
@@ -101,7 +101,7 @@ static uint64_t peer_of(const char *key, const char *name)
     }
     memcpy(word, key + n + 1, all - n - 2);
     word[all - n - 2] = '\0';
-    return script_u64(word, &id) && id <= WORLD_NODES_MAX ? id : 0;
+    return script_any_id(word, &id) ? id : 0;
 }
 
 /* On the leader; who is no peer of it has none. */
@@ -244,7 +244,7 @@ static bool read_config(const char *text, struct value *v)
     memset(v, 0, sizeof *v);
     while (*text != '\0') {
         char part[SCRIPT_LINE_BYTES_MAX];
-        uint32_t seen = 0;
+        uint64_t seen = 0;
         size_t n = strcspn(text, "/");
         const char *name = strchr(names, *text);
         size_t which = name != NULL ? (size_t)(name - names) : 0;
@@ -254,7 +254,7 @@ static bool read_config(const char *text, struct value *v)
         }
         memcpy(part, text + 1, n - 1);
         part[n - 1] = '\0';
-        if (!script_members(part, ids[which], &count[which], &seen)) {
+        if (!script_members(part, ids[which], WORLD_NODES_MAX, &count[which], &seen)) {
             return false;
         }
         text += text[n] == '/' ? n + 1 : n;
@@ -411,13 +411,13 @@ static uint64_t commit_of(const struct script *s, uint64_t id)
 /* agree: the same was committed and applied; prefix: what was applied begins the longest. */
 static enum script_result expect_same(struct script *s, bool prefix)
 {
-    uint32_t mask = 0;
+    uint64_t mask = 0;
     uint64_t longest = 0;
     if (s->count != 3 || !script_ids(s, s->word[2], &mask)) {
         return script_say(s, SCRIPT_UNKNOWN, "not understood: expect %s", s->word[1]);
     }
     for (uint64_t id = 1; id <= WORLD_NODES_MAX; id++) {
-        if ((mask & 1u << id) == 0) {
+        if ((mask & 1ull << id) == 0) {
             continue;
         }
         if (!s->world.node[id].up) {
@@ -430,7 +430,7 @@ static enum script_result expect_same(struct script *s, bool prefix)
     const struct world_node *l = &s->world.node[longest];
     for (uint64_t id = 1; id <= WORLD_NODES_MAX; id++) {
         const struct world_node *n = &s->world.node[id];
-        if ((mask & 1u << id) == 0) {
+        if ((mask & 1ull << id) == 0) {
             continue;
         }
         bool same =
@@ -512,7 +512,7 @@ static enum script_result expect_msgs(struct script *s)
     uint64_t wanted = 0;
     int type = 0;
     bool typed = s->count == 5;
-    if (s->count < 4 || s->count > 5 || !script_link(s, s->word[2], &a, &b) ||
+    if (s->count < 4 || s->count > 5 || !script_link(s->word[2], &a, &b) ||
         !script_u64(s->word[s->count - 1], &wanted)) {
         return script_say(s, SCRIPT_UNKNOWN, "not understood: expect msgs");
     }
@@ -535,7 +535,7 @@ static enum script_result expect_sent(struct script *s)
     uint64_t most = 0;
     uint64_t sent = 0;
     if (s->count != 3 || !script_u64(s->word[1] + strlen("sent<="), &most) ||
-        !script_link(s, s->word[2], &a, &b)) {
+        !script_link(s->word[2], &a, &b)) {
         return script_say(s, SCRIPT_UNKNOWN, "not understood: expect sent");
     }
     for (uint64_t i = 1; i <= WORLD_NODES_MAX; i++) {

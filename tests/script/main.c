@@ -131,8 +131,8 @@ static bool run_lines(struct run *r)
         }
     }
     if (bad) {
-        fprintf(stderr, "raft-script: %s: line %u is too long, or no text\n", r->path,
-                r->number + 1);
+        fprintf(stderr, "raft-script: %s: line %u is no text, or longer than %d bytes\n", r->path,
+                r->number + 1, SCRIPT_LINE_BYTES_MAX - 1);
         r->rc = 2;
     }
     if (ferror(r->in)) {

@@ -67,13 +67,17 @@ done
 report 0 "$tmp/of_1" "$tmp/of_2"
 printf 'cluster voters=1\ncampaign 1\nsettle\npropose 1 \300\200\n' >"$tmp/no_text" # no file of the tree is like that
 report 2 "$tmp/no_text"
-data=$(printf '%0256d' 0) # as much as a command may have
-for more in '' 0; do
-    printf 'cluster voters=1\ncampaign 1\nsettle\npropose 1 %s\nsettle\nexpect 1 app=%s\n' "$data$more" "$data$more" \
-        >"$tmp/long_command$more"
+data=$(printf '%02000d' 0)
+{
+    printf '# %05000d\ncluster voters=1,2\ncampaign 1\nsettle\npropose 1 %s\nsettle\n' 0 "$data"
+    printf 'cut%s\nexpect 1 app=%s\nexpect 2 app=%s\n' "$(repeat 200 ' 1>2' | tr -d '\n')" "$data" "$data"
+} >"$tmp/long_lines"
+report 0 "$tmp/long_lines"
+for more in '' 0; do # the longest line, and one that is too long
+    printf 'cluster voters=1\ncampaign 1\nsettle\nexpect leader # %065519d%s\n' 0 "$more" >"$tmp/longest_line$more"
 done
-report 0 "$tmp/long_command"
-report 2 "$tmp/long_command0"
+report 0 "$tmp/longest_line"
+report 2 "$tmp/longest_line0"
 for f in "$tmp"/*.rs.txt; do
     report 0 "$f"
 done

@@ -5,8 +5,8 @@
 #include "world.h"
 
 enum {
-    SCRIPT_WORDS_MAX = 64,
-    SCRIPT_LINE_BYTES_MAX = 2048,
+    SCRIPT_WORDS_MAX = 256,
+    SCRIPT_LINE_BYTES_MAX = 65536,
     SCRIPT_TIMES_MAX = 100000, /* ticks of one line, all in all */
     SCRIPT_DRIFT_PPM = 200000  /* clocks of scripts run at 0.9 to 1.1: 0.9 / 1.1 is 0.82 */
 };
@@ -43,17 +43,22 @@ bool script_u64(const char *text, uint64_t *out);
 /* script_count -- how often, or how many ticks: not more than SCRIPT_TIMES_MAX. */
 bool script_count(const char *text, uint64_t *out);
 
+/* script_any_id -- an id, be there such a node or not. */
+bool script_any_id(const char *text, uint64_t *out);
+
 /* script_id -- the id of a node that exists. */
 bool script_id(const struct script *s, const char *text, uint64_t *out);
 
 /* script_ids -- "1,2,3" into a mask of bits; every node must exist. */
-bool script_ids(const struct script *s, const char *text, uint32_t *out_mask);
+bool script_ids(const struct script *s, const char *text, uint64_t *out_mask);
 
-/* script_members -- ids of nodes to be, none twice: *seen has a bit for each. */
-bool script_members(const char *text, uint64_t *ids, uint8_t *count, uint32_t *seen);
+/* script_members -- ids of nodes that need not be there, so many at most, none twice: *seen has a
+ * bit for each. */
+bool script_members(const char *text, uint64_t *ids, uint8_t most, uint8_t *count, uint64_t *seen);
 
-/* script_link -- "A>B", * for any (0). */
-bool script_link(const struct script *s, const char *text, uint64_t *out_a, uint64_t *out_b);
+/* script_link -- "A>B", * for any (0); a node that is not there yet has links, none has one to
+ * itself. */
+bool script_link(const char *text, uint64_t *out_a, uint64_t *out_b);
 
 /* script_type -- name of a message type; 0 when there is none such. */
 int script_type(const char *text);

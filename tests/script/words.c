@@ -35,10 +35,14 @@ bool script_count(const char *text, uint64_t *out)
     return script_u64(text, out) && *out <= SCRIPT_TIMES_MAX;
 }
 
+bool script_any_id(const char *text, uint64_t *out)
+{
+    return script_u64(text, out) && *out >= 1 && *out <= WORLD_NODES_MAX;
+}
+
 bool script_id(const struct script *s, const char *text, uint64_t *out)
 {
-    return script_u64(text, out) && *out >= 1 && *out <= WORLD_NODES_MAX &&
-           s->world.node[*out].exists;
+    return script_any_id(text, out) && s->world.node[*out].exists;
 }
 
 /* The next word of a list, without its comma; false: there is none, or no number is that long. */
@@ -55,7 +59,7 @@ static bool list_word(const char **text, char word[static WORD_BYTES], bool *out
     return true;
 }
 
-bool script_ids(const struct script *s, const char *text, uint32_t *out_mask)
+bool script_ids(const struct script *s, const char *text, uint64_t *out_mask)
 {
     bool more = true;
     *out_mask = 0;
@@ -65,28 +69,28 @@ bool script_ids(const struct script *s, const char *text, uint32_t *out_mask)
         if (!list_word(&text, word, &more) || !script_id(s, word, &id)) {
             return false;
         }
-        *out_mask |= 1u << id;
+        *out_mask |= 1ull << id;
     }
     return true;
 }
 
-bool script_members(const char *text, uint64_t *ids, uint8_t *count, uint32_t *seen)
+bool script_members(const char *text, uint64_t *ids, uint8_t most, uint8_t *count, uint64_t *seen)
 {
     bool more = true;
     while (more) {
         char word[WORD_BYTES];
         uint64_t id = 0;
-        if (!list_word(&text, word, &more) || !script_u64(word, &id) || id == 0 ||
-            id > WORLD_NODES_MAX || (*seen & 1u << id) != 0) {
+        if (!list_word(&text, word, &more) || !script_any_id(word, &id) || *count == most ||
+            (*seen & 1ull << id) != 0) {
             return false;
         }
-        *seen |= 1u << id;
+        *seen |= 1ull << id;
         ids[(*count)++] = id;
     }
     return true;
 }
 
-static bool end_of_link(const struct script *s, const char *text, size_t n, uint64_t *out)
+static bool end_of_link(const char *text, size_t n, uint64_t *out)
 {
     char word[24];
     if (n == 0 || n >= sizeof word) {
@@ -98,14 +102,14 @@ static bool end_of_link(const struct script *s, const char *text, size_t n, uint
         *out = 0;
         return true;
     }
-    return script_id(s, word, out);
+    return script_any_id(word, out);
 }
 
-bool script_link(const struct script *s, const char *text, uint64_t *out_a, uint64_t *out_b)
+bool script_link(const char *text, uint64_t *out_a, uint64_t *out_b)
 {
     const char *arrow = strchr(text, '>');
-    return arrow != NULL && end_of_link(s, text, (size_t)(arrow - text), out_a) &&
-           end_of_link(s, arrow + 1, strlen(arrow + 1), out_b);
+    return arrow != NULL && end_of_link(text, (size_t)(arrow - text), out_a) &&
+           end_of_link(arrow + 1, strlen(arrow + 1), out_b) && (*out_a != *out_b || *out_a == 0);
 }
 
 int script_type(const char *text)

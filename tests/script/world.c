@@ -22,6 +22,16 @@ void world_limit(struct world *w, const char *what, uint64_t id)
     }
 }
 
+/* Kept until the world ends. */
+static const uint8_t *keep(struct world *w, const void *data, size_t size)
+{
+    struct world_bytes *b = need(malloc(sizeof *b + size + 1)); /* never none: it is compared */
+    memcpy(b->data, data, size);
+    b->next = w->bytes;
+    w->bytes = b;
+    return b->data;
+}
+
 /* ---- queues ---- */
 
 static bool queue_put(struct world_queue *q, const struct world_effect *x, uint32_t most)
@@ -140,11 +150,13 @@ void world_node_add(struct world *w, uint64_t id)
     boot(w, id, false, 0);
 }
 
-static void first_entry(struct world_disk *d, const struct raft_conf *conf)
+static void first_entry(struct world *w, struct world_disk *d, const struct raft_conf *conf)
 {
     struct world_entry *e = &d->log[1];
-    struct writer wr = writer_of(e->data, sizeof e->data);
+    uint8_t bytes[RAFT_CONF_BYTES_MAX];
+    struct writer wr = writer_of(bytes, sizeof bytes);
     raft_conf_encode(conf, &wr);
+    e->data = keep(w, bytes, wr.offset);
     e->term = 1;
     e->kind = RAFT_ENTRY_CONF;
     e->size = (uint32_t)wr.offset;
@@ -155,8 +167,8 @@ static void first_entry(struct world_disk *d, const struct raft_conf *conf)
 static void start_one(struct world *w, uint64_t id, const struct raft_conf *conf)
 {
     world_node_add(w, id);
-    first_entry(&w->node[id].disk, conf);
-    first_entry(&w->node[id].safe, conf);
+    first_entry(w, &w->node[id].disk, conf);
+    first_entry(w, &w->node[id].safe, conf);
     boot(w, id, false, 1);
 }
 
@@ -176,6 +188,11 @@ void world_done(struct world *w)
 {
     while (w->net_count > 0) {
         world_msg_free(w->net[--w->net_count]);
+    }
+    while (w->bytes != NULL) {
+        struct world_bytes *b = w->bytes;
+        w->bytes = b->next;
+        free(b);
     }
     free(w->seen);
     for (uint64_t id = 1; id <= WORLD_NODES_MAX; id++) {
@@ -359,7 +376,8 @@ bool world_restore(struct world *w, uint64_t id)
 /* ---- events ---- */
 
 /* The bytes that a WRITE speaks of, kept until it is carried out. */
-static void entries_keep(struct world_effect *to, const struct world_msg *m, const char *command)
+static void entries_keep(struct world *w, struct world_effect *to, const struct world_msg *m,
+                         const char *command)
 {
     const struct raft_effect *e = &to->effect;
     if (e->type == RAFT_DO_INSTALL) {
@@ -383,10 +401,10 @@ static void entries_keep(struct world_effect *to, const struct world_msg *m, con
         x->kind = e->kind;
         if (e->source == RAFT_FROM_PROPOSE) {
             x->size = (uint32_t)strlen(command);
-            memcpy(x->data, command, x->size);
+            x->data = keep(w, command, x->size);
         } else {
             x->size = e->payload_count;
-            memcpy(x->data, e->payload, e->payload_count);
+            x->data = keep(w, e->payload, e->payload_count);
         }
     }
 }
@@ -437,7 +455,7 @@ void world_step(struct world *w, uint64_t id, struct raft_event *ev, const struc
     raft_step(n->core, ev, &w->out);
     for (uint32_t i = 0; i < w->out.count; i++) {
         struct world_effect x = { .effect = w->out.effect[i] };
-        entries_keep(&x, m, command);
+        entries_keep(w, &x, m, command);
         if (!queue_put(&n->pending, &x, WORLD_EFFECTS_MAX)) {
             free(x.entries);
             world_limit(w, "too many effects wait", id);
@@ -661,14 +679,15 @@ void world_msg_free(struct world_msg *m)
 }
 
 /* A snapshot is all that it was made of; its message has the configuration for the core. */
-static struct world_msg *snapshot_pack(const struct world_node *n, const struct raft_effect *e)
+static struct world_msg *snapshot_pack(struct world *w, const struct world_node *n,
+                                       const struct raft_effect *e)
 {
     uint32_t count = (uint32_t)e->msg.index;
     struct world_msg *x = world_msg_new(&e->msg, count + 1, 1);
     memcpy(x->entries, &n->disk.log[1], count * sizeof *x->entries);
     x->entries[count].kind = RAFT_ENTRY_CONF;
     x->entries[count].size = e->payload_count;
-    memcpy(x->entries[count].data, e->payload, e->payload_count);
+    x->entries[count].data = keep(w, e->payload, e->payload_count);
     x->metas[0] =
         (struct raft_entry){ 0, e->payload_count, RAFT_ENTRY_CONF, x->entries[count].data };
     return x;
@@ -703,7 +722,7 @@ static void do_send(struct world *w, uint64_t id, const struct raft_effect *e)
         world_limit(w, "the network is full", id);
         return;
     }
-    struct world_msg *x = m->type == RAFT_MSG_SNAPSHOT ? snapshot_pack(n, e)
+    struct world_msg *x = m->type == RAFT_MSG_SNAPSHOT ? snapshot_pack(w, n, e)
                           : m->type == RAFT_MSG_APPEND ? append_pack(n, e)
                                                        : world_msg_new(m, 0, 0);
     x->after = e->after;

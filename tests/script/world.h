@@ -13,11 +13,10 @@
 #include "raft/raft.h"
 
 enum {
-    WORLD_NODES_MAX = 16, /* ids 1..16 */
+    WORLD_NODES_MAX = 63, /* ids 1..63: more than a configuration has members */
     WORLD_LOG_MAX = 65536,
-    WORLD_DATA_BYTES_MAX = 256, /* of a command, and of a configuration */
-    WORLD_EFFECTS_MAX = 65536,  /* that wait in one node */
-    WORLD_WRITES_MAX = 65536,   /* of one node, not durable yet */
+    WORLD_EFFECTS_MAX = 65536, /* that wait in one node */
+    WORLD_WRITES_MAX = 65536,  /* of one node, not durable yet */
     WORLD_NET_MAX = 65536,
     WORLD_READS_MAX = 65536,
     WORLD_TICK_NS = 10 * 1000 * 1000,
@@ -28,7 +27,7 @@ struct world_entry {
     uint64_t term;
     uint8_t kind;
     uint32_t size;
-    uint8_t data[WORLD_DATA_BYTES_MAX]; /* command text, or an encoded configuration */
+    const uint8_t *data; /* command text, or an encoded configuration; the world keeps it */
 };
 
 /* An effect that waits to be carried out, with the bytes that it speaks of; or a write that was
@@ -107,6 +106,12 @@ struct world_msg {
 
 struct world_seen; /* by the invariants */
 
+/* Bytes of entries, which disks and messages share. */
+struct world_bytes {
+    struct world_bytes *next;
+    uint8_t data[];
+};
+
 struct world {
     struct raft_config config;
     bool lives;        /* nodes know which disk they have */
@@ -126,6 +131,7 @@ struct world {
     struct world_read read[WORLD_READS_MAX];
     uint32_t read_count;
     struct world_seen *seen;
+    struct world_bytes *bytes;
     char failure[512]; /* an invariant that broke */
     char limit[128];   /* of the driver, that was reached: nothing has a meaning any more */
     struct raft_out out;

@@ -81,6 +81,9 @@ func doCluster(s *script, words []string) error {
 			return unknown{word}
 		}
 	}
+	if len(voters) > membersMax || len(learners) > membersMax {
+		return unknown{"so many members"}
+	}
 	if len(voters) == 0 || !distinct(append(voters[:len(voters):len(voters)], learners...)) {
 		return unknown{"a cluster without voters, or a member twice"}
 	}
@@ -102,8 +105,11 @@ func (o *options) set(word string) bool {
 		o.config.CheckQuorum = n == 1
 		return ok && n <= 1
 	case "inflight":
-		o.config.MaxInflightMsgs = int(n)
-		return ok && n > 0 && n < math.MaxInt32
+		o.config.MaxInflightMsgs = math.MaxInt32
+		if n < math.MaxInt32 {
+			o.config.MaxInflightMsgs = int(n)
+		}
+		return ok && n > 0
 	case "maxmsg": // 0: one entry a message
 		o.config.MaxSizePerMsg = n
 	case "maxcommit":
@@ -221,7 +227,7 @@ func doPump(s *script, words []string) error {
 }
 
 func doDeliver(s *script, words []string) error {
-	f, err := s.world.filterOf(words)
+	f, err := filterOf(words)
 	if err == nil {
 		s.world.deliver(f)
 	}
@@ -229,7 +235,7 @@ func doDeliver(s *script, words []string) error {
 }
 
 func doDrop(s *script, words []string) error {
-	f, err := s.world.filterOf(words)
+	f, err := filterOf(words)
 	if err == nil {
 		s.world.drop(f)
 	}
@@ -237,7 +243,7 @@ func doDrop(s *script, words []string) error {
 }
 
 func doDup(s *script, words []string) error {
-	f, err := s.world.filterOf(words)
+	f, err := filterOf(words)
 	if err == nil && f.kind != anyType {
 		err = unknown{words[1]}
 	}
@@ -248,7 +254,7 @@ func doDup(s *script, words []string) error {
 }
 
 func doReorder(s *script, words []string) error {
-	f, err := s.world.filterOf(words)
+	f, err := filterOf(words)
 	if err == nil && f.kind != anyType {
 		err = unknown{words[1]}
 	}

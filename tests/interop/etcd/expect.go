@@ -154,7 +154,7 @@ func expectMessages(w *world, words []string) error {
 		return unknown{"expect msgs"}
 	}
 	wanted, ok := number(words[len(words)-1])
-	f, err := w.filterOf(words[:len(words)-1])
+	f, err := filterOf(words[:len(words)-1])
 	if err != nil || !ok {
 		return unknown{"expect msgs " + strings.Join(words, " ")}
 	}
@@ -166,7 +166,7 @@ func expectMessages(w *world, words []string) error {
 
 func expectSent(w *world, most, where string) error {
 	bound, ok := number(most)
-	l, err := w.link(where)
+	l, err := linkOf(where)
 	if !ok || err != nil {
 		return unknown{"expect sent"}
 	}

@@ -16,7 +16,7 @@ func (w *world) cutLink(l link, cut bool) {
 func (w *world) cutWord(word string, cut bool) error {
 	sides := strings.Split(word, "|")
 	if len(sides) == 1 {
-		l, err := w.link(word)
+		l, err := linkOf(word)
 		if err == nil {
 			w.cutLink(l, cut)
 		}
@@ -25,18 +25,15 @@ func (w *world) cutWord(word string, cut bool) error {
 	if len(sides) != 2 {
 		return unknown{word}
 	}
-	left, err := w.nodeList(sides[0])
-	if err != nil {
-		return err
-	}
-	right, err := w.nodeList(sides[1])
-	if err != nil {
-		return err
+	left, ok := idList(sides[0])
+	right, good := idList(sides[1])
+	if !ok || !good || !distinct(append(left[:len(left):len(left)], right...)) {
+		return unknown{word}
 	}
 	for _, a := range left {
 		for _, b := range right {
-			w.cutLink(link{a.id, b.id}, cut)
-			w.cutLink(link{b.id, a.id}, cut)
+			w.cutLink(link{a, b}, cut)
+			w.cutLink(link{b, a}, cut)
 		}
 	}
 	return nil

@@ -10,13 +10,10 @@ import (
 	"go.etcd.io/etcd/raft/tracker"
 )
 
-const (
-	dataMax = 256 // bytes of a command, as in our driver
-	tagMax  = 31  // of a read
-)
+const tagMax = 31 // bytes of a read's tag, as in our driver
 
 func doPropose(s *script, words []string) error {
-	if len(words) != 2 || len(words[1]) > dataMax {
+	if len(words) != 2 {
 		return unknown{"propose"}
 	}
 	n, err := s.world.node(words[0])
@@ -54,6 +51,7 @@ func doConf(s *script, words []string) error {
 		return err
 	}
 	var change pb.ConfChangeV2
+	var named []uint64
 	for _, word := range words[1:] {
 		if text, is := option(word, "joint"); is {
 			transition, known := transitions[text]
@@ -64,7 +62,9 @@ func doConf(s *script, words []string) error {
 			continue
 		}
 		one, bad := pb.ConfChangesFromString(word)
-		if _, known := idList(word[1:]); bad != nil || !known || word[0] == 'u' {
+		ids, known := idList(word[1:])
+		named = append(named, ids...)
+		if bad != nil || !known || word[0] == 'u' || !distinct(named) {
 			return unknown{word}
 		}
 		change.Changes = append(change.Changes, one...)
@@ -130,19 +130,22 @@ func doTransfer(s *script, words []string) error {
 	if err != nil {
 		return err
 	}
-	to, err := s.world.node(words[1])
-	if err != nil || !s.world.answers(n) {
-		return err
+	to, ok := anyID(words[1])
+	if !ok {
+		return unknown{words[1]}
+	}
+	if !s.world.answers(n) {
+		return nil
 	}
 	s.world.asks()
 	if !n.leads() {
 		s.world.err = "NOT_LEADER"
 		return nil
 	}
-	peer, known := n.raw.Status().Progress[to.id]
-	n.raw.TransferLeader(to.id)
+	peer, known := n.raw.Status().Progress[to]
+	n.raw.TransferLeader(to)
 	switch { // what the library ignores, it ignores without a word
-	case to == n:
+	case to == n.id:
 	case !known:
 		s.world.err = "UNKNOWN_NODE"
 	case peer.IsLearner:

@@ -70,9 +70,9 @@ func (n *node) peerValue(key string) (value, bool) {
 	if open < 0 || !strings.HasSuffix(key, ")") {
 		return value{}, false
 	}
-	id, ok := number(key[open+1 : len(key)-1])
+	id, ok := anyID(key[open+1 : len(key)-1])
 	what := key[:open]
-	if !ok || id == 0 || id > nodesMax || (what != "state" && what != "match" && what != "next") {
+	if !ok || (what != "state" && what != "match" && what != "next") {
 		return value{}, false
 	}
 	peer, known := n.raw.Status().Progress[id]

@@ -68,12 +68,18 @@ func twice(words []string) bool {
 	return false
 }
 
+// anyID: of a node that need not be there.
+func anyID(text string) (uint64, bool) {
+	id, ok := number(text)
+	return id, ok && id > 0 && id <= nodesMax
+}
+
 // idList: ids that need not exist yet.
 func idList(text string) ([]uint64, bool) {
 	var ids []uint64
 	for _, word := range strings.Split(text, ",") {
-		id, ok := number(word)
-		if !ok || id == 0 || id > nodesMax {
+		id, ok := anyID(word)
+		if !ok {
 			return nil, false
 		}
 		ids = append(ids, id)
@@ -119,8 +125,8 @@ func (w *world) nodeList(text string) ([]*node, error) {
 	return out, nil
 }
 
-// link: "A>B", * for any.
-func (w *world) link(text string) (link, error) {
+// linkOf: "A>B", * for any; a node that is not there yet has links, none has one to itself.
+func linkOf(text string) (link, error) {
 	var ends [2]uint64
 	words := strings.Split(text, ">")
 	if len(words) != 2 {
@@ -130,11 +136,14 @@ func (w *world) link(text string) (link, error) {
 		if word == "*" {
 			continue
 		}
-		n, err := w.node(word)
-		if err != nil {
-			return link{}, err
+		id, ok := anyID(word)
+		if !ok {
+			return link{}, unknown{text}
 		}
-		ends[i] = n.id
+		ends[i] = id
+	}
+	if ends[0] == ends[1] && ends[0] != 0 {
+		return link{}, unknown{text}
 	}
 	return link{ends[0], ends[1]}, nil
 }
@@ -165,11 +174,11 @@ var kinds = map[string]pb.MessageType{
 }
 
 // filterOf: "A>B" and perhaps "type=T".
-func (w *world) filterOf(words []string) (filter, error) {
+func filterOf(words []string) (filter, error) {
 	if len(words) < 1 || len(words) > 2 {
 		return filter{}, unknown{strings.Join(words, " ")}
 	}
-	l, err := w.link(words[0])
+	l, err := linkOf(words[0])
 	f := filter{l.from, l.to, anyType}
 	if err == nil && len(words) == 2 {
 		name, named := option(words[1], "type")

@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	nodesMax        = 16
+	nodesMax        = 63 // as in our driver
+	membersMax      = 16 // of a kind, as in our core
 	settleRoundsMax = 10000
 )
 
