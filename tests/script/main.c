@@ -200,13 +200,31 @@ static int run_file(const char *path, bool outcome)
     return r.rc;
 }
 
+static const char usage[] =
+    "usage: raft-script [--outcome] FILE...\n"
+    "Runs scripts (tests/script/README.md) over the real core: FAIL line N for each expectation\n"
+    "that does not hold, and for each file PASS or FAIL, its checks and its fails.\n"
+    "  --outcome  then a line for each node and read with what they came to\n"
+    "  --help     this text\n"
+    "Exit code: 0 all files passed; 1 an expectation or an invariant failed; 2 a line was not\n"
+    "understood or asks for more than there is room for, a file cannot be read, or this usage.\n";
+
 int main(int argc, char **argv)
 {
     int worst = 0;
     bool outcome = argc > 1 && strcmp(argv[1], "--outcome") == 0;
     int first = outcome ? 2 : 1;
+    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        fputs(usage, stdout);
+        return 0;
+    }
     if (argc <= first) {
-        fprintf(stderr, "usage: raft-script [--outcome] FILE...\n");
+        fputs(usage, stderr);
+        return 2;
+    }
+    if (argv[first][0] == '-') {
+        fprintf(stderr, "raft-script: no option %s (a file of that name: ./%s)\n%s", argv[first],
+                argv[first], usage);
         return 2;
     }
     signal(SIGABRT, leave);

@@ -88,4 +88,16 @@ if "$driver" "$tmp/checks_nothing" >/dev/null && ! as_wanted 0 "$tmp/checks_noth
 else
     echo "not ok $n - a script that checks nothing is none of ours"
 fi
+usage() { # usage WANTED-CODE OPTION: the driver says how it is called, and no verdict
+    n=$((n + 1))
+    out=$("$driver" "$2" 2>&1)
+    code=$?
+    if [ "$code" = "$1" ] && echo "$out" | grep -q '^usage: ' && ! echo "$out" | grep -q '^FAIL'; then
+        echo "ok $n - $2 tells the usage"
+    else
+        echo "not ok $n - $2 tells the usage: exit $code, wanted $1"
+    fi
+}
+usage 0 --help
+usage 2 --nonsense
 echo "1..$n"
