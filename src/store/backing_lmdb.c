@@ -168,14 +168,17 @@ static enum err lmdb_write(struct backing *base, const struct backing_batch *bat
     }
     TRY(lmdb_err(mdb_txn_begin(b->lmdb.env, NULL, 0, &txn)));
     enum err e = ERR_OK;
+    uint64_t bytes = 0;
     for (int i = 0; i < TABLE_COUNT && e == ERR_OK; i++) {
         e = write_tree(b, txn, (enum table_id)i, batch->tree[i]);
+        bytes += batch->tree[i]->bytes;
     }
-    if (e != ERR_OK) {
+    if (e == ERR_OK) {
+        e = lmdb_err(mdb_txn_commit(txn)); /* frees the transaction either way */
+    } else {
         mdb_txn_abort(txn);
-        return e;
     }
-    return lmdb_err(mdb_txn_commit(txn)); /* frees the transaction either way */
+    return lmdb_env_err(&b->lmdb, e, bytes);
 }
 
 static void close_env(struct backing_lmdb *b)

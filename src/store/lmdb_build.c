@@ -12,10 +12,12 @@ enum {
 static enum err txn_end(struct lmdb_build *b)
 {
     MDB_txn *txn = b->txn;
+    uint64_t bytes = b->txn_bytes;
     b->txn = NULL;
     b->txn_bytes = 0;
-    TRY(txn != NULL ? lmdb_err(mdb_txn_commit(txn)) : ERR_OK); /* frees it either way */
-    return lmdb_err(mdb_env_sync(b->lmdb.env, 1));
+    enum err e = txn != NULL ? lmdb_err(mdb_txn_commit(txn)) : ERR_OK; /* frees it either way */
+    e = e == ERR_OK ? lmdb_err(mdb_env_sync(b->lmdb.env, 1)) : e;
+    return lmdb_env_err(&b->lmdb, e, bytes);
 }
 
 /* Between transactions the map may grow: one never writes half of what is added here. */

@@ -47,7 +47,6 @@ enum err lmdb_err(int rc)
         return ERR_BUSY;
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
-    case MDB_PANIC:
     case MDB_INVALID:
     case MDB_BAD_TXN:
     case MDB_INCOMPATIBLE: /* of a database's flags: nobody else sets them */
@@ -61,7 +60,7 @@ enum err lmdb_err(int rc)
         return ERR_NO_SPACE;
     case ENOMEM:
         return ERR_NO_MEMORY;
-    default:
+    default: /* MDB_PANIC among them: the meta page could not be written */
         return ERR_IO;
     }
 }

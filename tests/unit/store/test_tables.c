@@ -9,6 +9,8 @@
 #include "store/backing_lmdb.h"
 #include "store/flush.h"
 
+#include <sys/resource.h>
+
 enum {
     KEYS = 600,
     KEY_ROOM = 2100,
@@ -375,6 +377,97 @@ static void no_space(void)
     CHECK_U64(w.mem.used, 0);
 }
 
+/* What the machine says when it is asked about the disk. */
+static struct {
+    const struct os_table *real;
+    uint64_t free_bytes;
+    bool quota; /* nothing more may be written, however much is free */
+    bool lost;  /* a sync has failed */
+} machine;
+
+static enum err space_of(struct os_dir *d, struct os_space *out)
+{
+    (void)d;
+    *out = (struct os_space){ 1u << 30, machine.free_bytes };
+    return ERR_OK;
+}
+
+static enum err write_of(struct os_file *f, uint64_t offset, const void *data, size_t count)
+{
+    return machine.quota ? ERR_NO_SPACE : machine.real->file_write(f, offset, data, count);
+}
+
+static enum err sync_of(struct os_file *f)
+{
+    return machine.lost ? ERR_SYNC_FAILED : machine.real->file_sync(f);
+}
+
+static enum err written_with(uint64_t free_bytes, bool quota, bool lost)
+{
+    machine.free_bytes = free_bytes;
+    machine.quota = quota;
+    machine.lost = lost;
+    return tables_write(&w.tables);
+}
+
+static bool all_there(size_t count)
+{
+    struct bytes v;
+    return table_get(&w.tables, TABLE_KEY, bytes_text("old"), &v) == ERR_OK &&
+           bytes_equal(v, bytes_text("v")) &&
+           table_get(&w.tables, TABLE_KEY, bytes_text("new"), &v) == ERR_OK && v.count == count;
+}
+
+/* A disk that takes only the beginning of a write: here it is a bound on the size of files. LMDB
+ * says the same of it as of a disk that fails, and the two must not be taken for each other. */
+static void half_a_write(void)
+{
+    static const uint8_t value[200000];
+    const uint64_t much = 1u << 29;
+    struct rlimit before;
+    struct os_stat st;
+    memset(&w, 0, sizeof w);
+    w.kind = KIND_LMDB;
+    loop_open(&w.loop);
+    mem_init(&w.mem, "tables", 64u << 20);
+    struct os_table table = *w.loop.os->table;
+    machine.real = w.loop.os->table;
+    table.dir_space = space_of;
+    table.file_write = write_of;
+    table.file_sync = sync_of;
+    CHECK(os_dir_open(w.loop.os, w.loop.path, false, &w.dir) == ERR_OK);
+    start();
+    CHECK(table_put(&w.tables, TABLE_KEY, bytes_text("old"), bytes_text("v")) == ERR_OK);
+    CHECK(tables_freeze(&w.tables) == ERR_OK && tables_write(&w.tables) == ERR_OK);
+    tables_thaw(&w.tables);
+    CHECK(table_put(&w.tables, TABLE_KEY, bytes_text("new"), bytes_of(value, sizeof value)) ==
+          ERR_OK);
+    CHECK(tables_freeze(&w.tables) == ERR_OK && os_dir_stat(w.dir, "data.mdb", &st) == ERR_OK);
+    CHECK(signal(SIGXFSZ, SIG_IGN) != SIG_ERR && getrlimit(RLIMIT_FSIZE, &before) == 0);
+    struct rlimit bound = before;
+    bound.rlim_cur = st.bytes + sizeof value / 2;
+    w.loop.os->table = &table;
+    CHECK(setrlimit(RLIMIT_FSIZE, &bound) == 0);
+    CHECK(written_with(much, false, false) == ERR_IO);
+    CHECK(written_with(sizeof value, false, false) == ERR_NO_SPACE);
+    CHECK(written_with(much, true, false) == ERR_NO_SPACE);
+    CHECK(written_with(0, true, true) == ERR_SYNC_FAILED);
+    CHECK(all_there(sizeof value));
+    CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    CHECK(written_with(0, false, false) == ERR_OK);
+    w.loop.os->table = machine.real;
+    tables_thaw(&w.tables);
+    CHECK(all_there(sizeof value));
+    stop();
+    start(); /* what half a write left behind is none of the file's pages */
+    CHECK(all_there(sizeof value));
+    stop();
+    os_dir_close(w.dir);
+    CHECK_U64(w.mem.used, 0);
+    loop_close(&w.loop);
+    EXPECT_MARK("store: rows find room for their beginning only");
+}
+
 /* A directory of rows is bound to the data directory it was made in, and damage has a name. */
 static void refusals(void)
 {
@@ -409,6 +502,7 @@ int main(void)
     TAP_TEST("tables over LMDB do too, at every length of key", lmdb);
     TAP_TEST("tables over the simulated backing do too", sim);
     TAP_TEST("tables are flushed when a full disk has room again", no_space);
+    TAP_TEST("half a write is want of room, unless there is room or a sync failed", half_a_write);
     TAP_TEST("rows of another directory and damaged files are refused", refusals);
     return tap_done();
 }
