@@ -63,7 +63,8 @@ static void watch_disk(struct node *n)
         return;
     }
     unsigned used = used_percent(&n->space);
-    bool full = n->disk_full ? used >= DISK_CLEAR_PERCENT : used >= DISK_FULL_PERCENT;
+    bool full = used >= (n->disk_full ? DISK_CLEAR_PERCENT : DISK_FULL_PERCENT);
+    full = full || n->state.no_room; /* a quota is no share of the disk that is in use */
     if (full != n->disk_full) {
         logger_log(n->logger, full ? LOGGER_ERROR : LOGGER_INFO,
                    full ? "disk full, writes are refused" : "disk space is back",
@@ -95,6 +96,9 @@ static void watch_terms(struct node *n)
 void housekeeping_second(void *arg, uint64_t now_ns)
 {
     struct node *n = arg;
+    /* First of all: its own place among the timers is still free then, so that it cannot fail but
+     * at the start, where next to none are taken. */
+    IGNORE(os_timer_set(n->os, &n->second_timer, now_ns + NS_PER_S));
     watch_disk(n);
     watch_terms(n);
     lives_watch(n);
@@ -102,5 +106,4 @@ void housekeeping_second(void *arg, uint64_t now_ns)
     snapshot_send_second(n, now_ns);
     snapshot_receive_second(n, now_ns);
     logger_flush(n->logger);
-    IGNORE(os_timer_set(n->os, &n->second_timer, now_ns + NS_PER_S)); /* none left: no watch */
 }

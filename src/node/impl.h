@@ -89,6 +89,7 @@ struct state {
     struct raft_conf conf;      /* at kv.applied */
     struct state_mark flushed;  /* on disk */
     struct state_mark flushing; /* what the flush under way will leave there */
+    bool no_room;               /* the flush under way waits for space on the disk */
     bool checkpoint_wanted;     /* by the core: what is applied is to be on disk */
     bool checkpoint_news;       /* the core is to be told of `flushed` */
     uint64_t seen;              /* applied index a second ago */

@@ -24,6 +24,8 @@ static void flushed(void *arg, enum err e, uint64_t took_ns)
 {
     struct node *n = arg;
     struct state *s = &n->state;
+    bool waited = s->no_room;
+    s->no_room = e == ERR_NO_SPACE;
     if (e == ERR_OK) {
         mem_free(&n->mem, s->flushed.bytes);
         s->flushed = s->flushing;
@@ -37,8 +39,10 @@ static void flushed(void *arg, enum err e, uint64_t took_ns)
         }
     } else if (e == ERR_NO_SPACE) {
         MARK("node: no room for the state machine");
-        n->disk_full = true; /* the watch of the disk clears it */
-        logger_log(n->logger, LOGGER_ERROR, "no space for the state machine, will try again");
+        n->disk_full = true; /* the watch of the disk clears it, once this flush has ended */
+        if (!waited) {
+            logger_log(n->logger, LOGGER_ERROR, "no space for the state machine, will try again");
+        }
     } else {
         node_fail(n, NODE_PART_KV, e, "the state machine could not be written");
     }

@@ -246,6 +246,55 @@ static void fullest_disk(void)
     end();
 }
 
+static struct os_timer others[SIM_TIMERS_MAX];
+
+static void others_due(void *arg, uint64_t now_ns)
+{
+    (void)arg;
+    (void)now_ns;
+}
+
+static void take_timers(void *arg, struct bytes line)
+{
+    (void)arg;
+    (void)line;
+    enum err e = ERR_OK;
+    for (uint32_t i = 0; i < SIM_TIMERS_MAX && e == ERR_OK; i++) {
+        if (others[i].item.slot == 0) {
+            os_timer_init(&others[i], others_due, NULL);
+            e = os_timer_set(t.n.os, &others[i], os_now(t.n.os) + 3600 * NS_PER_S);
+        }
+    }
+}
+
+/* All timers are taken, the last one in the middle of the watch: it comes again all the same. */
+static void watch_goes_on(void)
+{
+    struct os_dir dir;
+    struct os_table table;
+    begin(1);
+    t.logger.sink = (struct logger_sink){ take_timers, no_time, no_time, NULL };
+    table = *t.n.os->table;
+    table.dir_space = space_of;
+    t.n.os->table = &table;
+    dir.os = t.n.os;
+    t.n.dir = &dir;
+    spaces[0] = (struct os_space){ 1000000, 900000 };
+    housekeeping_second(&t.n, os_now(t.n.os));
+    take_timers(NULL, bytes_of(NULL, 0));
+    spaces[0].free_bytes = 0;
+    sim_loop_run(&t.loop, os_now(t.n.os) + 3 * NS_PER_S / 2);
+    CHECK(t.n.disk_full); /* and a line has taken the place of the timer */
+    spaces[0].free_bytes = 900000;
+    sim_loop_run(&t.loop, os_now(t.n.os) + NS_PER_S);
+    CHECK(!t.n.disk_full);
+    for (uint32_t i = 0; i < SIM_TIMERS_MAX; i++) {
+        os_timer_cancel(t.n.os, &others[i]);
+    }
+    t.n.dir = NULL;
+    end();
+}
+
 /* A result is kept until the core was told: nothing is applied over it, however late that is. */
 static void results_kept(void)
 {
@@ -709,6 +758,7 @@ int main(void)
     TAP_TEST("driver: a log that holds many terms is warned of once", many_terms);
     TAP_TEST("driver: a start takes no more terms than the core", terms_of_old_segments);
     TAP_TEST("driver: the fullest of the disks counts", fullest_disk);
+    TAP_TEST("driver: the watch of a second goes on when all timers are taken", watch_goes_on);
     TAP_TEST("driver: what was overtaken changes nothing", overtaken);
     TAP_TEST("driver: news of a peer that find no room are counted", no_room_for_news);
     TAP_TEST("driver: operations are bounded, and a number is one node's", bounds);

@@ -165,6 +165,49 @@ static void disk_full(void)
     EXPECT_MARK("node: no room for the state machine");
 }
 
+static enum err half_used(struct os_dir *d, struct os_space *out)
+{
+    (void)d;
+    *out = (struct os_space){ 1000000, 500000 };
+    return ERR_OK;
+}
+
+/* Behind a quota, or a part of the disk that is kept for others, the disk as a whole is not full:
+ * what the flush has met counts until it has found room, and is said once. */
+static void full_behind_a_quota(void)
+{
+    struct diag d;
+    static char line[4096];
+    struct os_dir dir;
+    begin_state();
+    keep_lines(line);
+    CHECK(opened(&d) == ERR_OK);
+    struct os_table table = *t.n.os->table;
+    table.dir_space = half_used;
+    t.n.os->table = &table;
+    dir.os = t.n.os;
+    t.n.dir = &dir;
+    t.disk.full = true;
+    applied_to(1);
+    while (!t.n.disk_full) {
+        CHECK(sim_turn(&t.loop));
+    }
+    CHECK(strstr(line, "no space for the state machine") != NULL);
+    line[0] = '\0';
+    for (int second = 0; second < 3; second++) {
+        sim_loop_run(&t.loop, os_now(t.n.os) + NS_PER_S);
+        housekeeping_second(&t.n, os_now(t.n.os));
+        CHECK(t.n.disk_full && state_room(&t.n) == ERR_DISK_FULL);
+    }
+    CHECK(line[0] == '\0');
+    t.disk.full = false;
+    CHECK_U64(flushes(), 1);
+    housekeeping_second(&t.n, os_now(t.n.os));
+    CHECK(!t.n.disk_full && state_room(&t.n) == ERR_OK);
+    t.n.dir = NULL;
+    end_state();
+}
+
 /* ---- a start ---- */
 
 /* A start with a log whose beginning is gone as far as that. */
@@ -271,6 +314,7 @@ int main(void)
     TAP_TEST("state: much log begins one flush", much_log_once);
     TAP_TEST("state: no flush begins while a snapshot is installed", not_while_installing);
     TAP_TEST("state: a flush that finds no space is made when there is some", disk_full);
+    TAP_TEST("state: a node stays full as long as a flush waits for room", full_behind_a_quota);
     TAP_TEST("state: a start refuses a log and a state that deny each other", log_and_state_agree);
     TAP_TEST("state: it says where all members are", where_all_are);
     TAP_TEST("state: at a start the log's configurations come after its own", who_it_is_now);
