@@ -76,6 +76,9 @@ enum err_class {
     X(NO_FILE, IO, 500, "no such file")                                                            \
     X(FILE_EXISTS, IO, 500, "the file exists")                                                     \
     X(NO_SPACE, IO, 507, "no space is left on the device")                                         \
+    X(NO_ACCESS, IO, 500, "permission denied")                                                     \
+    X(READ_ONLY, IO, 500, "the file system is read-only")                                          \
+    X(WRONG_KIND, IO, 500, "not the kind of file that belongs there")                              \
     X(LOCKED, IO, 500, "the data directory is in use by another process")                          \
     X(WRONG_NODE, IO, 500, "the data directory belongs to another node")                           \
     X(NEWER_FORMAT, IO, 500, "the data was written by a newer version")                            \

@@ -476,7 +476,8 @@ static inline const char *os_dir_path(struct os_dir *d)
     return d->os->table->dir_path(d);
 }
 
-/* os_file_open -- flags of enum os_open. err ERR_NO_FILE, ERR_FILE_EXISTS, ERR_NO_SPACE, ERR_IO. */
+/* os_file_open -- flags of enum os_open. err ERR_NO_FILE, ERR_FILE_EXISTS, ERR_NO_SPACE,
+ * ERR_NO_ACCESS, ERR_READ_ONLY, ERR_WRONG_KIND (a directory, a pipe), ERR_IO. */
 MUST_CHECK
 static inline enum err os_file_open(struct os_dir *d, const char *name, uint32_t flags,
                                     struct os_file **out)

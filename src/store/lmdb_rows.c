@@ -60,6 +60,11 @@ enum err lmdb_err(int rc)
         return ERR_NO_SPACE;
     case ENOMEM:
         return ERR_NO_MEMORY;
+    case EACCES:
+    case EPERM:
+        return ERR_NO_ACCESS;
+    case EROFS:
+        return ERR_READ_ONLY;
     default: /* MDB_PANIC among them: the meta page could not be written */
         return ERR_IO;
     }

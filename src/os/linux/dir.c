@@ -39,6 +39,15 @@ enum err linux_file_err(int error)
     case ENOSPC:
     case EDQUOT:
         return ERR_NO_SPACE;
+    case EACCES:
+    case EPERM:
+        return ERR_NO_ACCESS;
+    case EROFS:
+        return ERR_READ_ONLY;
+    case ENOTDIR:
+    case EISDIR:
+    case ENXIO: /* a pipe that nobody reads, a socket */
+        return ERR_WRONG_KIND;
     default:
         return ERR_IO;
     }

@@ -2,7 +2,8 @@
  *
  * Invariants: a failed sync is reported as such and never tried again here
  * Why:        reads of an unbuffered file go through a second, buffered descriptor, so that only
- *             writes have to be aligned
+ *             writes have to be aligned. A pipe is opened without waiting for its other end, and
+ *             then refused as a directory is: neither has bytes at an offset
  */
 #include "base/mark.h"
 #include "os/linux/dir.h"
@@ -30,13 +31,22 @@ static struct linux_file *file_of(struct os_file *f)
 
 static int mode_of(uint32_t flags)
 {
-    int m = O_CLOEXEC;
+    int m = O_CLOEXEC | O_NONBLOCK;
     if ((flags & OS_OPEN_WRITE) != 0) {
         m |= (flags & OS_OPEN_READ) != 0 ? O_RDWR : O_WRONLY;
     }
     m |= (flags & OS_OPEN_CREATE) != 0 ? O_CREAT : 0;
     m |= (flags & OS_OPEN_EXCLUSIVE) != 0 ? O_EXCL : 0;
     return m;
+}
+
+static enum err kind_check(int fd)
+{
+    struct stat s;
+    if (fstat(fd, &s) != 0) {
+        return ERR_IO;
+    }
+    return S_ISDIR(s.st_mode) || S_ISFIFO(s.st_mode) ? ERR_WRONG_KIND : ERR_OK;
 }
 
 enum err linux_file_open(struct os_dir *base, const char *name, uint32_t flags,
@@ -50,8 +60,11 @@ enum err linux_file_open(struct os_dir *base, const char *name, uint32_t flags,
     }
     f->base.os = base->os;
     f->fd = openat(dir_fd, name, mode_of(flags), mode);
-    if (f->fd < 0) {
-        enum err e = linux_file_err(errno);
+    enum err e = f->fd < 0 ? linux_file_err(errno) : kind_check(f->fd);
+    if (e != ERR_OK) {
+        if (f->fd >= 0) {
+            close(f->fd);
+        }
         free(f);
         return e;
     }

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -200,7 +201,7 @@ static void directories_open(void)
     CHECK(os_dir_open(l.os, path, true, &other) == ERR_NO_FILE); /* the last component alone */
     os_file_close(make(d, "file", ""));
     snprintf(path, sizeof path, "%s/file", l.path);
-    CHECK(os_dir_open(l.os, path, false, &other) == ERR_IO);
+    CHECK(os_dir_open(l.os, path, false, &other) == ERR_WRONG_KIND);
     memset(longest, 'x', 8191);
     longest[0] = '/';
     longest[8191] = '\0';
@@ -269,6 +270,55 @@ static void lock_garbage(void)
     close_here(&l, d);
 }
 
+/* ---- other kinds, rights ---- */
+
+/* Neither a pipe nor a directory is waited for, or taken for a file. */
+static void other_kinds(void)
+{
+    static const uint32_t flags[] = { OS_OPEN_READ, OS_OPEN_WRITE, OS_OPEN_READ | OS_OPEN_WRITE,
+                                      OS_OPEN_WRITE | OS_OPEN_CREATE };
+    static const char *const names[] = { "pipe", "directory" };
+    char path[128];
+    struct loop l;
+    struct os_dir *d = open_here(&l);
+    struct os_file *f = NULL;
+    snprintf(path, sizeof path, "%s/pipe", l.path);
+    CHECK(mkfifo(path, 0600) == 0);
+    snprintf(path, sizeof path, "%s/directory", l.path);
+    CHECK(mkdir(path, 0700) == 0);
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        for (size_t j = 0; j < sizeof names / sizeof names[0]; j++) {
+            CHECK(os_file_open(d, names[j], flags[i], &f) == ERR_WRONG_KIND && f == NULL);
+        }
+    }
+    close_here(&l, d);
+}
+
+/* As a user who may not read, write or list: the superuser may, so it is a child without rights. */
+static void no_access(void)
+{
+    char path[128];
+    struct loop l;
+    struct os_dir *d = open_here(&l);
+    os_file_close(make(d, "file", "x"));
+    snprintf(path, sizeof path, "%s/file", l.path);
+    CHECK(chmod(path, 0) == 0 && chmod(l.path, 0555) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct os_file *f = NULL;
+        bool other =
+            geteuid() != 0 || (setgroups(0, NULL) == 0 && setgid(65534) == 0 && setuid(65534) == 0);
+        bool good = other && os_file_open(d, "file", OS_OPEN_READ, &f) == ERR_NO_ACCESS &&
+                    os_file_open(d, "new", OS_OPEN_WRITE | OS_OPEN_CREATE, &f) == ERR_NO_ACCESS &&
+                    os_dir_unlink(d, "file") == ERR_NO_ACCESS;
+        _exit(good ? 0 : 1);
+    }
+    int status = 1;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    CHECK(chmod(l.path, 0755) == 0);
+    close_here(&l, d);
+}
+
 /* ---- full, read-only ---- */
 
 static void fill(struct os_dir *d)
@@ -302,12 +352,14 @@ static void full_and_read_only(void)
     CHECK(os_dir_open(l.os, l.path, false, &d) == ERR_OK);
     fill(d);
     CHECK(mount("none", l.path, "tmpfs", MS_REMOUNT | MS_RDONLY, "size=64k") == 0);
-    CHECK(os_file_open(d, "new", OS_OPEN_WRITE | OS_OPEN_CREATE, &f) == ERR_IO && f == NULL);
+    CHECK(os_file_open(d, "new", OS_OPEN_WRITE | OS_OPEN_CREATE, &f) == ERR_READ_ONLY);
+    CHECK(f == NULL);
     CHECK(os_file_open(d, "big", OS_OPEN_READ, &f) == ERR_OK);
     os_file_close(f);
-    CHECK(os_dir_rename(d, "big", "small") == ERR_IO && os_dir_unlink(d, "big") == ERR_IO);
+    CHECK(os_dir_rename(d, "big", "small") == ERR_READ_ONLY);
+    CHECK(os_dir_unlink(d, "big") == ERR_READ_ONLY);
     uint64_t pid = 0;
-    CHECK(os_dir_lock(d, "LOCK", &pid) == ERR_IO);
+    CHECK(os_dir_lock(d, "LOCK", &pid) == ERR_READ_ONLY);
     os_dir_close(d);
     CHECK(umount(l.path) == 0);
     loop_close(&l);
@@ -346,6 +398,8 @@ int main(void)
     TAP_TEST("lock: refused with the holder's pid while it lives, and inside one process",
              lock_refused);
     TAP_TEST("lock: garbage in the file does not matter", lock_garbage);
+    TAP_TEST("files: a pipe and a directory are none, and nobody waits for them", other_kinds);
+    TAP_TEST("files: what may not be read, made or removed is said", no_access);
     TAP_TEST("files: a full and a read-only file system are told apart", full_and_read_only);
     return tap_done();
 }
