@@ -83,11 +83,14 @@ enum err book_keeper_load(struct node *n, struct diag *diag)
         os_file_close(file);
     }
     e = e == ERR_OK ? book_decode(&n->book, bytes_of(n->book_bytes, count)) : e;
-    if (e == ERR_CORRUPT) {
-        /* addresses decide nothing: go on without them, they will be learnt again */
-        logger_log(n->logger, LOGGER_WARN, "the book of nodes is damaged and begins anew");
-        book_init(&n->book);
-        return ERR_OK;
+    if (e == ERR_NEWER_FORMAT) {
+        return diag_set(diag, e, "nodes: %s", err_text(e));
     }
-    return e == ERR_OK ? e : diag_set(diag, e, "nodes: %s", err_text(e));
+    if (e != ERR_OK) { /* addresses decide nothing: without them, they will be learnt again */
+        MARK("node: the book cannot be read");
+        logger_log(n->logger, LOGGER_WARN, "the book of nodes cannot be read and begins anew",
+                   logger_err(e));
+        book_init(&n->book);
+    }
+    return ERR_OK;
 }

@@ -529,7 +529,8 @@ MUST_CHECK
 enum err book_keeper_start(void *self);
 void book_keeper_stop(void *self);
 
-/* book_keeper_load -- the book from disk; a damaged one begins anew. err ERR_IO. */
+/* book_keeper_load -- the book from disk; one that cannot be read begins anew, whatever stands in
+ * its place. err ERR_NEWER_FORMAT. */
 MUST_CHECK
 enum err book_keeper_load(struct node *n, struct diag *diag);
 

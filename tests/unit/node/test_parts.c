@@ -158,6 +158,48 @@ static void book_over_a_leftover(void)
     rig_close(r);
 }
 
+static bool kept(const struct rig *r)
+{
+    char path[128];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/nodes", r->dir);
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 4;
+}
+
+/* Whatever stands where the book should be: the node starts without it, and keeps a new one as soon
+ * as it can. */
+static void book_unread(void)
+{
+    struct rig *r = rig_new();
+    char path[128];
+    snprintf(path, sizeof path, "%s/nodes", r->dir);
+    rig_open(r);
+    LOOP_UNTIL(&r->l, kept(r));
+    for (int kind = 0; kind < 3; kind++) {
+        node_close(r->node);
+        memset(r->log, 0, sizeof r->log);
+        r->log_count = 0;
+        CHECK(unlink(path) == 0);
+        if (kind == 0) {
+            FILE *f = fopen(path, "w");
+            CHECK(f != NULL && fwrite("BOOK", 4, 1, f) == 1 && fclose(f) == 0);
+        } else {
+            CHECK((kind == 1 ? mkfifo(path, 0600) : mkdir(path, 0755)) == 0);
+        }
+        rig_open(r);
+        CHECK(strstr(r->log, "the book of nodes cannot be read") != NULL);
+        CHECK(strstr(r->log, kind == 0 ? "CORRUPT" : "WRONG_KIND") != NULL);
+        if (kind == 2) { /* it cannot be renamed over a directory */
+            LOOP_UNTIL(&r->l, r->node->parts.child[NODE_PART_KEEPER].state == SUPERVISOR_WAITING);
+            CHECK(rmdir(path) == 0);
+        }
+        LOOP_UNTIL(&r->l, kept(r));
+    }
+    CHECK(r->failures == 0);
+    rig_close(r);
+    EXPECT_MARK("node: the book cannot be read");
+}
+
 static void on_answer(struct service_call *call, const struct service_reply *reply);
 
 struct ask {
@@ -220,6 +262,7 @@ int main(void)
     TAP_TEST("parts: a book that cannot be kept is written later, and the node lives on",
              book_fails);
     TAP_TEST("parts: nothing of a broken save stays behind the book", book_over_a_leftover);
+    TAP_TEST("parts: a node starts without a book that cannot be read", book_unread);
     TAP_TEST("dump: a panic shows the state of the node and its last events", dumped);
     return tap_done();
 }
