@@ -29,7 +29,8 @@ struct scan {
     uint64_t *segments; /* those of them that the log begins with, and later ones */
     uint32_t segment_count;
     uint32_t segment_capacity;
-    bool failed; /* out of memory while listing */
+    bool failed;  /* out of memory while listing */
+    bool crowded; /* more of them than a log may have */
     struct os_file *file;
     uint64_t file_bytes;
     uint8_t *body;
@@ -48,8 +49,8 @@ static void list_entry(void *arg, const char *name)
     }
     if (s->segment_count == s->segment_capacity) {
         uint32_t capacity = s->segment_capacity == 0 ? 64 : s->segment_capacity * 2;
-        bool bounded = capacity <= RECOVER_SEGMENTS_MAX;
-        uint64_t *moved = bounded ? mem_resize(s->mem, s->all, capacity * sizeof *moved) : NULL;
+        s->crowded = s->crowded || capacity > RECOVER_SEGMENTS_MAX;
+        uint64_t *moved = s->crowded ? NULL : mem_resize(s->mem, s->all, capacity * sizeof *moved);
         if (moved == NULL) {
             s->failed = true;
             return;
@@ -397,6 +398,13 @@ enum err wal_recover(struct wal *w, const struct wal_found *found, bool *out_rep
     diag = diag != NULL ? diag : &unheard;
     diag->code = ERR_OK;
     enum err e = os_dir_list(w->dir, list_entry, &s);
+    if (e == ERR_OK && s.crowded) {
+        MARK("store: more segments than a log may have");
+        e = diag_set(diag, ERR_NO_MEMORY,
+                     "log: more than %d segments: no log of this version has so many; look what "
+                     "the files are, nothing was changed",
+                     RECOVER_SEGMENTS_MAX);
+    }
     if (e == ERR_OK && s.failed) {
         e = ERR_NO_MEMORY;
     }

@@ -55,6 +55,38 @@ static void format_later(uint8_t *raw)
     raw[8] = 9;
 }
 
+static uint64_t listed;
+
+static enum err list_many(struct os_dir *d, os_dir_entry_fn fn, void *arg)
+{
+    char name[32];
+    (void)d;
+    for (uint64_t i = 1; i <= listed; i++) {
+        snprintf(name, sizeof name, "%016llx.seg", (unsigned long long)i);
+        fn(arg, name);
+    }
+    return ERR_OK;
+}
+
+/* A bound that is met is told as what it is, not as a want of memory. */
+static void many_segments(void)
+{
+    three_batches();
+    const struct os_table *real = r.loop.os->table;
+    struct os_table table = *real;
+    table.dir_list = list_many;
+    r.loop.os->table = &table;
+    listed = 65536;
+    CHECK(rig_try(&r) != ERR_OK && strstr(r.diag.text, "more than") == NULL);
+    listed++;
+    CHECK(rig_try(&r) == ERR_NO_MEMORY);
+    CHECK(strstr(r.diag.text, "more than 65536 segments") != NULL);
+    r.loop.os->table = real;
+    rig_start(&r);
+    rig_close(&r);
+    EXPECT_MARK("store: more segments than a log may have");
+}
+
 static void every_byte(void)
 {
     three_batches();
@@ -383,5 +415,6 @@ int main(void)
     TAP_TEST("damage: a vote cut in half stays and is made whole", vote_shorter);
     TAP_TEST("damage: a vote that is gone stops the node", vote_gone);
     TAP_TEST("damage: a vote of a newer format is refused", vote_newer);
+    TAP_TEST("damage: more segments than a log may have are told as such", many_segments);
     return tap_done();
 }
