@@ -142,6 +142,14 @@ static void not_while_installing(void)
     end_state();
 }
 
+static void until_full(void)
+{
+    for (uint32_t turn = 0; turn < 1000 && !t.n.disk_full; turn++) {
+        CHECK(sim_turn(&t.loop));
+    }
+    CHECK(t.n.disk_full);
+}
+
 /* A full disk is no failure: clients are refused, and when there is room what was applied is
  * written, without anybody's asking. */
 static void disk_full(void)
@@ -153,9 +161,7 @@ static void disk_full(void)
     CHECK(opened(&d) == ERR_OK);
     t.disk.full = true;
     applied_to(1);
-    while (!t.n.disk_full) {
-        CHECK(sim_turn(&t.loop));
-    }
+    until_full();
     CHECK(flush_busy(&t.n.state.flush) && !t.n.dead);
     CHECK_U64(t.n.metrics.counter[METRICS_FLUSHES], 0);
     t.disk.full = false;
@@ -189,9 +195,7 @@ static void full_behind_a_quota(void)
     t.n.dir = &dir;
     t.disk.full = true;
     applied_to(1);
-    while (!t.n.disk_full) {
-        CHECK(sim_turn(&t.loop));
-    }
+    until_full();
     CHECK(strstr(line, "no space for the state machine") != NULL);
     line[0] = '\0';
     for (int second = 0; second < 3; second++) {
