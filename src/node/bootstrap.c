@@ -96,9 +96,6 @@ static enum err open_log(struct node *n, struct log_recovered *rec, struct diag 
     struct log_handler h = { on_durable, on_failed, on_found,    on_truncated,
                              n,          on_synced, on_installed };
     memcpy(&o.salt, n->home.incarnation.b, sizeof o.salt);
-    if (!in_memory) {
-        TRY(node_dir_open(n, n->config->log_path, "wal", &n->log_dir, diag));
-    }
     return log_open(n->os, n->log_dir, &o, &h, rec, &n->log, diag);
 }
 
@@ -123,6 +120,37 @@ static enum err open_dir(struct node *n, struct diag *diag)
     return e == ERR_OK ? e : diag_set(diag, e, "%s/LOCK: %s", path, err_text(e));
 }
 
+static enum err renew(struct node *n, struct diag *diag)
+{
+    const struct config *c = n->config;
+    struct home_rest rest = { .log = n->log_dir };
+    enum err e = node_dir_open(n, c->state_machine_path, "state", &rest.state, diag);
+    e = e == ERR_OK ? node_dir_open(n, "", "snap", &rest.snaps, diag) : e;
+    e = e == ERR_OK ? home_renew(n->os, n->dir, &rest, &n->home, diag) : e;
+    if (rest.state != NULL) {
+        os_dir_close(rest.state);
+    }
+    if (rest.snaps != NULL) {
+        os_dir_close(rest.snaps);
+    }
+    if (e == ERR_OK && !n->home.fresh) {
+        logger_log(n->logger, LOGGER_WARN, "neither vote nor log is here: another incarnation");
+    }
+    return e;
+}
+
+/* An identity alone is no life to go on with: what was promised in it is forgotten. */
+static enum err open_log_dir(struct node *n, struct diag *diag)
+{
+    bool any = false;
+    TRY(node_dir_open(n, n->config->log_path, "wal", &n->log_dir, diag));
+    enum err e = log_any(n->log_dir, n->dir, &any);
+    if (e != ERR_OK) {
+        return diag_set(diag, e, "vote and log: %s", err_text(e));
+    }
+    return any ? ERR_OK : renew(n, diag);
+}
+
 static enum err open_home(struct node *n, struct diag *diag)
 {
     struct identity id;
@@ -134,8 +162,10 @@ static enum err open_home(struct node *n, struct diag *diag)
     identity_from_seed(n->secret, &id);
     enum err e = home_open(n->os, n->dir, n->config->node_id, &id.key, &n->home, diag);
     identity_done(&id);
+    bool in_memory = n->config->storage_backend == CONFIG_STORAGE_INMEMORY;
+    e = e == ERR_OK && !in_memory ? open_log_dir(n, diag) : e;
     memcpy(&n->life, n->home.incarnation.b, sizeof n->life);
-    if (n->config->storage_backend == CONFIG_STORAGE_INMEMORY) {
+    if (in_memory) {
         os_entropy(n->os, &n->life, sizeof n->life); /* its data ends with the process */
     }
     n->life += n->life == 0;

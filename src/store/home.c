@@ -12,6 +12,7 @@ enum {
     HOME_BYTES = 2 + 8 + NODE_KEY_BYTES + INCARNATION_BYTES
 };
 #define HOME_MAGIC 0x4e4f4441u /* "ADON" */
+static const char identity_name[] = "identity";
 enum {
     SECRET_TEXT_BYTES = 2 * HOME_SECRET_BYTES + 1,
     SECRET_OTHERS = 077
@@ -123,7 +124,7 @@ enum err home_open(struct os *os, struct os_dir *dir, uint64_t node_id, const st
     TRY(traces(dir, &left, diag));
     enum err old = disowned(dir, diag);
     bool fresh = left == NULL && old == ERR_OK;
-    enum err e = slot_open(dir, "identity", HOME_MAGIC, fresh, &s, payload, &count);
+    enum err e = slot_open(dir, identity_name, HOME_MAGIC, fresh, &s, payload, &count);
     if (old != ERR_OK && (e == ERR_NO_FILE || (e == ERR_OK && count == 0))) {
         MARK("store: a directory is disowned and has no identity");
         if (e == ERR_OK) {
@@ -160,6 +161,59 @@ enum err home_open(struct os *os, struct os_dir *dir, uint64_t node_id, const st
         *out = id;
     }
     return e;
+}
+
+static void left_snap(void *arg, const char *name)
+{
+    const char **left = arg;
+    size_t n = strlen(name);
+    *left = n > 5 && strcmp(name + n - 5, ".snap") == 0 ? "a snapshot" : *left;
+}
+
+/* What a log leaves beside itself, all of it younger than its first segment. */
+static enum err leavings(const struct home_rest *rest, const char **out)
+{
+    struct os_stat st;
+    enum err e = os_dir_stat(rest->log, "start", &st);
+    if (e != ERR_NO_FILE) {
+        *out = "start, where the log begins,";
+        return e;
+    }
+    e = os_dir_stat(rest->state, "data.mdb", &st);
+    if (e != ERR_NO_FILE) {
+        *out = "data.mdb, the state machine,";
+        return e;
+    }
+    return os_dir_list(rest->snaps, left_snap, out);
+}
+
+enum err home_renew(struct os *os, struct os_dir *dir, const struct home_rest *rest,
+                    struct home *home, struct diag *diag)
+{
+    uint8_t payload[SLOT_PAYLOAD_MAX];
+    size_t count = 0;
+    struct slot_file s;
+    const char *left = NULL;
+    enum err e = leavings(rest, &left);
+    if (e == ERR_OK && left != NULL) {
+        MARK("store: vote and log are gone, not all the rest");
+        return diag_set(diag, ERR_CORRUPT,
+                        "vote and log are gone, but %s is there: give the log's own directory, or "
+                        "put the data directory aside and start on a new one that holds its "
+                        "secret.key alone; nothing was changed",
+                        left);
+    }
+    if (e == ERR_OK && home->fresh) {
+        return ERR_OK;
+    }
+    e = e == ERR_OK ? slot_open(dir, identity_name, HOME_MAGIC, false, &s, payload, &count) : e;
+    if (e != ERR_OK) {
+        return diag_set(diag, e, "another incarnation: %s", err_text(e));
+    }
+    MARK("store: another incarnation is drawn");
+    e = record_make(os, &s, home);
+    slot_close(&s);
+    return e == ERR_OK ? e : diag_set(diag, e, "identity: %s", err_text(e));
 }
 
 static enum err secret_read(struct os_dir *dir, uint8_t out[HOME_SECRET_BYTES])
@@ -199,7 +253,7 @@ enum err home_secret(struct os *os, struct os_dir *dir, uint8_t out[HOME_SECRET_
 {
     struct os_stat st;
     enum err e = os_dir_stat(dir, "secret.key", &st);
-    if (e == ERR_NO_FILE && os_dir_stat(dir, "identity", &st) == ERR_OK && st.bytes > 0) {
+    if (e == ERR_NO_FILE && os_dir_stat(dir, identity_name, &st) == ERR_OK && st.bytes > 0) {
         return diag_set(diag, ERR_WRONG_NODE,
                         "secret.key is missing, but the directory has an owner already: restore "
                         "the file or give the key by --secret-key");

@@ -1,6 +1,7 @@
 /* store/home.h -- whose data directory this is, and its secret key.
  *
- * Invariants: node id, key and incarnation never change in a directory's life
+ * Invariants: node id and key never change in a directory's life, nor does the incarnation unless
+ *             vote and log are gone (home_renew)
  * Order:      identity is the first thing read at start and the first thing written in a new
  *             directory
  * Thread:     the loop's, at start
@@ -30,6 +31,25 @@ struct home {
 MUST_CHECK
 enum err home_open(struct os *os, struct os_dir *dir, uint64_t node_id, const struct node_key *key,
                    struct home *out, struct diag *diag);
+
+/* Where the rest of a node is. */
+struct home_rest {
+    struct os_dir *log;
+    struct os_dir *state;
+    struct os_dir *snaps;
+};
+
+/* home_renew -- vote and log are not there (log_any): what the incarnation has promised is
+ * forgotten, if it had come so far as to promise anything, so the directory gets another one,
+ * before a vote is made. One that was made just now stays. Durable on return; a crash before leaves
+ * the old one, and the next start comes here again.
+ *   io   home  of home_open; the new incarnation
+ *   err  ERR_CORRUPT  something that only the old one can use is left, diag says what; nothing was
+ *                     changed
+ *        ERR_IO, ERR_SYNC_FAILED */
+MUST_CHECK
+enum err home_renew(struct os *os, struct os_dir *dir, const struct home_rest *rest,
+                    struct home *home, struct diag *diag);
 
 /* home_disown -- the directory is older than what its node has promised to others: nobody may start
  * on it again, for those who remember may forget. A file of text says so; durable on return.

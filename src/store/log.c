@@ -565,6 +565,12 @@ static void on_batch(void *arg, const struct wal_head *h, struct bytes body)
     }
 }
 
+enum err log_any(struct os_dir *dir, struct os_dir *votes, bool *out)
+{
+    TRY(wal_any(dir, out));
+    return *out ? ERR_OK : vote_any(votes, out);
+}
+
 /* The vote is made before the first segment, and a term is entered only when there is one. */
 static enum err open_vote(struct log *l, struct os_dir *dir, struct vote *out, struct diag *diag)
 {

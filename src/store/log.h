@@ -90,6 +90,11 @@ struct log_stats {
 
 struct log;
 
+/* log_any -- was a log ever begun here: is a segment in dir, or a vote in votes? With neither, what
+ * its node has promised is forgotten, if it ever promised anything. err ERR_IO, ERR_SYNC_FAILED. */
+MUST_CHECK
+enum err log_any(struct os_dir *dir, struct os_dir *votes, bool *out);
+
 /* log_open -- recover what is there, or begin a new log. dir is the log's own and outlives it; NULL
  * with in_memory.
  *   err  ERR_CORRUPT       an acknowledged batch cannot be read, or the vote is gone; diag names

@@ -8,6 +8,7 @@ enum {
     VOTE_BYTES = 17
 };
 #define VOTE_MAGIC 0x45544f56u /* "VOTE" */
+static const char vote_name[] = "vote";
 
 static enum err vote_read(struct bytes payload, struct vote *out, struct diag *diag)
 {
@@ -20,6 +21,17 @@ static enum err vote_read(struct bytes payload, struct vote *out, struct diag *d
                : ERR_OK;
 }
 
+enum err vote_any(struct os_dir *dir, bool *out)
+{
+    uint8_t payload[SLOT_PAYLOAD_MAX];
+    size_t count = 0;
+    struct slot_file s = { 0 };
+    enum err e = slot_open(dir, vote_name, VOTE_MAGIC, false, &s, payload, &count);
+    *out = e == ERR_CORRUPT || count > 0;
+    slot_close(&s);
+    return e == ERR_CORRUPT || e == ERR_NO_FILE ? ERR_OK : e;
+}
+
 enum err vote_open(struct os_dir *dir, bool fresh, struct slot_file *out, struct vote *out_vote,
                    struct diag *diag)
 {
@@ -27,7 +39,7 @@ enum err vote_open(struct os_dir *dir, bool fresh, struct slot_file *out, struct
     size_t count = 0;
     struct slot_file s = { 0 };
     struct vote v = { 0 };
-    enum err e = slot_open(dir, "vote", VOTE_MAGIC, fresh, &s, payload, &count);
+    enum err e = slot_open(dir, vote_name, VOTE_MAGIC, fresh, &s, payload, &count);
     const char *what = e == ERR_NO_FILE ? "the file is missing" : err_text(e);
     if (e == ERR_NO_FILE || (e == ERR_OK && count == 0 && !fresh)) {
         MARK("store: a vote is forgotten");

@@ -21,6 +21,11 @@ MUST_CHECK
 enum err vote_open(struct os_dir *dir, bool fresh, struct slot_file *out, struct vote *out_vote,
                    struct diag *diag);
 
+/* vote_any -- was one ever written here, damaged or not? A file without any record is none.
+ *   err ERR_IO, ERR_SYNC_FAILED */
+MUST_CHECK
+enum err vote_any(struct os_dir *dir, bool *out);
+
 /* vote_write -- durable on return. err ERR_IO, ERR_SYNC_FAILED. */
 MUST_CHECK
 enum err vote_write(struct slot_file *s, const struct vote *v);

@@ -288,6 +288,31 @@ static void all_missing(void)
     EXPECT_MARK("store: a vote without a log");
 }
 
+static void any_is(bool want)
+{
+    bool any = !want;
+    CHECK(log_any(r.dir, r.dir, &any) == ERR_OK && any == want);
+}
+
+/* A node has lived where a segment or a vote is, however damaged; not where its first vote was cut
+ * off by the power before it was whole. */
+static void any_of_it(void)
+{
+    three_batches();
+    any_is(true);
+    rig_flip(&r, "vote", 30);
+    rig_flip(&r, "vote", 4096 + 30);
+    CHECK(os_dir_unlink(r.dir, SEG1) == ERR_OK);
+    any_is(true);
+    rig_cut(&r, "vote", 0);
+    any_is(false);
+    fclose(rig_file(&r, SEG3, "wb"));
+    any_is(true);
+    CHECK(os_dir_unlink(r.dir, SEG3) == ERR_OK && os_dir_unlink(r.dir, "vote") == ERR_OK);
+    any_is(false);
+    rig_close(&r);
+}
+
 /* A segment is begun only when the one before is durable: its mere name is a witness. */
 static void begun_segment(void)
 {
@@ -408,6 +433,7 @@ int main(void)
     TAP_TEST("damage: without its first segment a log is refused", missing_first);
     TAP_TEST("damage: a gap between segments is refused", missing_middle);
     TAP_TEST("damage: a log that is gone beside a vote is refused", all_missing);
+    TAP_TEST("damage: a segment or a vote says that a node has lived", any_of_it);
     TAP_TEST("damage: a begun segment witnesses for the end of the one before", begun_segment);
     TAP_TEST("damage: two segments without a batch are no torn tail", two_begun);
     TAP_TEST("damage: files with other names are left alone", strange_names);

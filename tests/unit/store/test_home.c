@@ -141,6 +141,59 @@ static void unfinished(void)
     end();
 }
 
+/* The rest of a node is in the same directory, as far as this test goes. */
+static enum err renew(struct home *home)
+{
+    const struct home_rest rest = { r.dir, r.dir, r.dir };
+    return home_renew(r.loop.os, r.dir, &rest, home, &r.diag);
+}
+
+static bool is_first(const struct home *h)
+{
+    return memcmp(&h->incarnation, &first.incarnation, sizeof h->incarnation) == 0;
+}
+
+/* Vote and log went, the identity stayed: another incarnation from then on, of the same node. */
+static void renewed(void)
+{
+    struct home h;
+    struct home again;
+    begin();
+    CHECK(open_home(7, &h) == ERR_OK && is_first(&h));
+    CHECK(renew(&h) == ERR_OK && !is_first(&h));
+    CHECK(open_home(7, &again) == ERR_OK && !again.fresh);
+    CHECK(memcmp(&again.incarnation, &h.incarnation, sizeof h.incarnation) == 0);
+    CHECK(open_home(8, &again) == ERR_WRONG_NODE);
+    h = first;
+    CHECK(renew(&h) == ERR_OK && is_first(&h)); /* made just now: nothing was promised in it */
+    end();
+    EXPECT_MARK("store: another incarnation is drawn");
+}
+
+/* With another incarnation they would be another's: it is said what is there, and nothing done. */
+static void renewed_beside_the_rest(void)
+{
+    static const char *const left[] = { "start", "data.mdb",
+                                        "0000000000000009-0000000000000001-0000000000000003.snap" };
+    for (size_t i = 0; i < sizeof left / sizeof left[0]; i++) {
+        struct home h;
+        begin();
+        CHECK(open_home(7, &h) == ERR_OK);
+        fclose(rig_file(&r, left[i], "wb"));
+        CHECK(renew(&h) == ERR_CORRUPT);
+        CHECK(strstr(r.diag.text, i < 2 ? left[i] : "snapshot") != NULL);
+        CHECK(strstr(r.diag.text, "secret.key") != NULL);
+        same();
+        h.fresh = true;
+        CHECK(renew(&h) == ERR_CORRUPT);
+        CHECK(os_dir_unlink(r.dir, left[i]) == ERR_OK);
+        fclose(rig_file(&r, "0000000000000009-0000000000000001-0000000000000003.part", "wb"));
+        CHECK(renew(&h) == ERR_OK);
+        end();
+    }
+    EXPECT_MARK("store: vote and log are gone, not all the rest");
+}
+
 static void other_node(void)
 {
     struct home h;
@@ -198,6 +251,8 @@ int main(void)
     TAP_TEST("home: one that is known to be old is refused from then on", disowned);
     TAP_TEST("home: a directory that holds nothing but its disavowal is refused at once",
              disowned_without_identity);
+    TAP_TEST("home: where vote and log are gone it is another incarnation", renewed);
+    TAP_TEST("home: not while something of the old one is left", renewed_beside_the_rest);
     TAP_TEST("home: another node's directory is refused with both names", other_node);
     TAP_TEST("home: a secret key that others read or that is damaged is refused", secret);
     TAP_TEST("home: no new key is made beside an identity", secret_lost);
