@@ -60,7 +60,7 @@ struct log {
     bool giving;
     enum err give_err;
     struct wal_give give;
-    struct slot_file vote_file;
+    struct vote_file vote; /* the log worker's, once it is there */
     struct log_stats stats;
 };
 
@@ -73,7 +73,7 @@ static void write_run(void *arg)
     struct log *l = arg;
     struct log_batch *b = l->flying;
     uint64_t began = os_now(l->os);
-    l->write_err = b->hard ? vote_write(&l->vote_file, &b->vote) : ERR_OK;
+    l->write_err = b->hard ? vote_write(&l->vote, &b->vote) : ERR_OK;
     if (l->write_err == ERR_OK && l->rotate) {
         MARK("store: the log rotates");
         l->write_err = wal_rotate(&l->wal);
@@ -572,21 +572,21 @@ enum err log_any(struct os_dir *dir, struct os_dir *votes, bool *out)
 }
 
 /* The vote is made before the first segment, and a term is entered only when there is one. */
-static enum err open_vote(struct log *l, struct os_dir *dir, struct vote *out, struct diag *diag)
+static enum err open_vote(struct log *l, struct os_dir *dir, uint64_t salt, struct diag *diag)
 {
     bool any = false;
     enum err e = wal_any(l->dir, &any);
     if (e != ERR_OK) {
         return diag_set(diag, e, "log: the list of segments: %s", err_text(e));
     }
-    TRY(vote_open(dir, !any, &l->vote_file, out, diag));
-    MARK_IF(!any && out->term != 0, "store: a vote without a log");
-    return any || out->term == 0
-               ? ERR_OK
-               : diag_set(diag, ERR_CORRUPT,
-                          "log: no segment is there, but the vote says that term %llu was reached: "
-                          "give the log's own directory, or restore this node from a peer",
-                          (unsigned long long)out->term);
+    TRY(vote_open(dir, salt, !any, &l->vote, diag));
+    bool lost = !any && l->vote.segment != 0;
+    MARK_IF(lost, "store: a vote without a log");
+    return !lost ? ERR_OK
+                 : diag_set(diag, ERR_CORRUPT,
+                            "log: no segment is there, but the vote says that %016llx was begun: "
+                            "give the log's own directory, or restore this node from a peer",
+                            (unsigned long long)l->vote.segment);
 }
 
 /* The newest entry of a log whose kept batches may all be without any: a seal, behind a compaction
@@ -600,14 +600,12 @@ static uint64_t last_of(const struct opening *o)
 static enum err open_durable(struct log *l, const struct log_options *options,
                              struct log_recovered *rec, struct diag *diag)
 {
-    struct vote v;
     struct opening o = { .l = l };
     struct wal_found found = { on_batch, &o };
     uint64_t first = options->segment_bytes != 0 ? options->segment_bytes : WAL_SEGMENT_BYTES_FIRST;
     l->queue.batch_bytes_max = first / 2 < WAL_BATCH_BYTES_MAX ? first / 2 : WAL_BATCH_BYTES_MAX;
-    TRY(open_vote(l, options->votes != NULL ? options->votes : l->dir, &v, diag));
-    TRY(wal_open(&l->wal, l->os, l->dir, l->mem, options->salt, first, &found, &rec->repaired,
-                 diag));
+    TRY(open_vote(l, options->votes != NULL ? options->votes : l->dir, options->salt, diag));
+    TRY(wal_open(&l->wal, l->os, l->dir, l->mem, &l->vote, first, &found, &rec->repaired, diag));
     if (o.e != ERR_OK) {
         return diag_set(diag, o.e, "log: segment %016llx: the records of batch %llu: %s",
                         (unsigned long long)o.at.segment, (unsigned long long)o.at.batch,
@@ -618,8 +616,8 @@ static enum err open_durable(struct log *l, const struct log_options *options,
     if (e != ERR_OK) {
         return diag_set(diag, e, "log: no thread: %s", err_text(e));
     }
-    rec->term = v.term;
-    rec->vote = v.node;
+    rec->term = l->vote.vote.term;
+    rec->vote = l->vote.vote.node;
     rec->first = l->wal.base + 1;
     rec->before_term = l->wal.base_term;
     rec->last = last_of(&o);
@@ -691,7 +689,7 @@ void log_close(struct log *l)
     os_timer_cancel(l->os, &l->fill_timer);
     list_remove(&l->turn.link); /* a turn that was asked for does not come any more */
     log_queue_done(&l->queue);
-    slot_close(&l->vote_file);
+    vote_close(&l->vote);
     if (l->wal.mem != NULL) {
         wal_close(&l->wal);
     }

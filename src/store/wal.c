@@ -80,7 +80,7 @@ uint64_t wal_fill_size(const struct wal *w)
     uint64_t most = small ? 4 * w->segment_first : WAL_SEGMENT_BYTES_MAX;
     uint64_t twice = w->segment_bytes * 2;
     if (twice < w->segment_first) {
-        return w->segment_first; /* the last one was cut short by something */
+        return w->segment_first; /* it is larger than it was when the last one was made */
     }
     return twice < most ? twice : most;
 }
@@ -99,6 +99,8 @@ static enum err segment_use(struct wal *w, uint64_t segment, uint64_t bytes)
     wal_name(segment, "seg", name);
     TRY(os_dir_rename(w->dir, part, name));
     TRY(os_dir_sync(w->dir));
+    /* behind its name, before its first batch: without it there is nothing that is missed */
+    TRY(vote_begun(w->vote, segment, bytes, w->next_batch - 1));
     TRY(os_file_open(w->dir, name, OS_OPEN_READ | OS_OPEN_WRITE | OS_OPEN_DIRECT, &file));
     if (w->file != NULL) {
         os_file_close(w->file);
@@ -145,8 +147,8 @@ enum err wal_write(struct wal *w, struct wal_head *h, uint8_t *data, struct wal_
 static enum err begin(struct wal *w, struct diag *diag)
 {
     enum err e = wal_fill(w, 1, w->segment_first);
-    e = e == ERR_OK ? segment_use(w, 1, w->segment_first) : e;
     w->next_batch = 1;
+    e = e == ERR_OK ? segment_use(w, 1, w->segment_first) : e;
     w->disk_bytes = w->segment_first;
     struct wal_segment s = { .number = 1, .bytes = w->segment_first, .batch = 1 };
     e = e == ERR_OK ? wal_keep_push(w, &s) : e;
@@ -164,19 +166,20 @@ static enum err prepare_start(struct wal *w, struct diag *diag)
     return e == ERR_OK ? e : diag_set(diag, e, "log: start: %s", err_text(e));
 }
 
-enum err wal_open(struct wal *w, struct os *os, struct os_dir *dir, struct mem *mem, uint64_t salt,
-                  uint64_t segment_first, const struct wal_found *found, bool *out_repaired,
-                  struct diag *diag)
+enum err wal_open(struct wal *w, struct os *os, struct os_dir *dir, struct mem *mem,
+                  struct vote_file *vote, uint64_t segment_first, const struct wal_found *found,
+                  bool *out_repaired, struct diag *diag)
 {
     memset(w, 0, sizeof *w);
     w->os = os;
     w->dir = dir;
     w->mem = mem;
-    w->salt = salt;
+    w->vote = vote;
+    w->salt = vote->salt;
     w->segment_first = segment_first;
     *out_repaired = false;
     wal_index_init(&w->index, mem);
-    enum err e = wal_start_open(dir, salt, &w->start_file, &w->start, diag);
+    enum err e = wal_start_open(dir, w->salt, &w->start_file, &w->start, diag);
     w->base = w->start.index;
     w->base_term = w->start.term;
     e = e == ERR_OK ? wal_recover(w, found, out_repaired, diag) : e;

@@ -11,6 +11,7 @@
 #define STORE_WAL_H
 
 #include "os/io.h"
+#include "store/vote.h"
 #include "store/wal_batch.h"
 #include "store/wal_index.h"
 #include "store/wal_start.h"
@@ -40,6 +41,7 @@ struct wal {
     struct os *os;
     struct os_dir *dir;
     struct mem *mem;
+    struct vote_file *vote; /* the log's; knows the newest segment */
     uint64_t salt;
     struct wal_index index;
 
@@ -88,14 +90,15 @@ struct wal_found {
 };
 
 /* wal_open -- recover and be ready to write. Loop, at start.
- *   in   segment_first  bytes of the first segment, a multiple of WAL_BLOCK_BYTES
+ *   in   vote   what it says of the newest segment must be there; outlives the wal
+ *        segment_first  bytes of the first segment, a multiple of WAL_BLOCK_BYTES
  *   out  out_repaired  a torn tail was cut off; base, base_term: the log begins behind that entry
  *   err  ERR_CORRUPT, ERR_NEWER_FORMAT, ERR_WRONG_NODE (another directory's batches): nothing was
  *        changed; ERR_IO, ERR_NO_SPACE, ERR_NO_MEMORY; diag tells */
 MUST_CHECK
-enum err wal_open(struct wal *w, struct os *os, struct os_dir *dir, struct mem *mem, uint64_t salt,
-                  uint64_t segment_first, const struct wal_found *found, bool *out_repaired,
-                  struct diag *diag);
+enum err wal_open(struct wal *w, struct os *os, struct os_dir *dir, struct mem *mem,
+                  struct vote_file *vote, uint64_t segment_first, const struct wal_found *found,
+                  bool *out_repaired, struct diag *diag);
 
 /* wal_close -- close the files. Loop, when no job runs. */
 void wal_close(struct wal *w);

@@ -5,6 +5,7 @@
  *        (corruption, refused by name); else b was never acknowledged (a torn tail, zeroed).
  *        Segments bear witness too: one is begun only when all before it is durable, so a gap
  *        between their numbers, or bytes behind the chain where a later one exists, is corruption.
+ *        For the newest one, which has no later one, the vote knows its number and its bytes.
  * Why:   zeroed before anything else is written, so that stale bytes never follow a new batch; and
  *        nothing is zeroed that another node or a newer program may have written
  */
@@ -14,12 +15,17 @@
 #include "store/wal_keep.h"
 
 #include <stdalign.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
     RECOVER_SEGMENTS_MAX = 65536,
     RECOVER_SCAN_BYTES = 64 * 1024
 };
+
+static const char restore[] =
+    "Put the data directory aside and start on a new one that holds its secret.key alone; nothing "
+    "was changed";
 
 struct scan {
     struct wal *w;
@@ -68,7 +74,30 @@ static int by_number(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static enum err segment_open(struct scan *s, uint64_t segment)
+/* A segment has all its bytes before it has its name, so one of another size is no torn one. Of the
+ * newest the size is known; the one behind it is only begun, and whatever it is, it will go. */
+static enum err size_check(const struct scan *s, uint64_t segment, struct diag *diag)
+{
+    const struct vote_file *v = s->w->vote;
+    uint64_t bytes = s->file_bytes;
+    bool whole = bytes > 0 && bytes % WAL_BLOCK_BYTES == 0;
+    bool begun = v->segment != 0 && segment > v->segment;
+    bool known = segment == v->segment;
+    if (bytes <= WAL_SEGMENT_BYTES_MAX && (begun || whole) &&
+        (!known || bytes == v->segment_bytes)) {
+        return ERR_OK;
+    }
+    MARK("store: a segment has another size");
+    char want[40] = "a size that none is given";
+    if (known) {
+        snprintf(want, sizeof want, "and not %llu", (unsigned long long)v->segment_bytes);
+    }
+    return diag_set(diag, ERR_CORRUPT,
+                    "log: segment %016llx has %llu bytes, %s: it was cut or added to. %s",
+                    (unsigned long long)segment, (unsigned long long)bytes, want, restore);
+}
+
+static enum err segment_open(struct scan *s, uint64_t segment, struct diag *diag)
 {
     char name[WAL_NAME_BYTES];
     if (s->file != NULL) {
@@ -77,7 +106,8 @@ static enum err segment_open(struct scan *s, uint64_t segment)
     }
     wal_name(segment, "seg", name);
     TRY(os_file_open(s->w->dir, name, OS_OPEN_READ | OS_OPEN_WRITE | OS_OPEN_DIRECT, &s->file));
-    return os_file_size(s->file, &s->file_bytes);
+    TRY(os_file_size(s->file, &s->file_bytes));
+    return size_check(s, segment, diag);
 }
 
 static enum err read_at(struct scan *s, uint64_t offset, void *out, size_t count, bool *out_whole)
@@ -268,7 +298,7 @@ static enum err hear(struct scan *s, uint32_t at, bool *out_corrupt, uint64_t *o
     uint32_t later = s->segment_count - at - 1;
     for (uint32_t i = at; i < s->segment_count; i++) {
         uint64_t offset = i == at ? w->offset : 0;
-        TRY(segment_open(s, s->segments[i]));
+        TRY(segment_open(s, s->segments[i], diag));
         if (i == at) {
             TRY(block_used(s, offset, &used));
         }
@@ -280,6 +310,26 @@ static enum err hear(struct scan *s, uint32_t at, bool *out_corrupt, uint64_t *o
                    s->last < w->base;
     *out_segment = used || later == 0 ? s->segments[at] : s->segments[at + 1];
     return ERR_OK;
+}
+
+/* The vote knows the segment in which the log goes on, before one behind it goes that was begun and
+ * never got its first batch. Its name is gone for good before anything is written: it would say
+ * that all before it is whole. */
+static enum err newest(struct scan *s, uint32_t at)
+{
+    struct wal *w = s->w;
+    char name[WAL_NAME_BYTES];
+    if (w->vote->segment != w->segment) {
+        MARK("store: the vote learns where the log ends");
+        TRY(vote_begun(w->vote, w->segment, w->segment_bytes, w->next_batch - 1));
+    }
+    if (at + 1 == s->segment_count) {
+        return ERR_OK;
+    }
+    MARK("store: a segment was begun in vain");
+    wal_name(s->segments[at + 1], "seg", name);
+    TRY(os_dir_unlink(w->dir, name));
+    return os_dir_sync(w->dir);
 }
 
 /* The chain ended in segments[at] (or nothing was found at all): torn, or corrupt? */
@@ -299,40 +349,36 @@ static enum err judge(struct scan *s, uint32_t at, bool *out_repaired, struct di
                         (unsigned long long)(segment == s->segments[at] ? w->offset : 0),
                         (unsigned long long)s->last + 1);
     }
-    if (at + 1 < s->segment_count) {
-        /* Begun, but its first batch never was. The sync of its name can wait until settle: up to
-         * then the next start would judge alike, with it and without. */
-        char name[WAL_NAME_BYTES];
-        MARK("store: a segment was begun in vain");
-        wal_name(s->segments[at + 1], "seg", name);
-        TRY(os_dir_unlink(w->dir, name));
-    }
-    TRY(segment_open(s, s->segments[at]));
+    TRY(segment_open(s, s->segments[at], diag));
     TRY(cut_tail(s, w->offset, out_repaired));
     TRY(settle(s));
     w->segment = s->segments[at];
     w->segment_bytes = s->file_bytes;
     w->file = s->file;
     s->file = NULL;
-    return ERR_OK;
+    return newest(s, at);
 }
 
-/* Segments from the one on that the log begins with, without a gap. */
+/* Segments from the one that the log begins with to the newest that was begun, without a gap. */
 static enum err gaps(const struct scan *s, struct diag *diag)
 {
     uint64_t want = s->w->start.segment;
     for (uint32_t i = 0; i < s->segment_count && s->segments[i] == want; i++) {
         want++;
     }
-    if (s->segment_count > 0 && want == s->w->start.segment + s->segment_count) {
+    bool gap = want != s->w->start.segment + s->segment_count;
+    if (s->segment_count > 0 && !gap && want > s->w->vote->segment) {
         return ERR_OK;
     }
     MARK("store: a segment is missing");
+    MARK_IF(s->segment_count > 0 && !gap, "store: the newest segment is missing");
+    const char *why = gap                    ? "later ones are there"
+                      : s->segment_count > 0 ? "the vote says that it was begun"
+                                             : "the log begins with it";
     return diag_set(diag, ERR_CORRUPT,
                     "log: segment %016llx is missing, %s. Restore this node from a peer; nothing "
                     "was changed",
-                    (unsigned long long)want,
-                    s->segment_count > 0 ? "later ones are there" : "the log begins with it");
+                    (unsigned long long)want, why);
 }
 
 /* What a compaction had no time to give back. Their names need no sync: those that a power cut
@@ -349,22 +395,38 @@ static enum err leftovers(struct scan *s)
     return ERR_OK;
 }
 
+/* No batch is in a segment of which the vote does not know: then it is an older copy. */
+static enum err remembered(const struct scan *s, uint64_t segment, bool found, struct diag *diag)
+{
+    if (segment <= s->w->vote->segment || (!found && segment == s->w->vote->segment + 1)) {
+        return ERR_OK;
+    }
+    MARK("store: a vote is older than its log");
+    return diag_set(
+        diag, ERR_CORRUPT,
+        "vote: it is older than the log: segment %016llx is there, and it knows of none "
+        "behind %016llx. %s",
+        (unsigned long long)segment, (unsigned long long)s->w->vote->segment, restore);
+}
+
 static enum err chain(struct scan *s, bool *out_repaired, struct diag *diag)
 {
     struct wal *w = s->w;
     uint32_t at = 0; /* segment in which the chain ends */
+    uint64_t told = w->vote->batch_durable;
     w->next_batch = w->start.batch;
     w->prev_crc = w->start.prev_crc;
     w->segment = w->start.segment;
     s->last = w->start.last;
-    s->witness = w->start.durable;
+    s->witness = told > w->start.durable ? told : w->start.durable;
     TRY(gaps(s, diag));
     for (uint32_t i = 0; i < s->segment_count; i++) {
-        TRY(segment_open(s, s->segments[i]));
+        TRY(segment_open(s, s->segments[i], diag));
         struct wal_segment seg = { s->segments[i], s->file_bytes, w->next_batch, s->last,
                                    w->prev_crc };
         w->disk_bytes += s->file_bytes;
         TRY(walk(s, s->segments[i]));
+        TRY(remembered(s, s->segments[i], w->next_batch > seg.batch, diag));
         if (i > 0 && w->next_batch == seg.batch) {
             w->disk_bytes -= s->file_bytes;
             break; /* nothing of the chain here: it ended in the one before */
@@ -408,7 +470,8 @@ enum err wal_recover(struct wal *w, const struct wal_found *found, bool *out_rep
     if (e == ERR_OK && s.failed) {
         e = ERR_NO_MEMORY;
     }
-    bool fresh = s.segment_count == 0 && w->start.segment == 1 && w->start.index == 0;
+    bool fresh = s.segment_count == 0 && w->start.segment == 1 && w->start.index == 0 &&
+                 w->vote->segment == 0;
     if (e == ERR_OK && !fresh) {
         skip(&s);
         e = chain(&s, out_repaired, diag);

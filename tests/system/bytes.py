@@ -96,8 +96,8 @@ def main():
     ok(node == 1, "bytes: identity names the node", node)
     salt = struct.unpack("<Q", one[1][42:50])[0]
     one, two = slots(read(home, "vote"), b"VOTE")
-    form, vote_term, vote = struct.unpack("<BQQ", max(one, two)[1])
-    ok(one[1] == two[1] and form == 1, "bytes: the vote has two equal copies")
+    form, vote_salt, vote_term, vote, newest, newest_bytes, durable = struct.unpack("<B6Q", max(one, two)[1])
+    ok(one[1] == two[1] and form == 2 and vote_salt == salt, "bytes: the vote has two equal copies")
     ok((vote_term, vote) == (term, 1), "bytes: the vote is what the node said", (vote_term, vote))
     heads, log = batches(os.path.join(home, "wal"), salt)
     ok(len(log) == index, "bytes: the log holds every entry", f"{len(log)} of {index}")
@@ -105,6 +105,10 @@ def main():
     ok(log[0][0] == 2, "bytes: the first entry is the configuration")
     ok(all(kind in (1, 2, 3) for kind, _, _ in log), "bytes: kinds are those of the table")
     ok(any(b"needle-in-the-log" in data for _, _, data in log), "bytes: a value is where it was written")
+    files = sorted(n for n in os.listdir(os.path.join(home, "wal")) if n.endswith(".seg"))
+    size = os.path.getsize(os.path.join(home, "wal", files[-1]))
+    ok(files[-1] == f"{newest:016x}.seg" and newest_bytes == size and 0 < durable < len(heads),
+       "bytes: the vote knows the newest segment", (newest, newest_bytes, durable))
     ok(log[-1][1] == term and all(a[1] <= b[1] for a, b in zip(log, log[1:])), "bytes: terms rise")
     print(f"1..{TESTS[0]}")
     return TESTS[1] != 0

@@ -11,6 +11,16 @@
 #define SEG1 "0000000000000001.seg"
 #define SEG2 "0000000000000002.seg"
 #define SEG3 "0000000000000003.seg"
+#define SEG4 "0000000000000004.seg"
+
+enum {
+    VOTE_MAGIC = 0x45544f56,
+    VOTE_SALT = 1, /* offsets in its payload */
+    VOTE_SEGMENT = 25,
+    VOTE_SEGMENT_BYTES = 33,
+    SEG1_BYTES = 2 << 20,
+    SEG3_BYTES = 8 << 20
+};
 
 static struct rig r;
 
@@ -48,6 +58,19 @@ static void head_edit(const char *name, long offset, void (*edit)(uint8_t *raw))
     struct writer w = writer_of(raw + 4, 4);
     writer_u32(&w, crc);
     rig_put(&r, name, offset, raw, sizeof raw);
+}
+
+/* A number in the newest record of the vote is another one. */
+static void vote_edit(size_t at, uint64_t value)
+{
+    struct slot_file s;
+    uint8_t payload[SLOT_PAYLOAD_MAX];
+    size_t count = 0;
+    CHECK(slot_open(r.dir, "vote", VOTE_MAGIC, false, &s, payload, &count) == ERR_OK);
+    struct writer w = writer_of(payload + at, 8);
+    writer_u64(&w, value);
+    CHECK(slot_write(&s, bytes_of(payload, count)) == ERR_OK);
+    slot_close(&s);
 }
 
 static void format_later(uint8_t *raw)
@@ -123,15 +146,20 @@ static void foreign(void)
 {
     three_batches();
     r.salt = 43;
+    rig_refused(&r, ERR_WRONG_NODE, "vote: it belongs to another data directory");
+    vote_edit(VOTE_SALT, 43);
     rig_refused(&r, ERR_WRONG_NODE, "start: it belongs to another data directory");
     CHECK(os_dir_rename(r.dir, "start", "elsewhere") == ERR_OK);
     rig_refused(&r, ERR_WRONG_NODE, "segment 0000000000000001: batch at offset 0: it belongs to");
     CHECK(os_dir_rename(r.dir, "elsewhere", "start") == ERR_OK);
     r.salt = 42;
+    rig_refused(&r, ERR_WRONG_NODE, "vote: it belongs to another data directory");
+    vote_edit(VOTE_SALT, 42);
     rig_start(&r);
     CHECK_U64(r.rec.last, 3);
     rig_close(&r);
     EXPECT_MARK("store: a log of another node");
+    EXPECT_MARK("store: a vote of another directory");
 }
 
 /* A torn batch of several blocks leaves none of them behind: what comes next may be smaller. */
@@ -249,8 +277,7 @@ static void segment_of_another(void)
     static uint8_t block[4096];
     three_segments();
     rig_get(&r, SEG1, 0, block, sizeof block);
-    FILE *f = rig_file(&r, SEG3, "wb");
-    CHECK(fwrite(block, 1, sizeof block, f) == sizeof block && fclose(f) == 0);
+    rig_put(&r, SEG3, 0, block, sizeof block);
     rig_refused(&r, ERR_CORRUPT, "written for another segment");
     rig_close(&r);
     EXPECT_MARK("store: a batch of another segment");
@@ -266,6 +293,12 @@ static void missing(const char *name, const char *what)
     rig_close(&r);
 }
 
+static bool is_gone(const char *name)
+{
+    struct os_stat st;
+    return os_dir_stat(r.dir, name, &st) == ERR_NO_FILE;
+}
+
 static void missing_first(void)
 {
     missing(SEG1, "segment 0000000000000001 is missing");
@@ -275,6 +308,137 @@ static void missing_middle(void)
 {
     missing(SEG2, "segment 0000000000000002 is missing");
     EXPECT_MARK("store: a segment is missing");
+}
+
+/* Nothing behind it would miss it. */
+static void missing_newest(void)
+{
+    missing(SEG3, "segment 0000000000000003 is missing, the vote says that it was begun");
+    EXPECT_MARK("store: the newest segment is missing");
+}
+
+/* A file has another size for a while: refused, and as it was before when the size is back. */
+static void sized(const char *name, long size, const char *what)
+{
+    static uint8_t was[SEG3_BYTES];
+    long bytes = rig_size(&r, name);
+    CHECK(bytes <= (long)sizeof was);
+    rig_get(&r, name, 0, was, (size_t)bytes);
+    rig_cut(&r, name, size);
+    rig_refused(&r, ERR_CORRUPT, what);
+    rig_cut(&r, name, bytes);
+    rig_put(&r, name, 0, was, (size_t)bytes);
+}
+
+/* Cut between batches, inside of one, in the zeroes behind one, behind all; or longer. */
+static void newest_of_another_size(void)
+{
+    static const long sizes[] = { 0,
+                                  4096,
+                                  8192,
+                                  8192 + 60,
+                                  8192 + 300,
+                                  12288 + 4096,
+                                  SEG1_BYTES - 1,
+                                  SEG1_BYTES - 4096,
+                                  SEG1_BYTES + 1,
+                                  SEG1_BYTES + 4096 };
+    three_batches();
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        char what[96];
+        snprintf(what, sizeof what, "segment 0000000000000001 has %ld bytes, and not 2097152",
+                 sizes[i]);
+        sized(SEG1, sizes[i], what);
+    }
+    rig_start(&r);
+    CHECK_U64(r.rec.last, 3);
+    rig_close(&r);
+    EXPECT_MARK("store: a segment has another size");
+}
+
+/* Of an older one, or of one that was only begun, no size is known, but that it is none at all. */
+static void older_of_no_size(void)
+{
+    static const long sizes[] = { 0, SEG1_BYTES - 4096 + 7, SEG1_BYTES + 1, (64l << 20) + 4096 };
+    three_segments();
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        sized(SEG1, sizes[i], "bytes, a size that none is given");
+    }
+    fclose(rig_file(&r, SEG4, "wb"));
+    sized(SEG4, (64l << 20) + 1, "segment 0000000000000004 has 67108865 bytes");
+    rig_start(&r);
+    CHECK_U64(r.rec.last, 100);
+    rig_close(&r);
+}
+
+static void zeroed(const char *name)
+{
+    long n = rig_size(&r, name);
+    rig_cut(&r, name, 0);
+    rig_cut(&r, name, n);
+}
+
+/* The power went between the name of a segment and its first batch; the vote goes back too. */
+static void begun_and_known(void)
+{
+    three_segments();
+    zeroed(SEG3);
+    rig_start(&r);
+    uint64_t last = r.rec.last;
+    CHECK(last > 80 && last < 100);
+    rig_stop(&r);
+    CHECK(rig_size(&r, SEG2) == 2l * SEG1_BYTES && is_gone(SEG3));
+    rig_start(&r);
+    for (uint64_t i = last + 1; i <= 100; i++) {
+        rig_append(&r, i, 1, 1, 65000);
+        rig_wait(&r);
+    }
+    rig_stop(&r);
+    CHECK(!is_gone(SEG3));
+    rig_start(&r);
+    CHECK_U64(r.rec.last, 100);
+    rig_close(&r);
+    EXPECT_MARK("store: the vote learns where the log ends");
+    EXPECT_MARK("store: the log rotates");
+}
+
+/* The vote knows of all batches before the newest segment, whatever is left of them and of it. */
+static void begun_behind_a_loss(void)
+{
+    static uint8_t zeroes[SEG1_BYTES];
+    three_segments();
+    zeroed(SEG3);
+    rig_put(&r, SEG2, SEG1_BYTES, zeroes, sizeof zeroes);
+    rig_refused(&r, ERR_CORRUPT, "cannot be read");
+    rig_close(&r);
+}
+
+/* The power went before the vote knew of the first segment. */
+static void begun_and_unknown(void)
+{
+    rig_open(&r, false);
+    rig_stop(&r);
+    vote_edit(VOTE_SEGMENT, 0);
+    rig_start(&r);
+    rig_append(&r, 1, 1, 1, 100);
+    rig_wait(&r);
+    rig_stop(&r);
+    CHECK(os_dir_unlink(r.dir, SEG1) == ERR_OK);
+    rig_refused(&r, ERR_CORRUPT, "no segment is there, but the vote says that 0000000000000001");
+    rig_close(&r);
+}
+
+/* As it was when there were fewer segments: a later vote may be forgotten with it. */
+static void vote_older(void)
+{
+    for (uint64_t knows = 0; knows <= 2; knows++) {
+        three_segments();
+        vote_edit(VOTE_SEGMENT, knows);
+        vote_edit(VOTE_SEGMENT_BYTES, knows * SEG1_BYTES);
+        rig_refused(&r, ERR_CORRUPT, "vote: it is older than the log");
+        rig_close(&r);
+    }
+    EXPECT_MARK("store: a vote is older than its log");
 }
 
 static void all_missing(void)
@@ -410,11 +574,11 @@ static void vote_newer(void)
     uint8_t payload[SLOT_PAYLOAD_MAX];
     size_t count = 0;
     three_batches();
-    CHECK(slot_open(r.dir, "vote", 0x45544f56u, false, &s, payload, &count) == ERR_OK);
-    payload[0] = 2;
+    CHECK(slot_open(r.dir, "vote", VOTE_MAGIC, false, &s, payload, &count) == ERR_OK);
+    payload[0] = 3;
     CHECK(slot_write(&s, bytes_of(payload, count)) == ERR_OK);
     slot_close(&s);
-    rig_refused(&r, ERR_NEWER_FORMAT, "vote: format 2");
+    rig_refused(&r, ERR_NEWER_FORMAT, "vote: format 3");
     rig_close(&r);
 }
 
@@ -432,6 +596,13 @@ int main(void)
     TAP_TEST("damage: terms that were truncated stay gone", truncated_terms);
     TAP_TEST("damage: without its first segment a log is refused", missing_first);
     TAP_TEST("damage: a gap between segments is refused", missing_middle);
+    TAP_TEST("damage: without its newest segment a log is refused", missing_newest);
+    TAP_TEST("damage: a newest segment of another size is refused", newest_of_another_size);
+    TAP_TEST("damage: an older segment of no size that one has is refused", older_of_no_size);
+    TAP_TEST("damage: a segment that was begun and is known goes again", begun_and_known);
+    TAP_TEST("damage: what is lost before it is missed", begun_behind_a_loss);
+    TAP_TEST("damage: a first segment that is not known yet is gone on with", begun_and_unknown);
+    TAP_TEST("damage: a vote that is older than the log is refused", vote_older);
     TAP_TEST("damage: a log that is gone beside a vote is refused", all_missing);
     TAP_TEST("damage: a segment or a vote says that a node has lived", any_of_it);
     TAP_TEST("damage: a begun segment witnesses for the end of the one before", begun_segment);

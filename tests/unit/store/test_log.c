@@ -230,36 +230,6 @@ static void corrupt_last(void)
     loop_close(&l);
 }
 
-/* A file system that lost a segment's size: nothing was in it, so the log goes on. */
-static void short_segment(void)
-{
-    static const uint64_t sizes[] = { 0, 100, 4096, 5000 };
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        struct loop l;
-        struct os_dir *dir = NULL;
-        struct os_file *f = NULL;
-        struct seen s;
-        struct log_recovered rec;
-        loop_open(&l);
-        CHECK(os_dir_open(l.os, l.path, false, &dir) == ERR_OK);
-        log_close(open_log(&l, dir, &s, &rec, ERR_OK));
-        CHECK(os_file_open(dir, "0000000000000001.seg", OS_OPEN_WRITE, &f) == ERR_OK);
-        CHECK(os_file_truncate(f, sizes[i]) == ERR_OK);
-        os_file_close(f);
-        for (uint64_t round = 0; round < 3; round++) {
-            struct log *log = open_log(&l, dir, &s, &rec, ERR_OK);
-            CHECK_U64(rec.last, round * 2);
-            append(log, 1, round * 2 + 1, 2, 1, 100);
-            LOOP_UNTIL(&l, s.ticket == 1);
-            log_close(log);
-        }
-        os_dir_close(dir);
-        loop_close(&l);
-    }
-    EXPECT_MARK("store: the log rotates");
-    EXPECT_MARK("store: a batch waits for its segment");
-}
-
 /* Entries of two batches, in any order: the next one, one before, one of the other batch. */
 static void any_order(void)
 {
@@ -297,6 +267,5 @@ int main(void)
     TAP_TEST("log: a torn last batch is cut off and overwritten", torn);
     TAP_TEST("log: a rotten batch below the durable mark is refused, every time", corrupt);
     TAP_TEST("log: the seal witnesses for the last batch", corrupt_last);
-    TAP_TEST("log: a segment cut short where nothing was written is lived with", short_segment);
     return tap_done();
 }

@@ -386,6 +386,7 @@ static void space_again(void)
     w.disk.full = false;
     turn_until(3, 1, 3, 1);
     end();
+    EXPECT_MARK("store: a batch waits for its segment");
 }
 
 /* Only a cache has a batch whose sync failed; from the restart on that finds it there it counts as
