@@ -234,6 +234,33 @@ static void half_of_the_room(void)
     EXPECT_MARK("node: no room to keep a forwarded write");
 }
 
+/* What another node gives its client, this one does not keep for ever: a number that a peer sends
+ * may be any. */
+static void a_peers_time_is_bounded(void)
+{
+    static const struct {
+        uint64_t said_ms, kept_ms;
+    } times[] = { { 0, 0 },         { 59999, 59999 },      { 60000, 60000 },
+                  { 70000, 60000 }, { 1ull << 63, 60000 }, { UINT64_MAX, 60000 } };
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        struct call_request c = { .kind = FRAME_CONTROL,
+                                  .ticket = 9,
+                                  .timeout_ms = times[i].said_ms,
+                                  .command = wish(OP_CONTROL) };
+        uint8_t frame[CALL_HEAD_BYTES_MAX + CONTROL_BYTES_MAX];
+        struct writer w = writer_of(frame, sizeof frame);
+        begin(1);
+        t.n.told_role = RAFT_LEADER;
+        call_request_encode(&c, &w);
+        writer_put(&w, c.command);
+        forward_in(&t.n, &key_2, 7, writer_bytes(&w));
+        const struct op *op = op_find(t.n.ops, 1);
+        CHECK(op != NULL && op->remote_ticket == 9);
+        CHECK_U64(op->deadline_ns, os_now(t.n.os) + times[i].kept_ms * NS_PER_MS);
+        end();
+    }
+}
+
 int main(void)
 {
     TAP_TEST("forward: what a leader without office refuses waits for the next one",
@@ -247,5 +274,6 @@ int main(void)
     TAP_TEST("forward: without a next leader it was certainly not done",
              refused_until_the_deadline);
     TAP_TEST("forward: what is kept leaves half of the room", half_of_the_room);
+    TAP_TEST("forward: a peer's operation is kept for a minute at most", a_peers_time_is_bounded);
     return tap_done();
 }

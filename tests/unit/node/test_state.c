@@ -57,8 +57,9 @@ static void end_state(void)
     end();
 }
 
-/* The rows of a state machine that has applied so much. */
-static void rows_at(uint64_t applied, uint64_t term)
+/* The rows of a state machine that has applied so much, and what it says of the members, if it
+ * does. */
+static void rows_at(uint64_t applied, uint64_t term, struct bytes conf)
 {
     struct tables tables;
     struct kv kv;
@@ -67,6 +68,7 @@ static void rows_at(uint64_t applied, uint64_t term)
     while (kv.applied < applied) {
         kv_skip(&kv, kv.applied + 1, term);
     }
+    CHECK(conf.count == 0 || kv_conf_save(&kv, conf) == ERR_OK);
     CHECK(kv_save(&kv) == ERR_OK && tables_freeze(&tables) == ERR_OK);
     CHECK(tables_write(&tables) == ERR_OK);
     tables_thaw(&tables);
@@ -219,7 +221,7 @@ static enum err starts_with(uint64_t applied, uint64_t term, uint64_t gone, stru
 {
     begin_state();
     CHECK(log_compact(t.n.log, gone) == ERR_OK);
-    rows_at(applied, term);
+    rows_at(applied, term, bytes_of(NULL, 0));
     enum err e = opened(d);
     end_state();
     return e;
@@ -243,6 +245,34 @@ static void log_and_state_agree(void)
 }
 
 /* ---- members ---- */
+
+/* A start with a row that says the members of entry index; so many of its bytes are there. */
+static enum err starts_with_members(uint64_t index, uint64_t applied, size_t missing)
+{
+    static const struct raft_conf conf = { .voter_count = 3, .voter = { 1, 2, 3 } };
+    static const struct cluster_id cluster = { { 1 } };
+    uint8_t row[STATE_CONF_HEAD_BYTES + RAFT_CONF_BYTES_MAX];
+    struct writer w = writer_of(row, sizeof row);
+    struct diag d;
+    state_conf_head(&cluster, index, &w);
+    raft_conf_encode(&conf, &w);
+    begin_state();
+    rows_at(applied, 1, bytes_of(row, w.offset - missing));
+    enum err e = opened(&d);
+    CHECK(e != ERR_OK || t.n.state.conf.index == index);
+    end_state();
+    return e;
+}
+
+/* A damaged row is no configuration: who the members of a later entry are is not decided yet. */
+static void members_of_what_is_applied(void)
+{
+    CHECK(starts_with_members(1, 2, 0) == ERR_OK && starts_with_members(2, 2, 0) == ERR_OK);
+    CHECK(starts_with_members(0, 2, 0) == ERR_CORRUPT);
+    CHECK(starts_with_members(3, 2, 0) == ERR_CORRUPT); /* though the log has it */
+    CHECK(starts_with_members(UINT64_MAX, 2, 0) == ERR_CORRUPT);
+    CHECK(starts_with_members(1, 2, 1) == ERR_CORRUPT);
+}
 
 /* Who installs the state of another node finds there where everybody is: voters, learners, and who
  * is voter only until the change is over. */
@@ -320,6 +350,8 @@ int main(void)
     TAP_TEST("state: a flush that finds no space is made when there is some", disk_full);
     TAP_TEST("state: a node stays full as long as a flush waits for room", full_behind_a_quota);
     TAP_TEST("state: a start refuses a log and a state that deny each other", log_and_state_agree);
+    TAP_TEST("state: a start refuses members of an entry that is not applied",
+             members_of_what_is_applied);
     TAP_TEST("state: it says where all members are", where_all_are);
     TAP_TEST("state: at a start the log's configurations come after its own", who_it_is_now);
     return tap_done();
