@@ -162,8 +162,9 @@ static void check_ports(struct config_loader *l)
                          "port is the default 26000; a second node here needs another");
     }
     if (http_known && port_known && c->port != 0 && c->port == c->http_addr.port) {
-        config_issue_add(l->report, true,
-                         "port and http_addr are both TCP port %" PRIu32 "; give each its own",
+        config_issue_add(l->report, false, /* nothing listens at port in this version */
+                         "port and http_addr are both TCP port %" PRIu32
+                         "; a later version will use both, give each its own",
                          c->port);
     }
     for (uint32_t i = 0; !c->refused[CONFIG_BIND] && i < c->bind.count; i++) {

@@ -191,14 +191,15 @@ void config_help(const char *program, struct writer *out)
                 "Every flag takes `--flag value` and `--flag=value`. A value is looked for on the\n"
                 "command line, then in the file of --config, then in the environment.\n\n"
                 "  --config FILE\n      TOML file with the keys below; environment ASPEN_CONFIG\n"
-                "  --check-config\n      validate, print every value and where it came from, end\n"
+                "  --check-config\n      validate, print every value and its source; exit 0 or 1\n"
                 "  --version\n  --help\n\n",
                 program);
     for (unsigned i = 0; i < CONFIG_KEY_COUNT; i++) {
         help_row(config_row((enum config_key)i), out);
     }
-    writer_text(out, "\nExit codes: 0 stopped cleanly, 1 failure at run time, 2 configuration,\n"
-                     "3 data directory (another node's, newer format, locked), 4 corruption.\n");
+    writer_text(out, "\nExit codes: 0 stopped cleanly, 1 failure at run time, 2 configuration (1\n"
+                     "with --check-config), 3 data directory (another node's, newer format,\n"
+                     "locked), 4 corruption.\n");
 }
 
 void config_report_print(const struct config_report *report, struct writer *out)

@@ -166,6 +166,29 @@ static void test_warnings(void)
     CHECK_U64(report.warnings, 0);
 }
 
+/* Nothing listens at port yet, so it hinders nobody; port 0 is any. */
+static void test_one_port_twice(void)
+{
+    static const struct {
+        const char *http_addr, *port;
+        bool same;
+    } rows[] = { { "--http-addr=127.0.0.1:26000", NULL, true },
+                 { "--http-addr=127.0.0.1:9001", "--port=9001", true },
+                 { "--http-addr=127.0.0.1:9001", "--port=9002", false },
+                 { "--http-addr=127.0.0.1:0", "--port=0", false } };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        start();
+        flag("--node-id=1");
+        flag(rows[i].http_addr);
+        if (rows[i].port != NULL) {
+            flag(rows[i].port);
+        }
+        load_ok();
+        bool told = strstr(page, "warning: port and http_addr are both TCP port ") != NULL;
+        CHECK(told == rows[i].same);
+    }
+}
+
 /* What is taken and not used is said, when somebody counts on it. */
 static void test_unused(void)
 {
@@ -384,7 +407,6 @@ static void test_each_mistake(void)
         { "--secret-key=x" HEX, "exactly 64 hex digits" },
         { "--http-addr=localhost:1", "not ADDR:PORT" },
         { "--http-addr=127.0.0.1", "not ADDR:PORT" },
-        { "--port=9001", "both TCP port 9001" },
         { "--bind=1.2.3.4:99999", "not ADDR:PORT" },
         { "--port=65536", "from 0 to 65535" },
         { "--peers=2@abc", "peer 2@abc" },
@@ -731,6 +753,7 @@ static void test_help(void)
         snprintf(line, sizeof line, "\n  --%s", config_name(i));
         CHECK(strstr(page, line) != NULL);
     }
+    CHECK(strstr(page, "2 configuration (1\nwith --check-config)") != NULL); /* test_actions */
     CHECK(strstr(page, "ASPEN_IROH_SECRET_KEY") != NULL && strstr(page, "--ractor-port") != NULL);
     CHECK(config_name(config_name_count()) == NULL);
 }
@@ -739,6 +762,7 @@ int main(void)
 {
     TAP_TEST("config: defaults", test_defaults);
     TAP_TEST("config: warnings", test_warnings);
+    TAP_TEST("config: one port for HTTP and for the node server is a warning", test_one_port_twice);
     TAP_TEST("config: what is taken and not used is said", test_unused);
     TAP_TEST("config: log and state machine lie apart", test_same_place);
     TAP_TEST("config: warnings about timeouts", test_timeout_warnings);
