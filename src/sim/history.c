@@ -32,11 +32,6 @@ void history_done(struct history *h)
     history_init(h, h->mem);
 }
 
-void history_clear(struct history *h)
-{
-    history_done(h);
-}
-
 static enum err rows_grow(struct history *h)
 {
     if (h->row_count == HISTORY_ROWS_MAX) {

@@ -68,11 +68,8 @@ struct history {
 /* history_init -- no rows yet; all that comes is counted in mem. */
 void history_init(struct history *h, struct mem *mem);
 
-/* history_done -- give everything back; nothing happens the second time. */
+/* history_done -- give everything back; no rows then, as after history_init: ready for new ones. */
 void history_done(struct history *h);
-
-/* history_clear -- no rows, ready for new ones. */
-void history_clear(struct history *h);
 
 /* history_add -- append a row; its texts are copied. An empty text needs a data pointer that is not
  * NULL.

@@ -113,7 +113,7 @@ static void every_byte(void)
         CHECK(history_add(&h, &row) == ERR_OK);
         if (h.row_count == 20) {
             check_back();
-            history_clear(&h);
+            history_done(&h);
         }
     }
     stop();
@@ -143,7 +143,7 @@ static void lines_taken(void)
     struct diag diag;
     start();
     for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
-        history_clear(&h);
+        history_done(&h);
         enum err e = history_read(&h, bytes_text(taken[i].text), &diag);
         if (e != ERR_OK) {
             printf("# %s: %s\n", taken[i].name, diag.text);
@@ -177,7 +177,7 @@ static void texts_meant(void)
     char whole[256];
     start();
     for (size_t i = 0; i < sizeof meant / sizeof meant[0]; i++) {
-        history_clear(&h);
+        history_done(&h);
         snprintf(whole, sizeof whole, HEAD ",\"v\":\"%s\"}", meant[i].text);
         enum err e = history_read(&h, bytes_text(whole), &diag);
         if (e != ERR_OK) {
@@ -289,7 +289,7 @@ static void lines_refused(void)
     char whole[1024];
     start();
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
-        history_clear(&h);
+        history_done(&h);
         snprintf(whole, sizeof whole, "%s\n%s\n%s\n", VALUE("\"b\""), refused[i].text,
                  VALUE("\"b\""));
         diag.text[0] = '\0';
@@ -355,7 +355,7 @@ static void account(void)
     mem.limit = mem.used;
     CHECK(history_read(&h, bytes_text(VALUE("\"\\u0062\"")), &diag) == ERR_NO_MEMORY);
     CHECK(strncmp(diag.text, "line 1: ", 8) == 0);
-    history_clear(&h);
+    history_done(&h);
     mem.limit = 256 * 1024;
     CHECK(history_add(&h, &row) == ERR_OK);
     CHECK(history_write(&h, to_text, NULL) == ERR_OK);
@@ -378,7 +378,7 @@ static void garbage(void)
         for (uint64_t n = 1 + prng_below(&rng, 3); n > 0; n--) {
             copy[prng_below(&rng, sizeof line - 1)] = (uint8_t)prng_next(&rng);
         }
-        history_clear(&h);
+        history_done(&h);
         good += history_read(&h, bytes_of(copy, prng_below(&rng, sizeof line)), &diag) == ERR_OK;
     }
     printf("# %d of 100000 taken\n", good);

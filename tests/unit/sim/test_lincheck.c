@@ -178,7 +178,7 @@ static void all_are(const struct known *rows, size_t count, enum lincheck_verdic
     size_t wrong = 0;
     start();
     for (size_t i = 0; i < count; i++) {
-        history_clear(&h);
+        history_done(&h);
         score_play(&h, rows[i].history);
         lincheck_run(&h, &mem, NULL, &r);
         if (r.verdict != verdict) {
@@ -221,12 +221,12 @@ static void malformed_rows(void)
     lincheck_run(&h, &mem, NULL, &r);
     CHECK(r.verdict == LINCHECK_MALFORMED && strcmp(r.reason, "time goes back") == 0);
     CHECK_U64(r.row, 2);
-    history_clear(&h);
+    history_done(&h);
     inv.key = bytes_of(NULL, 0);
     CHECK(history_add(&h, &inv) == ERR_OK);
     lincheck_run(&h, &mem, NULL, &r);
     CHECK(r.verdict == LINCHECK_MALFORMED);
-    history_clear(&h);
+    history_done(&h);
     inv.key = bytes_text("k");
     CHECK(history_add(&h, &inv) == ERR_OK);
     back.t_ns = 6;
@@ -358,7 +358,7 @@ static void verdict(enum lincheck_verdict wanted, uint64_t states_max)
     printf("# %s, %llu states %s\n", lincheck_verdict_name(r.verdict), (unsigned long long)r.states,
            r.reason);
     CHECK(r.verdict == wanted && r.states <= states_max);
-    history_clear(&h);
+    history_done(&h);
 }
 
 /* What was certainly overwritten is not read, whatever the order of the writes; what may have come

@@ -176,7 +176,7 @@ static void every_order(void)
         shape.keys = 1;
         shape.few_values = true;
         uint32_t rows = 6 + (uint32_t)prng_below(&rng, 10);
-        history_clear(&h);
+        history_done(&h);
         model_run(&shape, rows);
         uint32_t ops = 0;
         for (uint32_t row = 0; row < h.row_count; row++) {

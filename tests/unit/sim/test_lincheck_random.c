@@ -15,7 +15,7 @@ static void model_is_good(void)
     prng_seed(&rng, 1);
     for (int i = 0; i < ROUNDS; i++) {
         struct shape shape = shape_draw();
-        history_clear(&h);
+        history_done(&h);
         model_run(&shape, 10 + (uint32_t)prng_below(&rng, 400));
         judge(0);
         searched += r.searched;
@@ -89,7 +89,7 @@ static void plant_stale(void)
         struct shape shape = shape_draw();
         uint32_t old = 0;
         shape.few_values = false;
-        history_clear(&h);
+        history_done(&h);
         model_run(&shape, 100 + (uint32_t)prng_below(&rng, 300));
         uint32_t at = stale_read(&old);
         if (at == 0) {
@@ -119,7 +119,7 @@ static void plant_reply(void)
     for (int i = 0; i < ROUNDS; i++) {
         struct shape shape = shape_draw();
         shape.no_revision = 0;
-        history_clear(&h);
+        history_done(&h);
         model_run(&shape, 100 + (uint32_t)prng_below(&rng, 300));
         uint32_t at = (uint32_t)prng_below(&rng, h.row_count);
         struct history_row *row = &h.rows[at];
@@ -146,7 +146,7 @@ static void plant_reply(void)
 static double seconds_for(uint32_t rows, uint32_t keys, uint32_t info)
 {
     struct shape shape = { .processes = 8, .keys = keys, .info = info };
-    history_clear(&h);
+    history_done(&h);
     model_run(&shape, rows);
     clock_t from = clock();
     judge(0);
