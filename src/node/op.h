@@ -22,6 +22,21 @@ enum op_kind {
     OP_CONTROL /* a change of the cluster, see node/control_op.c */
 };
 
+/* What an operation waits in, by its `wait`, is a list of struct node, or none:
+ *
+ *             write            read               init    control
+ *   QUEUED    writes           reads              inits   controls
+ *             waiting          waiting                    waiting
+ *             none: mailbox    none: mailbox
+ *   PROPOSED  none: core       -                  inits   changes: its members are in the log
+ *                                                         controls: it is settled
+ *                                                         none: core, the others
+ *   FORWARDED none: peer       -                  -       none: peer
+ *   READING   -                none: core         -       -
+ *                              read_waits
+ *
+ * In none it is found by its ticket, in a message to an actor, in a peer's answer, or by the number
+ * that the core has for it (by_ticket of struct node). */
 enum op_state {
     OP_FREE,
     OP_QUEUED,    /* in a mailbox; nothing has been done yet */
