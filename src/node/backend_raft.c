@@ -3,7 +3,7 @@
 #include "node/impl.h"
 
 enum {
-    BACKEND_NAMES_MAX = 4 /* more do not fit into an answer */
+    SILENT_NAMES_MAX = 4 /* more do not fit into an answer */
 };
 
 static void member_add(struct node *n, uint64_t id, bool voter, struct service_members *out)
@@ -69,6 +69,20 @@ static uint64_t answers(const void *arg, uint64_t id, uint64_t life)
     return up ? 1 : 0;
 }
 
+void backend_silent(uint64_t id, uint32_t count, struct writer *out)
+{
+    if (count <= SILENT_NAMES_MAX) {
+        writer_text(out, "%snode %llu", count > 1 ? ", " : "", (unsigned long long)id);
+    }
+}
+
+const char *backend_silent_end(uint32_t count, struct writer *out)
+{
+    writer_text(out, "%s %s not answer", count > SILENT_NAMES_MAX ? " and others" : "",
+                count > 1 ? "do" : "does");
+    return count > 1 ? "them" : "it";
+}
+
 /* Of these voters those that do not answer, but for the voters of `named`; returns how many in
  * all. */
 static uint32_t name_silent(const struct node *n, const uint64_t *ids, uint8_t id_count,
@@ -79,8 +93,8 @@ static uint32_t name_silent(const struct node *n, const uint64_t *ids, uint8_t i
         for (uint8_t k = 0; named != NULL && k < named->voter_count; k++) {
             again = again || named->voter[k] == ids[i];
         }
-        if (!again && answers(n, ids[i], 0) == 0 && count++ < BACKEND_NAMES_MAX) {
-            writer_text(out, "%snode %llu", count > 1 ? ", " : "", (unsigned long long)ids[i]);
+        if (!again && answers(n, ids[i], 0) == 0) {
+            backend_silent(ids[i], ++count, out);
         }
     }
     return count;
@@ -104,9 +118,8 @@ const char *backend_no_leader(const struct node *n, struct writer *room)
     writer_text(room, "no leader is known: ");
     uint32_t count = name_silent(n, st.conf.voter, st.conf.voter_count, NULL, 0, room);
     count = name_silent(n, st.conf.outgoing, st.conf.outgoing_count, &st.conf, count, room);
-    writer_text(room, "%s %s not answer this node: start %s",
-                count > BACKEND_NAMES_MAX ? " and others" : "", count > 1 ? "do" : "does",
-                count > 1 ? "them" : "it");
+    const char *them = backend_silent_end(count, room);
+    writer_text(room, " this node: start %s", them);
     writer_u8(room, 0);
     return room->bad ? NULL : (const char *)room->data;
 }

@@ -9,10 +9,6 @@
 #include "node/control_codec.h"
 #include "node/impl.h"
 
-enum {
-    NAMES_MAX = 4 /* more do not fit into an answer */
-};
-
 /* ---- what is asked ---- */
 
 /* Among the ids of the request. */
@@ -217,13 +213,11 @@ static void why_no_majority(const struct roll *roll, const struct raft_conf *nex
             continue;
         }
         first = first == 0 ? id : first;
-        if (count++ < NAMES_MAX) {
-            writer_text(out, "%snode %llu", count > 1 ? ", " : "", (unsigned long long)id);
-        }
+        backend_silent(id, ++count, out);
     }
-    writer_text(out, "%s %s not answer; start %s, or first: aspen cluster remove %llu",
-                count > NAMES_MAX ? " and others" : "", count > 1 ? "do" : "does",
-                count > 1 ? "them" : "it", (unsigned long long)first);
+    const char *them = backend_silent_end(count, out);
+    writer_text(out, "; start %s, or first: aspen cluster remove %llu", them,
+                (unsigned long long)first);
 }
 
 static void why_silent(const struct roll *roll, const struct raft_peer_status *p,

@@ -177,26 +177,6 @@ static bool greeted(struct node *n, const struct op *op, const struct book_entry
            os_now(n->os) - op->began_ns >= CONTROL_GREETING_MS * NS_PER_MS;
 }
 
-/* The endpoints of all who are members now or may be next. */
-static enum err tail_of(struct book *book, const struct raft_conf *now, const struct control *c,
-                        struct writer *tail)
-{
-    uint64_t ids[RAFT_PEERS_MAX + SERVICE_MEMBERS_MAX];
-    uint32_t count = 0;
-    for (uint8_t i = 0; i < now->voter_count; i++) {
-        ids[count++] = now->voter[i];
-    }
-    for (uint8_t i = 0; i < now->learner_count; i++) {
-        ids[count++] = now->learner[i];
-    }
-    for (uint32_t i = 0; i < c->id_count; i++) {
-        if (!raft_conf_is_member(now, c->id[i])) {
-            ids[count++] = c->id[i];
-        }
-    }
-    return book_tail_encode(book, ids, count, tail);
-}
-
 static void step(struct node *n, struct op *op, struct raft_event *ev, struct bytes tail)
 {
     struct node_step s = { .tail = tail };
@@ -241,7 +221,7 @@ static bool change(struct node *n, struct op *op, const struct control *c,
         writer_of(n->frame + RAFT_CONF_BYTES_MAX, n->frame_capacity - RAFT_CONF_BYTES_MAX);
     enum err e = control_changes(c, &st->conf, changes, &ev.count);
     e = e == ERR_OK && control_foreign(n, book, c, &st->conf) != 0 ? ERR_WRONG_CLUSTER : e;
-    e = e == ERR_OK ? tail_of(book, &st->conf, c, &tail) : e;
+    e = e == ERR_OK ? state_tail_encode(book, &st->conf, c->id, c->id_count, &tail) : e;
     if (e != ERR_OK) {
         refuse(n, op, e);
         return false;

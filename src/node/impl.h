@@ -374,6 +374,12 @@ void state_close(struct node *n, bool whole);
 /* state_moved -- a flush, a making or an install has ended: who waited for it goes on. */
 void state_moved(struct node *n);
 
+/* state_tail_encode -- where the members of a configuration are, but for the outgoing voters, and
+ * those of `more`, at most SERVICE_MEMBERS_MAX: as book_tail_encode, each member once. */
+MUST_CHECK
+enum err state_tail_encode(struct book *book, const struct raft_conf *c, const uint64_t *more,
+                           uint32_t more_count, struct writer *w);
+
 /* state_mark_now -- what is applied, for a flush or a snapshot that begins now; its rows of
  * TABLE_META are written. err ERR_NO_MEMORY. */
 MUST_CHECK
@@ -632,6 +638,14 @@ struct service_reply backend_reply(const struct node *n, enum err code);
 /* backend_no_leader -- why no leader is known here, and what to do: who is no member is told so, a
  * member which voters do not answer, where these are too many. A text that may stand in room. */
 const char *backend_no_leader(const struct node *n, struct writer *room);
+
+/* backend_silent -- one more of those that do not answer, by name: the first has count 1. More than
+ * an answer has room for are not named. */
+void backend_silent(uint64_t id, uint32_t count, struct writer *out);
+
+/* backend_silent_end -- what so many of them do: "does not answer". Returns how to speak of them
+ * next: "it" or "them". */
+const char *backend_silent_end(uint32_t count, struct writer *out);
 
 /* backend_answer -- op_answer with that head, and why no leader is known. */
 void backend_answer(struct node *n, struct op *op, enum err code, int64_t revision);

@@ -84,29 +84,36 @@ static enum err check_against_log(struct node *n, const struct log_recovered *re
     return ERR_OK;
 }
 
-/* The bytes of the configuration in force at what is applied, with the endpoints as known now. */
-static void conf_encode(struct node *n, struct writer *w)
+enum err state_tail_encode(struct book *book, const struct raft_conf *c, const uint64_t *more,
+                           uint32_t more_count, struct writer *w)
 {
-    uint64_t ids[2 * RAFT_VOTERS_MAX + RAFT_LEARNERS_MAX];
-    const struct raft_conf *c = &n->state.conf;
+    uint64_t ids[RAFT_PEERS_MAX + SERVICE_MEMBERS_MAX];
     uint32_t count = 0;
+    struct raft_conf stay = *c;
+    stay.outgoing_count = 0;
     for (uint8_t i = 0; i < c->voter_count; i++) {
         ids[count++] = c->voter[i];
     }
     for (uint8_t i = 0; i < c->learner_count; i++) {
         ids[count++] = c->learner[i];
     }
-    for (uint8_t i = 0; i < c->outgoing_count; i++) {
-        struct raft_conf others = *c;
-        others.outgoing_count = 0;
-        if (!raft_conf_is_member(&others, c->outgoing[i])) {
-            ids[count++] = c->outgoing[i];
+    ASSERT(more_count <= SERVICE_MEMBERS_MAX);
+    for (uint32_t i = 0; i < more_count; i++) {
+        if (!raft_conf_is_member(&stay, more[i])) {
+            ids[count++] = more[i];
         }
     }
+    return book_tail_encode(book, ids, count, w);
+}
+
+/* The bytes of the configuration in force at what is applied, with the endpoints as known now. */
+static void conf_encode(struct node *n, struct writer *w)
+{
+    const struct raft_conf *c = &n->state.conf;
     state_conf_head(&n->cluster, c->index, w);
     raft_conf_encode(c, w);
     size_t at = w->offset;
-    if (book_tail_encode(&n->book, ids, count, w) != ERR_OK) {
+    if (state_tail_encode(&n->book, c, c->outgoing, c->outgoing_count, w) != ERR_OK) {
         w->offset = at; /* whoever reads it knows its peers in other ways */
     }
 }
