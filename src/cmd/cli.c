@@ -70,6 +70,10 @@ json_int_t cli_named(const char *text, const char **out_addr)
                 (long long)INT64_MAX);
     }
     *out_addr = text + n + (id != 0 ? 1 : 0);
+    if (id != 0 && !http_client_url_good(*out_addr)) {
+        fprintf(stderr, "aspen: %s is not HOST:PORT, as in 4=127.0.0.1:8084\n", *out_addr);
+        return 0;
+    }
     return id;
 }
 

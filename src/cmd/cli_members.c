@@ -137,23 +137,67 @@ static bool introduce(struct cli *cli, json_int_t id, const char *addr, const js
     return true;
 }
 
+/* Whether a learner has this id, and another address than addr. */
+static bool learner_elsewhere(const json_t *now, json_int_t id, const char *addr)
+{
+    size_t i = 0;
+    json_t *node = NULL;
+    json_array_foreach(json_object_get(now, "nodes"), i, node)
+    {
+        const char *there = json_string_value(json_object_get(node, "addr"));
+        if (json_integer_value(json_object_get(node, "id")) == id && there != NULL &&
+            strcmp(there, addr) == 0) {
+            return false;
+        }
+    }
+    return cli_has(json_object_get(now, "learners"), id);
+}
+
+/* Nobody answers at ADDR as this node would. A new one may be added all the same, it may start
+ * later; one that is there already keeps the address where it was found. */
+static bool may_be_silent(struct cli *cli, json_int_t id, const char *addr, const char *silent,
+                          int *out_exit)
+{
+    json_t *now = newest(cli, out_exit);
+    if (now == NULL) {
+        return false;
+    }
+    bool moves = learner_elsewhere(now, id, addr);
+    json_decref(now);
+    if (moves) {
+        long long told = (long long)id;
+        fprintf(stderr,
+                "aspen: node %lld is a learner already, and at %s nobody answers as node %lld "
+                "would (%s): its address stays; start it there first, or name the address where "
+                "it answers\n",
+                told, addr, told, silent);
+        *out_exit = CLI_FAILED;
+    }
+    return !moves;
+}
+
 /* Added as a learner: the cluster then; NULL with *out_exit when that failed. */
 static json_t *add_one(struct cli *cli, json_int_t id, const char *addr, int *out_exit)
 {
     char silent[512];
     json_t *info = info_at(cli, addr, silent, sizeof silent);
     bool other = info != NULL && !introduce(cli, id, addr, info);
+    bool unheard = info == NULL;
     json_decref(info);
     if (other) {
         *out_exit = CLI_FAILED;
         return NULL;
     }
+    if (unheard && !may_be_silent(cli, id, addr, silent, out_exit)) {
+        return NULL;
+    }
     json_t *body = json_pack("{s:{s:I,s:s}}", "learner", "id", id, "addr", addr);
     json_t *state = cli_ask_any(cli, "/add-learner", body, out_exit);
     json_decref(body);
-    if (state == NULL && *out_exit == CLI_FAILED && silent[0] != '\0') {
-        fprintf(stderr, "aspen: at %s nobody answers as node %lld would (%s): start node %lld\n",
-                addr, (long long)id, silent, (long long)id);
+    if (unheard && (state != NULL || *out_exit == CLI_FAILED)) {
+        fprintf(stderr, "aspen: at %s nobody answers as node %lld would (%s): start node %lld%s\n",
+                addr, (long long)id, silent, (long long)id,
+                state != NULL ? "; it is added, with that address" : "");
     }
     return state;
 }

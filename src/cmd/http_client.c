@@ -48,7 +48,16 @@ static bool url_split(const char *url, char *host, char *port)
     }
     snprintf(port, 16, "%.*s", colon != NULL ? (int)(end - colon - 1) : 2,
              colon != NULL ? colon + 1 : "80");
-    return host[0] != '\0' && port_valid(port) && strstr(at, "://") == NULL;
+    bool nothing_behind = end[0] == '\0' || end[1] == '\0';
+    bool one = strchr(host, ',') == NULL && strstr(at, "://") == NULL;
+    return host[0] != '\0' && port_valid(port) && nothing_behind && one;
+}
+
+bool http_client_url_good(const char *url)
+{
+    char host[HTTP_CLIENT_HOST_BYTES_MAX];
+    char port[16];
+    return url_split(url, host, port);
 }
 
 static bool wait_for(int fd, short events, uint64_t end_ms)

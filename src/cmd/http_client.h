@@ -21,6 +21,10 @@ struct http_reply {
     bool sent; /* the request may have reached the node, even when no reply came */
 };
 
+/* http_client_url_good -- whether url is http://host[:port], as a request takes it; without http://
+ * and with a last slash as well. */
+bool http_client_url_good(const char *url);
+
 /* http_client_request -- url is http://host[:port]; body NULL makes a GET, else a POST.
  *   out  valid on ERR_OK; `sent` is set in any case
  *   err  ERR_BAD_REQUEST (url), ERR_PEER_GONE (cannot connect, or cut off), ERR_TIMEOUT,

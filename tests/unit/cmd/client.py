@@ -182,7 +182,50 @@ def introduced():
           one.sent("/add-learner") == [{"learner": {"id": 4, "addr": other.url}}], (rc, err, one.asked))
     other.answers["/node-info"] = (200, {"hello": "world"})
     rc, _, err = aspen([one], "cluster", "add", "4=" + other.url)
-    check("... and what is no node is not introduced", rc == 0 and len(one.sent("/add-peer")) == 1, (rc, err))
+    check("... and what is no node is not introduced, and that is said", rc == 0 and
+          len(one.sent("/add-peer")) == 1 and f"at {other.url} nobody answers as node 4 would" in err, (rc, err))
+
+
+def moved():
+    """A learner that is added again has moved; but a slip of the pen must not replace the address where it is."""
+    there, here = Endpoint(node_info=info(4)), "127.0.0.1:8084"
+    one = Endpoint(add_peer=(200, {}), add_learner=state(8, [1, 2, 3], [4]), change_membership=state(9, [1, 3, 4]),
+                   raft_metrics=(200, dict(said(7, [1, 2, 3], [4])[1], nodes=[{"id": 4, "addr": here}])))
+    for args in (("add", "4=127.0.0.1:1"), ("replace", "2", "4=127.0.0.1:1")):
+        rc, out, err = aspen([one], "cluster", *args)
+        check(f"{args[0]}: a learner is not moved to where nobody answers", rc == 1 and out == "" and
+              err.startswith("aspen: node 4 is a learner already, and at 127.0.0.1:1 nobody answers as node 4 would (")
+              and one.sent("/add-learner") == [], (rc, out, err))
+    rc, _, err = aspen([one], "cluster", "add", "4=" + there.url)
+    check("... but to where it answers", rc == 0 and err == "" and
+          one.sent("/add-learner") == [{"learner": {"id": 4, "addr": there.url}}], (rc, err))
+    there.server_close()
+    one.answers["/raft-metrics"][1]["nodes"][0]["addr"] = "127.0.0.1:1"
+    rc, _, err = aspen([one], "cluster", "add", "4=127.0.0.1:1")
+    check("... and it may be named where it is, running or not", rc == 0 and len(one.sent("/add-learner")) == 2,
+          (rc, err))
+
+
+def addresses():
+    """What no request could be sent to is no address of a node."""
+    there = Endpoint(node_info=info(4))
+    one = Endpoint(raft_metrics=said(7, [1, 2, 3]), add_peer=(200, {}), add_learner=state(8, [1, 2, 3], [4]),
+                   init=state(1, [4]))
+    bad = []
+    host = there.url.removeprefix("http://")
+    for addr in (host + "/x", host + "//", there.url + "/x", host + "x", host + "," + host, "a,b:1", ":80",
+                 "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "https://" + host, "[::1:80"):
+        for args in (("cluster", "add", "4=" + addr), ("cluster", "replace", "2", "4=" + addr), ("init", "4=" + addr)):
+            rc, out, err = aspen([one], *args)
+            if rc != 2 or out or err != f"aspen: {addr} is not HOST:PORT, as in 4=127.0.0.1:8084\n":
+                bad.append((args, rc, out, err))
+    check("what is no HOST:PORT is a usage error", not bad, bad)
+    check("... and nobody is asked", one.asked == [] and there.asked == [], (one.asked, there.asked))
+    for addr in (host, there.url, there.url + "/"):
+        rc, _, err = aspen([one], "cluster", "add", "4=" + addr)
+        check(f"{addr.replace(host, 'HOST:PORT')} is one", rc == 0 and err == "", (rc, err))
+    rc, _, err = aspen([one.url + "/x"], "cluster", "remove", "4")
+    check("... and an endpoint with a path is none", rc == 2 and "is not http://host:port" in err, (rc, err))
 
 
 # ---- which of several answers is told ----
@@ -237,6 +280,8 @@ def main():
     newest()
     leader_asked()
     introduced()
+    moved()
+    addresses()
     told()
     numbers()
     print(f"1..{_count[0]}")
