@@ -197,7 +197,7 @@ static json_t *add_one(struct cli *cli, json_int_t id, const char *addr, int *ou
     if (unheard && (state != NULL || *out_exit == CLI_FAILED)) {
         fprintf(stderr, "aspen: at %s nobody answers as node %lld would (%s): start node %lld%s\n",
                 addr, (long long)id, silent, (long long)id,
-                state != NULL ? "; it is added, with that address" : "");
+                state != NULL ? "; it is a learner, with that address" : "");
     }
     return state;
 }
