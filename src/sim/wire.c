@@ -119,6 +119,7 @@ static void flip(struct sim_wire *x, struct sim_packet *p)
     uint64_t bit = prng_below(&x->prng, 8);
     uint64_t at = prng_below(&x->prng, p->count);
     p->bytes[at] ^= (uint8_t)(1u << bit);
+    x->flipped++;
 }
 
 static void packet_send(struct sim_wire *x, struct sim_packet *p)
@@ -232,11 +233,18 @@ void sim_wire_rebind(struct sim_wire *x, uint32_t host, uint64_t until_ns)
     e->n = r->rebindings;
 }
 
+static uint64_t later(uint64_t a_ns, uint64_t b_ns)
+{
+    return a_ns > b_ns ? a_ns : b_ns;
+}
+
+/* Of several that overlap the one that lasts longest ends it. */
 static void wide_due(struct sim_world *w, struct sim_event *e)
 {
+    (void)e;
     for (uint32_t i = 0; i < SIM_NODES_MAX; i++) {
-        w->wire.router[i].mtu =
-            e->a == i || e->a == SIM_NODES_MAX ? SIM_WIRE_MTU : w->wire.router[i].mtu;
+        struct sim_router *r = &w->wire.router[i];
+        r->mtu = w->now_ns >= r->narrow_until_ns ? SIM_WIRE_MTU : r->mtu;
     }
 }
 
@@ -244,21 +252,28 @@ void sim_wire_narrow(struct sim_wire *x, uint32_t host, uint64_t until_ns)
 {
     uint64_t mtu = sim_between(&x->prng, SIM_WIRE_MTU_LEAST, SIM_WIRE_MTU - 1);
     for (uint32_t i = 0; i < SIM_NODES_MAX; i++) {
-        x->router[i].mtu = host == i || host == SIM_NODES_MAX ? mtu : x->router[i].mtu;
+        struct sim_router *r = &x->router[i];
+        if (host == i || host == SIM_NODES_MAX) {
+            r->mtu = mtu;
+            r->narrow_until_ns = later(r->narrow_until_ns, until_ns);
+        }
     }
     x->mtu_told = sim_chance(&x->prng, 2);
-    sim_world_at(x->world, until_ns, wide_due)->a = host;
+    sim_world_at(x->world, until_ns, wide_due);
 }
 
 static void clean_due(struct sim_world *w, struct sim_event *e)
 {
     (void)e;
-    w->wire.corrupt = 0;
+    if (w->now_ns >= w->wire.corrupt_until_ns) {
+        w->wire.corrupt = 0;
+    }
 }
 
 void sim_wire_corrupt(struct sim_wire *x, uint64_t until_ns)
 {
     x->corrupt = (uint32_t)sim_between(&x->prng, 2, 100);
+    x->corrupt_until_ns = later(x->corrupt_until_ns, until_ns);
     sim_world_at(x->world, until_ns, clean_due);
 }
 

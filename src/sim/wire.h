@@ -50,6 +50,7 @@ struct sim_router {
     bool moved;          /* another address, not only another port */
     bool own;            /* the machine's own address leads to it as well */
     uint64_t mtu;
+    uint64_t narrow_until_ns;
 };
 
 struct sim_wire {
@@ -63,6 +64,7 @@ struct sim_wire {
     uint32_t unproved_max; /* newcomers before addresses must be proved; 0: as many as ever */
     bool mtu_told;         /* a sender learns that its packet is too large */
     uint32_t corrupt;      /* one packet in so many has a flipped bit; 0: none */
+    uint64_t corrupt_until_ns;
     uint64_t arrives_ns[SIM_NODES_MAX][SIM_NODES_MAX]; /* the newest in order */
     uint64_t silent_ns[SIM_NODES_MAX][SIM_NODES_MAX];  /* nothing passes before */
     struct sim_seam seam;                              /* what the taps heard */
@@ -70,6 +72,7 @@ struct sim_wire {
     uint32_t on_way;
     uint64_t packets;
     uint64_t lost;
+    uint64_t flipped; /* packets with a bit that is not the sender's */
 };
 
 /* sim_wire_init, sim_wire_done -- a good network for packets; the seed draws what becomes of them.

@@ -158,6 +158,31 @@ static void behind_the_tap(void)
     sim_world_close(w);
 }
 
+/* What lasts longest ends it, whichever came first. */
+static void overlap(uint64_t first_s, uint64_t second_s)
+{
+    struct sim_world *w = open_world();
+    uint64_t began = w->now_ns;
+    sim_wire_narrow(&w->wire, 0, began + first_s * SIM_S);
+    sim_wire_narrow(&w->wire, SIM_NODES_MAX, began + second_s * SIM_S);
+    sim_wire_corrupt(&w->wire, began + first_s * SIM_S);
+    sim_wire_corrupt(&w->wire, began + second_s * SIM_S);
+    for (uint64_t s = 1; s <= first_s + second_s; s += 2) {
+        sim_world_until(w, began + s * SIM_S);
+        CHECK((w->wire.router[0].mtu < SIM_WIRE_MTU) == (s < first_s || s < second_s));
+        CHECK((w->wire.router[1].mtu < SIM_WIRE_MTU) == (s < second_s));
+        CHECK((w->wire.corrupt != 0) == (s < first_s || s < second_s));
+    }
+    CHECK(!w->failed);
+    sim_world_close(w);
+}
+
+static void overlaps(void)
+{
+    overlap(4, 20);
+    overlap(20, 4);
+}
+
 int main(void)
 {
     TAP_TEST("quic: large packets that vanish do not stop large frames for long", swallowed);
@@ -165,6 +190,7 @@ int main(void)
              narrowed_amidst);
     TAP_TEST("quic: packets come again, frames do not", again);
     TAP_TEST("quic: a frame that nobody sent is a finding", behind_the_tap);
+    TAP_TEST("quic: of two narrow paths, or two bad ones, the longer one ends it", overlaps);
     TAP_TEST("quic: a connection follows the side that dialled to another address", rebound);
     return tap_done();
 }
