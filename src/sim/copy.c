@@ -67,6 +67,7 @@ void sim_copy_take(struct sim_copy *c, struct sim_host *h)
     names_copy(h->disk.name, c->name, c->file);
     sim_backing_init(&c->rows, &h->disk_mem, NULL);
     rows_copy(&h->backing, &c->rows);
+    sim_look_copied(&h->world->look, h);
     sim_world_tell(h->world, h->id, "disk copied", h->process, 0);
 }
 
@@ -105,7 +106,9 @@ void sim_copy_restore(const struct sim_copy *c, struct sim_host *h)
     files_copy(&h->disk_mem, c->file, c->name, h->disk.file);
     names_copy(c->name, h->disk.name, h->disk.file);
     rows_copy(&c->rows, &h->backing);
+    sim_look_restored(&h->world->look, h);
     h->restored = true;
+    h->reminded = true;
     sim_world_tell(h->world, h->id, "disk restored", h->process, 0);
 }
 
@@ -117,6 +120,8 @@ void sim_copy_wipe(struct sim_host *h)
         h->disk.name[i] = (struct sim_name){ .now = -1, .safe = -1 };
     }
     h->wiped = true;
+    h->restored = false; /* what it forgot, another incarnation has promised */
+    h->reminded = false;
     sim_look_wiped(&h->world->look, h);
     sim_world_tell(h->world, h->id, "disk wiped", h->process, 0);
 }

@@ -19,14 +19,15 @@ struct sim_copy {
     bool taken;
 };
 
-/* sim_copy_take -- keep what is safe on the machine's disk now; the node may run. */
+/* sim_copy_take -- keep what is safe on the machine's disk now; the node may run. The newest copy of
+ * a machine's disk is the one that can be put back: of it the judges know what it holds. */
 void sim_copy_take(struct sim_copy *c, struct sim_host *h);
 
 /* sim_copy_same -- the file whose name ends in suffix is still as it was copied; its safe bytes. */
 bool sim_copy_same(const struct sim_copy *c, const struct sim_host *h, const char *suffix);
 
-/* sim_copy_restore -- the machine is down: its disk is the copy again. From then on its node may
- * stop because it has forgotten what it promised. */
+/* sim_copy_restore -- the machine is down: its disk is the copy again. Its node may stop because it
+ * has forgotten what it promised, as long as it has; what it promises from then on, it keeps. */
 void sim_copy_restore(const struct sim_copy *c, struct sim_host *h);
 
 /* sim_copy_wipe -- the machine is down: its disk is another one, empty. Its node keeps its key. */

@@ -187,7 +187,7 @@ static bool may_stop(const struct sim_host *h, enum err why)
     if ((h->damaged || h->disk.stale.given > h->stale_given) && why == ERR_CORRUPT) {
         return true;
     }
-    if (h->restored && why == ERR_OUTDATED) {
+    if (h->reminded && why == ERR_OUTDATED) {
         return true;
     }
     bool disk = why == ERR_IO || why == ERR_SYNC_FAILED || why == ERR_NO_SPACE;
@@ -242,6 +242,25 @@ static void refused(struct sim_host *h, enum err why, const struct diag *diag)
     h->state = crashed ? SIM_HOST_DOWN : SIM_HOST_STOPPED;
     sim_world_tell(h->world, h->id, crashed ? "crashes inside" : "does not start", h->process,
                    (uint64_t)why);
+}
+
+/* A disk that was put back is as good as any other when it holds again as much as it did before. And
+ * of what it lacks nobody reminds a node that has come to a later term by itself: a log may have
+ * been truncated rightly there. */
+static void look_back(struct sim_host *h)
+{
+    struct node_look look;
+    struct raft_status s;
+    const struct sim_seen *had = &h->world->look.had[h->index];
+    if (!h->restored) {
+        return;
+    }
+    node_look(h->node, &look);
+    raft_status(look.core, &s);
+    bool shorter = s.last < had->durable;
+    bool revotes = had->vote != 0 && s.vote != had->vote;
+    h->reminded = s.term < had->term || (s.term == had->term && (shorter || revotes));
+    h->restored = shorter || h->reminded;
 }
 
 static struct node_options options_of(struct sim_host *h)
@@ -322,6 +341,7 @@ void sim_host_start(struct sim_host *h)
         return;
     }
     sim_look_born(&h->world->look, h);
+    look_back(h);
     sim_world_tell(h->world, h->id, "starts", h->process, 0);
     sim_host_leave(h);
 }

@@ -73,7 +73,8 @@ struct sim_host {
 
     /* what it may stop for */
     bool damaged;         /* its disk was damaged beyond what it can repair alone */
-    bool restored;        /* its disk is an older copy: it may have forgotten a promise */
+    bool restored;        /* its disk is an older copy, and lacks what it had */
+    bool reminded;        /* and this process may be reminded of it by peers, and stop */
     bool wiped;           /* its disk was lost, and it is not known yet to be counted again */
     bool disk_failed;     /* this process was given an error of the disk */
     uint64_t stale_given; /* reads of older bytes before this process */

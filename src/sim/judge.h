@@ -38,7 +38,7 @@ struct sim_promise {
     uint64_t acked_index;  /* what it said it has */
     uint64_t voted_term;
     uint64_t voted_for;
-    uint64_t lost_term; /* newest acknowledgement of an incarnation that lost its disk */
+    uint64_t lost_term; /* newest acknowledgement before its disk was lost, or an older one came */
     uint64_t lost_index;
     uint64_t holds;        /* newest committed entry that was seen in its log in this process */
     uint64_t read_process; /* in which it answered its newest read */
@@ -71,6 +71,7 @@ struct sim_judge {
     struct sim_world *world;
     const struct sim_seen *seen; /* by node, before the step that is judged: the look's */
     struct sim_promise promise[SIM_NODES_MAX];
+    struct sim_promise copied[SIM_NODES_MAX]; /* when the newest copy of its disk was taken */
     struct sim_office office[SIM_NODES_MAX];
     uint64_t *leader_of;      /* by term: id */
     uint64_t *committed_term; /* by index: of the entry; 0: not known to be committed */
@@ -106,6 +107,12 @@ void sim_judge_node(struct sim_judge *j, struct sim_host *h, const struct raft_s
  * sim_judge_wiped -- its disk is lost: what it has promised binds it to nothing any more. */
 void sim_judge_said(struct sim_judge *j, const struct sim_host *h, const struct raft_msg *m);
 void sim_judge_wiped(struct sim_judge *j, const struct sim_host *h);
+
+/* sim_judge_copied -- a copy of its disk is taken: what it has promised until now is in it.
+ * sim_judge_restored -- its disk is that copy again: it may forget what it has promised since, and
+ * must keep the rest, and what it promises from now on. */
+void sim_judge_copied(struct sim_judge *j, const struct sim_host *h);
+void sim_judge_restored(struct sim_judge *j, const struct sim_host *h);
 
 /* sim_judge_born -- after the start of a process: what was durable is still there.
  * sim_judge_dying -- a process ends: what its disk had told it until then counts. */

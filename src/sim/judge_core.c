@@ -127,7 +127,7 @@ uint64_t sim_judge_holders(const struct sim_judge *j, const struct sim_host *h, 
             same = term_of(j, other, index) == term;
         }
         bool lost = said->lost_term >= term && said->lost_index >= index;
-        bool has = other->restored || lost || (s.durable >= index && same); /* it has had it */
+        bool has = lost || (s.durable >= index && same); /* or has had it */
         nodes |= has ? sim_node_bit(other->id) : 0;
     }
     return nodes;
@@ -255,14 +255,41 @@ void sim_judge_node(struct sim_judge *j, struct sim_host *h, const struct raft_s
     }
 }
 
-void sim_judge_wiped(struct sim_judge *j, const struct sim_host *h)
+/* What it has acknowledged until now counts for whoever heard of it, though it lacks it. */
+static void lose(struct sim_judge *j, const struct sim_host *h)
 {
     struct sim_promise *said = &j->promise[h->index];
     uint64_t durable = j->world->look.seen[h->index].durable;
+    said->lost_term = said->acked_term > said->durable_term ? said->acked_term : said->durable_term;
+    said->lost_index = said->acked_index > durable ? said->acked_index : durable;
+}
+
+void sim_judge_wiped(struct sim_judge *j, const struct sim_host *h)
+{
+    struct sim_promise *said = &j->promise[h->index];
     struct sim_promise fresh = { 0 };
-    fresh.lost_term = said->acked_term > said->durable_term ? said->acked_term : said->durable_term;
-    fresh.lost_index = said->acked_index > durable ? said->acked_index : durable;
+    lose(j, h);
+    fresh.lost_term = said->lost_term;
+    fresh.lost_index = said->lost_index;
     *said = fresh;
+}
+
+void sim_judge_copied(struct sim_judge *j, const struct sim_host *h)
+{
+    j->copied[h->index] = j->promise[h->index];
+}
+
+void sim_judge_restored(struct sim_judge *j, const struct sim_host *h)
+{
+    struct sim_promise *said = &j->promise[h->index];
+    const struct sim_promise *old = &j->copied[h->index];
+    lose(j, h);
+    said->durable_term = old->durable_term;
+    said->said_term = old->said_term;
+    said->acked_term = old->acked_term;
+    said->acked_index = old->acked_index;
+    said->voted_term = old->voted_term;
+    said->voted_for = old->voted_for;
 }
 
 /* ---- what a power cut must not undo ---- */
@@ -315,9 +342,7 @@ static void judge_memory(struct sim_judge *j, const struct sim_host *h, const st
 
 void sim_judge_born(struct sim_judge *j, struct sim_host *h, const struct raft_status *s)
 {
-    if (!h->restored) {
-        judge_memory(j, h, s);
-    }
+    judge_memory(j, h, s);
     j->promise[h->index].holds = 0;
 }
 

@@ -195,3 +195,23 @@ void sim_look_wiped(struct sim_look *l, struct sim_host *h)
     sim_judge_wiped(&l->world->judge, h);
     *seen = fresh;
 }
+
+void sim_look_copied(struct sim_look *l, const struct sim_host *h)
+{
+    sim_judge_copied(&l->world->judge, h);
+    l->copied[h->index] = l->seen[h->index];
+}
+
+void sim_look_restored(struct sim_look *l, const struct sim_host *h)
+{
+    struct sim_seen *seen = &l->seen[h->index];
+    struct sim_seen *had = &l->had[h->index];
+    struct sim_seen old = l->copied[h->index];
+    bool more = seen->term > had->term || (seen->term == had->term && seen->durable > had->durable);
+    *had = !h->restored || more ? *seen : *had;
+    old.alive = false;
+    old.process = seen->process;
+    old.revision = seen->revision;
+    sim_judge_restored(&l->world->judge, h);
+    *seen = old;
+}

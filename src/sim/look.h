@@ -38,7 +38,9 @@ struct sim_seen {
 struct sim_look {
     struct sim_world *world;
     struct sim_seen seen[SIM_NODES_MAX];
-    uint64_t committed;    /* highest index that any node called committed */
+    struct sim_seen copied[SIM_NODES_MAX]; /* when the newest copy of its disk was taken */
+    struct sim_seen had[SIM_NODES_MAX];    /* newest, of one whose disk is an older copy */
+    uint64_t committed;                    /* highest index that any node called committed */
     struct raft_conf conf; /* newest that any node knows to be committed; index 0: none */
     uint64_t voters;       /* nodes (bits) that any node ever took for voters */
 };
@@ -62,6 +64,11 @@ void sim_look_gone(struct sim_look *l, struct sim_host *h);
 
 /* sim_look_wiped -- the disk of a host that is down is lost: its next process is another node's. */
 void sim_look_wiped(struct sim_look *l, struct sim_host *h);
+
+/* sim_look_copied -- a copy of the disk of a host is taken: it holds what was promised until now.
+ * sim_look_restored -- the disk of a host that is down is that copy again. */
+void sim_look_copied(struct sim_look *l, const struct sim_host *h);
+void sim_look_restored(struct sim_look *l, const struct sim_host *h);
 
 /* sim_look_leader -- id of the node that was seen to lead, in the newest term if there are
  * several; 0: none. among: bits of the nodes that count; settled: only one that has committed in

@@ -201,7 +201,8 @@ static void ballot_stuffing(struct play *p)
         play_step(p);
         play_expect(p, play_seen(p, fool)->role != RAFT_LEADER, "two of five elect nobody");
     }
-    play_host(p, liar)->restored = true; /* it is reminded of votes that it never gave, and stops */
+    play_host(p, liar)->restored = true;
+    play_host(p, liar)->reminded = true; /* it is reminded of votes that it never gave, and stops */
 }
 
 static void false_reminder(struct play *p)
@@ -213,13 +214,12 @@ static void false_reminder(struct play *p)
     m.log_term = m.term + 1;
     m.index = 1000;
     m.hint = play_status(p, victim).life;
-    play_host(p, victim)->restored = true; /* it may stop so, for once */
+    play_host(p, victim)->reminded = true; /* it may stop so, for once */
     play_say(p, &m, no_entries);
     play_await_stopped(p, victim, ERR_OUTDATED);
     uint32_t kept = play_writes(p, leader, 0);
     play_start(p, victim); /* it takes the lie for the truth, and stays away */
     play_await_stopped(p, victim, ERR_OUTDATED);
-    play_host(p, victim)->restored = false;
     play_disk_wipe(p, victim);
     play_start(p, victim); /* all is well */
     play_await_agree(p);

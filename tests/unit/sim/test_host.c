@@ -24,6 +24,7 @@ enum excuse {
     NONE,
     DAMAGED,
     RESTORED,
+    REMINDED,
     FAILED,
     STALE
 };
@@ -31,7 +32,8 @@ enum excuse {
 static void excuse(enum excuse e)
 {
     h->damaged = e == DAMAGED;
-    h->restored = e == RESTORED;
+    h->restored = e == RESTORED || e == REMINDED;
+    h->reminded = e == REMINDED;
     h->disk_failed = e == FAILED;
     h->disk.stale.given += e == STALE;
 }
@@ -47,11 +49,11 @@ static void stops(void)
         { NONE, ERR_IO, false },           { DAMAGED, ERR_CORRUPT, true },
         { DAMAGED, ERR_OUTDATED, false },  { DAMAGED, ERR_IO, false },
         { STALE, ERR_CORRUPT, true },      { STALE, ERR_SYNC_FAILED, false },
-        { RESTORED, ERR_OUTDATED, true },  { RESTORED, ERR_CORRUPT, false },
-        { RESTORED, ERR_NO_SPACE, false }, { FAILED, ERR_IO, true },
-        { FAILED, ERR_SYNC_FAILED, true }, { FAILED, ERR_NO_SPACE, true },
-        { FAILED, ERR_CORRUPT, false },    { FAILED, ERR_OUTDATED, false },
-        { FAILED, ERR_QUEUE_FULL, false },
+        { REMINDED, ERR_OUTDATED, true },  { REMINDED, ERR_CORRUPT, false },
+        { REMINDED, ERR_NO_SPACE, false }, { RESTORED, ERR_OUTDATED, false },
+        { FAILED, ERR_IO, true },          { FAILED, ERR_SYNC_FAILED, true },
+        { FAILED, ERR_NO_SPACE, true },    { FAILED, ERR_CORRUPT, false },
+        { FAILED, ERR_OUTDATED, false },   { FAILED, ERR_QUEUE_FULL, false },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         open_world();
@@ -161,11 +163,46 @@ static void is_whole(void)
     close_world(NULL);
 }
 
+/* What an older copy of a disk excuses is over when the next process starts with as much as there
+ * was before; in a later term nobody reminds a node of entries that it lacks. */
+static void has_it_again(void)
+{
+    static const struct {
+        int term; /* it had, more than it starts with */
+        int durable;
+        int vote;
+        bool restored;
+        bool reminded;
+    } rows[] = {
+        { 0, 0, 0, false, false }, { 0, 1, 0, true, true },    { 0, 0, 1, true, true },
+        { 1, 0, 0, true, true },   { -1, 0, 0, false, false }, { -1, 0, 1, false, false },
+        { -1, 1, 0, true, false },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        open_world();
+        sim_clients_rest(&w->clients);
+        sim_world_until(w, w->now_ns + 20 * SIM_S);
+        struct sim_seen *had = &w->look.had[0];
+        sim_host_crash(h);
+        *had = w->look.seen[0];
+        had->term += (uint64_t)rows[i].term;
+        had->durable += (uint64_t)rows[i].durable;
+        had->vote += (uint64_t)rows[i].vote;
+        excuse(REMINDED);
+        sim_host_start(h);
+        CHECK(h->state == SIM_HOST_UP);
+        CHECK(h->restored == rows[i].restored && h->reminded == rows[i].reminded);
+        close_world(NULL);
+    }
+}
+
 int main(void)
 {
     TAP_TEST("host: a node stops for a reason that was given to it", stops);
     TAP_TEST("host: a node starts, unless it is kept from it", starts);
     TAP_TEST("host: a second process is refused and changes nothing", starts_twice);
+    TAP_TEST("host: an older copy of a disk excuses nothing once its node has it all again",
+             has_it_again);
     TAP_TEST("host: a node comes to rest", comes_to_rest);
     TAP_TEST("host: who owes an answer, and who has an excuse", owes);
     TAP_TEST("host: whose disk has all that it promised", is_whole);

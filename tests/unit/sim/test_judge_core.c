@@ -4,6 +4,8 @@
  */
 #include "trio.h"
 
+#include "sim/copy.h"
+
 static void judge(void)
 {
     sim_judge_node(&w->judge, h, &s);
@@ -268,14 +270,70 @@ static void loses_durable(void)
     born();
 }
 
+/* An older copy of its disk comes back: what it has promised since it may forget. */
 static void restored_from_a_copy(void)
 {
+    sim_look_copied(&w->look, f);
     said->said_term = s_f.term + 1;
     said->acked_term = s_f.term;
     said->acked_index = s_f.last + 1;
+    said->voted_term = s_f.term;
+    said->voted_for = s_f.vote + 1;
     said->durable_term++;
-    f->restored = true;
+    seen_f->durable++;
+    sim_look_restored(&w->look, f);
     born();
+}
+
+/* But not what the copy had. */
+static void restored_without_term(void)
+{
+    said->said_term = s_f.term + 1;
+    sim_look_copied(&w->look, f);
+    sim_look_restored(&w->look, f);
+    born();
+}
+
+static void restored_without_vote(void)
+{
+    said->voted_term = s_f.term;
+    said->voted_for = s_f.vote + 1;
+    sim_look_copied(&w->look, f);
+    sim_look_restored(&w->look, f);
+    born();
+}
+
+static void restored_without_entries(void)
+{
+    said->acked_term = s_f.term;
+    said->acked_index = s_f.last + 1;
+    sim_look_copied(&w->look, f);
+    sim_look_restored(&w->look, f);
+    born();
+}
+
+static void restored_without_durable(void)
+{
+    said->durable_term++;
+    sim_look_copied(&w->look, f);
+    sim_look_restored(&w->look, f);
+    born();
+}
+
+/* A copy of the whole disk, and its node, which starts on it and hears again what it lacks. */
+static void restore(void)
+{
+    static struct sim_copy copy;
+    sim_copy_take(&copy, f);
+    sim_world_until(w, w->now_ns + 2 * SIM_S);
+    status_of(f, &s_f);
+    sim_host_crash(f);
+    sim_copy_restore(&copy, f);
+    CHECK(seen_f->durable < s_f.durable);
+    CHECK_U64(w->look.had[f->index].durable, s_f.durable);
+    sim_host_start(f);
+    sim_copy_done(&copy, f);
+    sim_world_until(w, w->now_ns + 2 * SIM_S);
 }
 
 /* It says something, and then starts without it. */
@@ -322,6 +380,71 @@ static void starts_with_less(void)
     said->acked_index = s_f.last + 1000;
     sim_host_crash(f);
     sim_host_start(f);
+}
+
+/* What it says in a process that began with an older copy binds the next ones as ever. */
+static void restored_and_forgets(enum raft_msg_type type)
+{
+    sim_look_copied(&w->look, f);
+    sim_look_restored(&w->look, f);
+    f->restored = true;
+    born();
+    CHECK(!w->failed);
+    s_f.vote = type == RAFT_MSG_VOTE_REPLY ? f->id : s_f.vote; /* not for whom it says it is */
+    says(type, s_f.term, s_f.last + 1, false);
+}
+
+static void restored_and_forgets_vote(void)
+{
+    restored_and_forgets(RAFT_MSG_VOTE_REPLY);
+}
+
+static void restored_and_forgets_entries(void)
+{
+    restored_and_forgets(RAFT_MSG_APPEND_REPLY);
+}
+
+/* Nobody has the entry, whatever became of their disks. */
+static void held_by_older_copies(void)
+{
+    for (uint32_t i = 0; i < 3; i++) {
+        w->host[i].restored = true;
+    }
+    held_by_nobody();
+}
+
+/* An older copy has come back everywhere but at the leader: what the others had counts still. */
+static void held_before(bool more)
+{
+    for (uint32_t i = 0; i < 3; i++) {
+        if (i != h->index) {
+            sim_host_crash(&w->host[i]);
+            sim_look_copied(&w->look, &w->host[i]);
+            w->look.copied[i].durable = 1;
+            sim_look_restored(&w->look, &w->host[i]);
+            w->host[i].restored = true;
+            s.commit = w->judge.promise[i].lost_index;
+        }
+    }
+    s.commit += more;
+    CHECK(s.commit <= s.last + 1);
+    sim_judge_held(&w->judge, h, &s);
+}
+
+static void held_before_the_copy(void)
+{
+    held_before(false);
+}
+
+static void never_held(void)
+{
+    held_before(true);
+}
+
+static void restored_and_well(void)
+{
+    restore();
+    CHECK(f->state == SIM_HOST_UP || f->reason == ERR_OUTDATED);
 }
 
 /* A new process is looked at: what it knows to be committed is looked at again. */
@@ -419,6 +542,16 @@ static const struct trio_case cases[] = {
     { "lost entries", loses_entries },
     { "lost the durable entry", loses_durable },
     { NULL, restored_from_a_copy },
+    { "forgot the term", restored_without_term },
+    { "forgot its vote", restored_without_vote },
+    { "lost entries", restored_without_entries },
+    { "lost the durable entry", restored_without_durable },
+    { "forgot its vote", restored_and_forgets_vote },
+    { "lost entries", restored_and_forgets_entries },
+    { "but no majority has it on disk", held_by_older_copies },
+    { NULL, held_before_the_copy },
+    { "but no majority has it on disk", never_held },
+    { NULL, restored_and_well },
     { "forgot the term", said_term },
     { NULL, asked_before_a_term },
     { "forgot its vote", said_vote },
