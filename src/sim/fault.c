@@ -125,6 +125,7 @@ void sim_faults_stop(struct sim_faults *f)
         sim_disk_stale_end(&h->disk);
         h->disk.snap_rot = 0;
         h->disk.full = false;
+        sim_host_poke(h);
     }
 }
 

@@ -93,7 +93,8 @@ struct sim_judge {
     uint64_t committed;              /* highest index in committed_term */
     uint64_t leaders;                /* elections won */
     uint64_t looks;
-    bool undecided; /* the history was too tangled to decide within the bound */
+    uint64_t leaderless_ns; /* end game: since when a connected majority has no leader */
+    bool undecided;         /* the history was too tangled to decide within the bound */
 };
 
 /* sim_judge_init, sim_judge_done -- a judge that has seen nothing; its memory is the world's. */

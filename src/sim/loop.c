@@ -188,6 +188,11 @@ void sim_loop_stick(struct sim_loop *l, uint64_t now_ns, uint64_t until_ns)
 void sim_loop_unstick(struct sim_loop *l)
 {
     l->stuck_until_ns = 0;
+    LIST_EACH(node, &l->workers) {
+        struct sim_worker *w = CONTAINER_OF(node, struct sim_worker, link);
+        uint64_t most = l->now_ns + l->job_ns_max;
+        w->at_ns = w->at_ns > most ? most : w->at_ns;
+    }
 }
 
 static void worker_close(struct os_worker *base)

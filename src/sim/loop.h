@@ -66,7 +66,7 @@ uint64_t sim_loop_next(const struct sim_loop *l);
 void sim_loop_run(struct sim_loop *l, uint64_t at_ns);
 
 /* sim_loop_stick -- from now on the disk hangs, until that time; one that hangs already goes on to.
- * sim_loop_unstick: it works again. */
+ * sim_loop_unstick: it works again, and what it does takes no longer than a job takes now. */
 void sim_loop_stick(struct sim_loop *l, uint64_t now_ns, uint64_t until_ns);
 void sim_loop_unstick(struct sim_loop *l);
 

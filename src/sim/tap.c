@@ -53,6 +53,7 @@ static void frame_in(void *arg, const struct node_key *peer, uint64_t epoch, enu
 {
     struct sim_tap *t = arg;
     struct sim_world *w = t->host->world;
+    w->wire.heard[t->host->index][index_of(w, peer)] = true;
     sim_seam_arrived(&w->wire.seam, index_of(w, peer), t->host->index, class, frame);
     if (!t->host->crashed && !t->host->disk.down) {
         sim_judge_heard(&w->judge, t->host, index_of(w, peer), frame);

@@ -282,6 +282,7 @@ void sim_wire_calm(struct sim_wire *x)
 {
     memset(x->arrives_ns, 0, sizeof x->arrives_ns);
     memset(x->silent_ns, 0, sizeof x->silent_ns);
+    memset(x->heard, 0, sizeof x->heard);
     x->corrupt = 0;
     for (uint32_t i = 0; i < SIM_NODES_MAX; i++) {
         x->router[i].alias = 0;

@@ -67,8 +67,9 @@ struct sim_wire {
     uint64_t corrupt_until_ns;
     uint64_t arrives_ns[SIM_NODES_MAX][SIM_NODES_MAX]; /* the newest in order */
     uint64_t silent_ns[SIM_NODES_MAX][SIM_NODES_MAX];  /* nothing passes before */
-    struct sim_seam seam;                              /* what the taps heard */
-    struct sim_late late;                              /* packets */
+    bool heard[SIM_NODES_MAX][SIM_NODES_MAX]; /* [by][of]: a frame came since the faults stopped */
+    struct sim_seam seam;                     /* what the taps heard */
+    struct sim_late late;                     /* packets */
     uint32_t on_way;
     uint64_t packets;
     uint64_t lost;

@@ -10,6 +10,7 @@ enum {
     KEYS = SIM_KEYS_MAX, /* more than are written: the last one is only read, at the very end */
     ALL_S = 3600,
     SEED = 5,
+    LOTS = 60, /* worlds: a product that is slow is not slow in each */
     SEEDS = 20 /* until one draws what is needed */
 };
 
@@ -19,6 +20,7 @@ static uint64_t world_seed = SEED;
 static uint64_t after_ns; /* its beginning */
 static void (*act)(struct sim_world *w);
 static int how;
+static bool differed; /* the world was one in which it could be done */
 
 static struct sim_world *open_world(uint32_t nodes)
 {
@@ -256,6 +258,71 @@ static void majority_is_demanded(void)
     dies(SETTLE_S * SIM_S + 20 * SIM_MS, "is not served though a majority is well");
 }
 
+enum {
+    LEADER_DIES,   /* the others elect in time */
+    TOO_LATE,      /* for who would have it sooner */
+    NOT_CONNECTED, /* nobody can demand it of them */
+    PROBE_MS = 50  /* shorter than any election timeout */
+};
+
+static struct sim_host *died;
+
+static void is_back(struct sim_world *w)
+{
+    sim_net_calm(&w->net);
+    sim_host_start(died);
+}
+
+static void probe(struct sim_world *w)
+{
+    CHECK((w->judge.leaderless_ns == UINT64_MAX) == (how == NOT_CONNECTED));
+    after_ns = SIM_S;
+    act = is_back;
+    sim_world_at(w, w->now_ns + after_ns, act_due);
+}
+
+static void leader_dies(struct sim_world *w)
+{
+    uint64_t seen_ns = PROBE_MS * SIM_MS;
+    differed = w->clients.survivors == 7;
+    if (!differed) {
+        return;
+    }
+    died = finding_leader(w);
+    sim_host_crash(died);
+    uint32_t one = (uint32_t)(died->id % 3);
+    uint32_t other = (uint32_t)((died->id + 1) % 3);
+    if (how == NOT_CONNECTED) {
+        sim_net_cut(&w->net, one, other);
+        sim_net_cut(&w->net, other, one);
+        sim_net_break(&w->net, one, other);
+        seen_ns += w->election_ns_max;
+    }
+    w->election_ns_min /= how == TOO_LATE ? 50 : 1;
+    act = probe;
+    sim_world_at(w, w->now_ns + seen_ns, act_due);
+}
+
+/* Of all draws of timeouts and machines. */
+static void elections_are_demanded(void)
+{
+    for (how = LEADER_DIES; how <= NOT_CONNECTED; how++) {
+        uint64_t worlds = 0;
+        for (world_seed = 1; worlds < (how == LEADER_DIES ? LOTS : 2); world_seed++) {
+            CHECK(world_seed <= 4 * LOTS);
+            struct sim_world *w = open_world(3);
+            in_the_end(w, SIM_S, leader_dies);
+            bool good = sim_world_run(w);
+            bool late = how == TOO_LATE && differed;
+            CHECK(finding_is(w, late ? "a connected majority has no leader" : NULL));
+            CHECK(good != late);
+            worlds += differed;
+            sim_world_close(w);
+        }
+    }
+    world_seed = SEED;
+}
+
 /* The leader stands still in the middle of a change; not for ever where `how` is 0. */
 static void change_hangs(struct sim_world *w)
 {
@@ -293,8 +360,6 @@ enum {
     BEHIND_ITS_LOG,
     DOWN
 };
-
-static bool differed;
 
 /* One of the survivors that is neither asked nor leads, and without which the others can go on;
  * where the draw left none that is so nothing is done. */
@@ -384,6 +449,7 @@ int main(void)
     TAP_TEST("end game: reads are served, of every key", reads_are_demanded);
     TAP_TEST("end game: every call was answered, the operator's too", answers_are_demanded);
     TAP_TEST("end game: a majority that dies neither elects nor serves", majority_is_demanded);
+    TAP_TEST("end game: a connected majority elects in time", elections_are_demanded);
     TAP_TEST("end game: a change of the members comes to its end", changes_end);
     TAP_TEST("end game: all that survive have applied the same", state_is_equal);
     return tap_done();

@@ -1,9 +1,7 @@
 /* tests/unit/sim/test_swarm.c -- Subject: what faults must and must not do besides what their rows
  * say (test_classes.c). Method: worlds in which one class alone is on.
  */
-#include "tap.h"
-
-#include "sim/world.h"
+#include "finding.h"
 
 enum {
     NODES = 3,
@@ -125,11 +123,31 @@ static void keeps(void)
     sim_world_close(w);
 }
 
+/* A job that a sick disk began takes no longer than others when the faults are over. */
+static void slow_jobs_end(void)
+{
+    struct sim_world *w = finding_world(1);
+    sim_clients_rest(&w->clients);
+    sim_world_until(w, w->now_ns + 20 * SIM_S);
+    CHECK_U64(sim_clients_busy(&w->clients), 0);
+    w->host[0].loop.job_ns_min = 60 * SIM_S;
+    w->host[0].loop.job_ns_max = 60 * SIM_S;
+    CHECK(sim_clients_ask(&w->clients, 0, 0, true, 0));
+    sim_world_until(w, w->now_ns + 50 * SIM_MS);
+    CHECK_U64(sim_clients_busy(&w->clients), 1);
+    sim_faults_stop(&w->faults);
+    sim_world_until(w, w->now_ns + 50 * SIM_MS);
+    CHECK_U64(sim_clients_busy(&w->clients), 0);
+    CHECK(!w->failed);
+    sim_world_close(w);
+}
+
 int main(void)
 {
     TAP_TEST("faults: every call of a flood is answered or refused", floods);
     TAP_TEST("faults: only those that acted are counted", counted);
     TAP_TEST("faults: a disk that hangs for good ends with its machine", dead_disks);
+    TAP_TEST("faults: a slow job ends with them", slow_jobs_end);
     TAP_TEST("faults: the operator keeps who comes back, or ends it", keeps);
     return tap_done();
 }
