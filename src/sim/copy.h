@@ -19,8 +19,8 @@ struct sim_copy {
     bool taken;
 };
 
-/* sim_copy_take -- keep what is safe on the machine's disk now; the node may run. The newest copy of
- * a machine's disk is the one that can be put back: of it the judges know what it holds. */
+/* sim_copy_take -- keep what is safe on the machine's disk now; the node may run. Only the newest
+ * copy of a machine's disk can be put back: of it the judges know what it holds. */
 void sim_copy_take(struct sim_copy *c, struct sim_host *h);
 
 /* sim_copy_same -- the file whose name ends in suffix is still as it was copied; its safe bytes. */

@@ -244,9 +244,9 @@ static void refused(struct sim_host *h, enum err why, const struct diag *diag)
                    (uint64_t)why);
 }
 
-/* A disk that was put back is as good as any other when it holds again as much as it did before. And
- * of what it lacks nobody reminds a node that has come to a later term by itself: a log may have
- * been truncated rightly there. */
+/* A disk that was put back is as good as any other when it holds again as much as it did before.
+ * And of what it lacks nobody reminds a node that has come to a later term by itself: a log may
+ * have been truncated rightly there. */
 static void look_back(struct sim_host *h)
 {
     struct node_look look;

@@ -1,8 +1,8 @@
 /* tests/unit/sim/classes.h -- what the tests of classes of faults share: worlds in which nothing
  * else goes wrong, and the moment of the first fault.
  *
- * Shape:      a class has a function of the name of its own in fault.h, class_*, which shows that it
- *             does what its row says: not that it is counted, but what can be seen of it
+ * Shape:      a class has a function of the name of its own in fault.h, class_*, which shows that
+ *             it does what its row says: not that it is counted, but what can be seen of it
  */
 #ifndef TESTS_UNIT_SIM_CLASSES_H
 #define TESTS_UNIT_SIM_CLASSES_H
@@ -95,7 +95,7 @@ static void class_ended(struct sim_world *w)
     CHECK(!w->failed);
 }
 
-/* Worlds in which nothing but these classes goes wrong; each is well in the end, and is looked at. */
+/* Worlds in which nothing but these goes wrong; each is well in the end, and is looked at. */
 static void class_run(uint64_t classes, void (*look)(const struct sim_world *w))
 {
     for (uint64_t seed = 1; seed <= CLASS_SEEDS; seed++) {

@@ -42,7 +42,7 @@ static void seen_by(const struct sim_world *w, uint32_t out[SIM_NODES_MAX])
     }
 }
 
-/* The one node that is cut off from all others, both ways, while nothing else is; node_count: none. */
+/* The one node that is cut off from all others, while nothing else is; node_count: none. */
 static uint32_t lonely(const struct sim_world *w)
 {
     uint32_t seen[SIM_NODES_MAX];
