@@ -162,6 +162,38 @@ static void test_restart_forgetful(void)
     EXPECT_MARK("net: who dialled is no more");
 }
 
+/* It comes back on another port: nobody is where it was, to say that what it had is no more. */
+static uint64_t restart_elsewhere(uint8_t own, uint8_t other)
+{
+    struct rig r;
+    rig_open(&r);
+    struct side *a = side_open(&r, own);
+    struct side *b = side_new(&r, other);
+    struct os_addr here = side_addr(a);
+    pid_t pid = child_start(other, free_port(&r), &a->key, &here);
+    RIG_UNTIL(&r, a->ups == 1);
+    CHECK(link_peer_is_up(a->link, &b->key));
+    child_kill(pid);
+    pid = child_start(other, free_port(&r), &a->key, &here);
+    uint64_t took = say(&r, a, b, LINK_CONTROL);
+    printf("# back after %llu ms\n", (unsigned long long)took);
+    CHECK(a->ups == 2 && a->downs == 1);
+    child_kill(pid);
+    rig_close(&r);
+    return took;
+}
+
+static void test_restart_elsewhere(void)
+{
+    for (uint8_t own = 1; own <= 2; own++) {
+        uint64_t took = UINT64_MAX;
+        for (int i = 0; i < RESTART_TRIES && took > RESTART_MS_QUICK; i++) {
+            took = restart_elsewhere(own, 3 - own);
+        }
+        CHECK(took <= RESTART_MS_QUICK);
+    }
+}
+
 static void test_silence(void)
 {
     struct rig r;
@@ -563,6 +595,8 @@ int main(void)
              test_restart_reset);
     TAP_TEST("life: a peer that dialled is back although it knows nobody any more",
              test_restart_forgetful);
+    TAP_TEST("life: a peer that comes back on another port is back at once",
+             test_restart_elsewhere);
     TAP_TEST("life: keep-alive holds a silent peer, a frozen one is given up", test_silence);
     TAP_TEST("life: two that dial each other end with one connection", test_duplicates);
     TAP_TEST("life: two connections that are both up become one", test_both_at_once);
