@@ -375,7 +375,8 @@ enum err mesh_peer(struct node *n, uint64_t id, const struct node_key *key,
 void mesh_members(struct node *n, struct bytes tail)
 {
     enum err e = book_tail_learn(&n->book, tail, os_wall(n->os));
-    while (e == ERR_BUSY && make_room(n, &n->book, true)) {
+    uint32_t left = NET_PEERS_MAX;
+    while (e == ERR_BUSY && left-- > 0 && make_room(n, &n->book, true)) {
         e = book_tail_learn(&n->book, tail, os_wall(n->os)); /* what it has learnt it knows */
     }
     if (e != ERR_OK) {

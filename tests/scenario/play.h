@@ -165,6 +165,8 @@ void play_disk_copy(struct play *p, uint64_t node);
 void play_disk_restore(struct play *p, uint64_t node);
 /* play_disk_wipe -- of a node that is down: its disk is another one, empty. */
 void play_disk_wipe(struct play *p, uint64_t node);
+/* play_disk_forget -- likewise, but the identity of the directory was put back. */
+void play_disk_forget(struct play *p, uint64_t node);
 
 /* play_say, play_say_bytes -- a frame of Raft comes to a node on the session of another one, which
  * never sent it. */

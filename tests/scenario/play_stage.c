@@ -188,6 +188,25 @@ void play_disk_wipe(struct play *p, uint64_t node)
     sim_copy_wipe(play_host(p, node));
 }
 
+void play_disk_forget(struct play *p, uint64_t node)
+{
+    struct sim_disk *d = &play_host(p, node)->disk;
+    uint8_t identity[64 * 1024];
+    size_t count = 0;
+    int slot = 0;
+    while (slot < SIM_NAMES_MAX && !sim_name_ends(&d->name[slot], "/identity")) {
+        slot++;
+    }
+    CHECK(slot < SIM_NAMES_MAX);
+    const struct sim_name name = d->name[slot];
+    int file = sim_disk_find(d, name.name);
+    CHECK(sim_disk_read(d, file, 0, identity, sizeof identity, &count) == ERR_OK);
+    play_disk_wipe(p, node);
+    CHECK(sim_disk_create(d, name.name, &file) == ERR_OK);
+    CHECK(sim_disk_write(d, file, 0, identity, count) == ERR_OK);
+    CHECK(sim_disk_sync(d, file) == ERR_OK && sim_disk_sync_names(d, "") == ERR_OK);
+}
+
 /* ---- lies ---- */
 
 void play_say_bytes(struct play *p, uint64_t from, uint64_t to, struct bytes frame)

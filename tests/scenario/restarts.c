@@ -268,29 +268,40 @@ static bool counted(const struct play *p, uint64_t node, uint64_t before)
            raft_conf_life(&st.conf, node) == st.life;
 }
 
-static void wipe_and_return(struct play *p, uint64_t node)
+static void wipe_and_return(struct play *p, uint64_t node, void (*wipe)(struct play *, uint64_t))
 {
     uint64_t before = play_status(p, node).life;
     play_crash(p, node);
-    play_disk_wipe(p, node);
+    wipe(p, node);
     play_leader(p);
     play_start(p, node);
     play_await(p, counted, node, before, "a voter without its disk to be one again");
     play_await_agree(p);
 }
 
-static void wiped_disk(struct play *p)
+static void loses(struct play *p, void (*wipe)(struct play *, uint64_t))
 {
     uint64_t leader = play_begin(p);
     uint64_t wiped = play_follower(p, leader, 1);
     uint64_t other = play_follower(p, leader, 2);
     play_await_agree(p);
-    wipe_and_return(p, wiped);
+    wipe_and_return(p, wiped, wipe);
     uint32_t kept = play_writes(p, leader, 0);
     play_crash(p, other); /* the two that are left decide */
     leader = play_leader(p);
     play_reads(p, wiped, 0, kept);
     play_writes(p, leader, 1);
+}
+
+static void wiped_disk(struct play *p)
+{
+    loses(p, play_disk_wipe);
+}
+
+/* Who it is it knows, but neither what it has promised nor what it had. */
+static void forgotten_disk(struct play *p)
+{
+    loses(p, play_disk_forget);
 }
 
 /* It is a learner, as the leader knows it, and is to be the voter again that it was. */
@@ -345,7 +356,7 @@ static void wiped_leader(struct play *p)
     uint64_t wiped = play_begin(p);
     uint32_t kept = play_writes(p, wiped, 0);
     play_await_agree(p);
-    wipe_and_return(p, wiped);
+    wipe_and_return(p, wiped, play_disk_wipe);
     uint64_t leader = play_leader(p);
     play_reads(p, wiped, 0, kept);
     play_crash(p, play_follower(p, leader, play_follower(p, leader, 1) == wiped ? 2 : 1));
@@ -359,7 +370,7 @@ static void every_disk_wiped(struct play *p)
     uint32_t kept = play_writes(p, leader, 0);
     play_await_agree(p);
     for (uint64_t n = 1; n <= p->world->node_count; n++) {
-        wipe_and_return(p, n);
+        wipe_and_return(p, n, play_disk_wipe);
         play_leader(p);
     }
     play_await_agree(p);
@@ -464,6 +475,7 @@ int main(void)
          old_copy_that_nobody_remembers);
     PLAY(3, "restarts: wiped disk, same key (R=3, a voter again)", wiped_disk);
     PLAY(5, "restarts: wiped disk, same key (R=5, a voter again)", wiped_disk);
+    PLAY(3, "restarts: all but its identity is lost (R=3, another life)", forgotten_disk);
     PLAY_EACH(4, "restarts: members change while a wiped one returns (R=4, back unless meant)",
               members_change_while_it_returns, 0, 1);
     PLAY(3, "restarts: wiped disk of the leader (R=3, a voter again)", wiped_leader);
