@@ -265,28 +265,61 @@ enum err book_tail_encode(struct book *b, const uint64_t *ids, uint32_t count, s
     return w->bad ? ERR_TXN_TOO_LARGE : ERR_OK;
 }
 
-enum err book_tail_learn(struct book *b, struct bytes tail, uint64_t wall_ns)
+/* The entries of a tail, one after the other; false: it ends, and whether it was well-formed is
+ * known. */
+struct tail {
+    struct reader r;
+    uint64_t left;
+    bool bad;
+};
+
+static struct tail tail_of(struct bytes bytes)
 {
-    if (tail.count == 0) {
-        return ERR_OK; /* an entry of the core's own making: the members are those known */
+    struct tail t = { .r = reader_of(bytes) };
+    bool known = reader_u8(&t.r) == BOOK_TAIL_FORMAT;
+    t.left = reader_varint(&t.r);
+    t.bad = !known || t.r.bad || t.left > RAFT_PEERS_MAX;
+    return t;
+}
+
+static bool tail_next(struct tail *t, struct book_entry *out)
+{
+    if (t->bad || t->left == 0) {
+        t->bad = t->bad || !reader_done(&t->r);
+        return false;
     }
-    struct reader r = reader_of(tail);
-    if (reader_u8(&r) != BOOK_TAIL_FORMAT) {
-        return ERR_MALFORMED;
-    }
-    uint64_t count = reader_varint(&r);
-    if (r.bad || count > RAFT_PEERS_MAX) {
-        return ERR_MALFORMED;
-    }
+    t->left--;
+    t->bad = !entry_decode(&t->r, out) || out->id == 0;
+    return !t->bad;
+}
+
+/* Whoever is known is needed before anybody makes way for who is not. */
+static enum err name_all(struct book *b, struct bytes bytes)
+{
+    struct book_entry told;
+    struct tail t = tail_of(bytes);
     for (uint32_t i = 0; i < b->count; i++) {
         b->entry[i].named = false;
     }
-    for (uint64_t i = 0; i < count; i++) {
-        struct book_entry told;
-        struct book_entry *e = NULL;
-        if (!entry_decode(&r, &told) || told.id == 0) {
-            return ERR_MALFORMED;
+    while (tail_next(&t, &told)) {
+        struct book_entry *e = book_by_key(b, &told.key);
+        if (e != NULL) {
+            e->named = true;
         }
+    }
+    return t.bad ? ERR_MALFORMED : ERR_OK;
+}
+
+enum err book_tail_learn(struct book *b, struct bytes tail, uint64_t wall_ns)
+{
+    struct book_entry told;
+    if (tail.count == 0) {
+        return ERR_OK; /* an entry of the core's own making: the members are those known */
+    }
+    TRY(name_all(b, tail));
+    struct tail t = tail_of(tail);
+    while (tail_next(&t, &told)) {
+        struct book_entry *e = NULL;
         TRY(book_learn(b, told.id, &told.key, wall_ns, &e));
         e->named = true;
         if (e->addr_count == 0 && told.addr_count > 0) {
@@ -294,5 +327,21 @@ enum err book_tail_learn(struct book *b, struct bytes tail, uint64_t wall_ns)
         }
         book_texts_set(b, e, bytes_text(told.addr), bytes_text(told.raft_addr));
     }
-    return reader_done(&r) ? ERR_OK : ERR_MALFORMED;
+    return ERR_OK;
+}
+
+enum err book_tail_add(struct book *b, struct bytes tail, uint64_t wall_ns)
+{
+    struct book_entry told;
+    struct tail t = tail_of(tail);
+    while (tail.count > 0 && tail_next(&t, &told)) {
+        struct book_entry *e = NULL;
+        if (book_by_id(b, told.id) != NULL || book_by_key(b, &told.key) != NULL) {
+            continue;
+        }
+        TRY(book_learn(b, told.id, &told.key, wall_ns, &e));
+        book_addrs_set(b, e, told.addrs, told.addr_count, wall_ns);
+        book_texts_set(b, e, bytes_text(told.addr), bytes_text(told.raft_addr));
+    }
+    return tail.count > 0 && t.bad ? ERR_MALFORMED : ERR_OK;
 }

@@ -86,9 +86,14 @@ enum err book_decode(struct book *b, struct bytes data);
 MUST_CHECK
 enum err book_tail_encode(struct book *b, const uint64_t *ids, uint32_t count, struct writer *w);
 
-/* book_tail_learn -- read such a tail: whom it has are named now, and nobody else.
- *   err ERR_MALFORMED, ERR_BUSY (no place, see book_spare): what came before it was learnt */
+/* book_tail_learn -- read such a tail, of a newer configuration than all before: whom it has are
+ *   named now, and nobody else.
+ * book_tail_add -- of an older one: only who is not known yet is learnt, and not named.
+ *   err ERR_MALFORMED: nothing was learnt, or what came before it;  ERR_BUSY (no place, see
+ *       book_spare): likewise what came before it */
 MUST_CHECK
 enum err book_tail_learn(struct book *b, struct bytes tail, uint64_t wall_ns);
+MUST_CHECK
+enum err book_tail_add(struct book *b, struct bytes tail, uint64_t wall_ns);
 
 #endif

@@ -75,14 +75,18 @@ static void on_found(void *arg, const struct log_entry *e)
 
 static void on_truncated(void *arg, uint64_t to)
 {
-    boot_log_truncated(((struct node *)arg)->boot, to);
+    struct node *n = arg;
+    boot_log_truncated(n->boot, to);
+    mesh_members_gone(n, to);
 }
 
 static void on_installed(void *arg, uint64_t index, uint64_t term)
 {
+    struct node *n = arg;
     (void)index;
     (void)term;
-    boot_log_installed(((struct node *)arg)->boot);
+    boot_log_installed(n->boot);
+    mesh_members_gone(n, 0);
 }
 
 static enum err open_log(struct node *n, struct log_recovered *rec, struct diag *diag)

@@ -250,6 +250,7 @@ struct node {
     /* network */
     struct link *link;
     struct book book;
+    uint64_t members_index; /* of the configuration that the book was told of last; 0: none yet */
     struct os_worker *keeper;
     struct os_job book_job;
     bool book_saving;
@@ -522,8 +523,11 @@ bool mesh_foreign(const struct node *n, const struct book_entry *e);
 /* mesh_sender_good -- the number belongs to this key, or is believed now. */
 bool mesh_sender_good(struct node *n, const struct node_key *peer, uint64_t id);
 
-/* mesh_members -- learn who the members are from the tail of a configuration entry. */
-void mesh_members(struct node *n, struct bytes tail);
+/* mesh_members -- learn who the members are from the tail of a configuration entry, of the log or
+ * of the state machine: what an older one says contradicts nothing that is known.
+ * mesh_members_gone -- entries after that index are not in the log any more. */
+void mesh_members(struct node *n, uint64_t index, struct bytes tail);
+void mesh_members_gone(struct node *n, uint64_t to);
 
 /* ---- book_keeper.c ---- */
 

@@ -372,14 +372,31 @@ enum err mesh_peer(struct node *n, uint64_t id, const struct node_key *key,
     return ERR_OK;
 }
 
-void mesh_members(struct node *n, struct bytes tail)
+/* Everybody in the tail of a newer configuration finds a place. */
+static enum err learn_all(struct node *n, struct bytes tail)
 {
     enum err e = book_tail_learn(&n->book, tail, os_wall(n->os));
     uint32_t left = NET_PEERS_MAX;
     while (e == ERR_BUSY && left-- > 0 && make_room(n, &n->book, true)) {
         e = book_tail_learn(&n->book, tail, os_wall(n->os)); /* what it has learnt it knows */
     }
-    if (e != ERR_OK) {
+    return e;
+}
+
+void mesh_members_gone(struct node *n, uint64_t to)
+{
+    n->members_index = n->members_index < to ? n->members_index : to;
+}
+
+void mesh_members(struct node *n, uint64_t index, struct bytes tail)
+{
+    bool newer = index > n->members_index;
+    MARK_IF(!newer, "node: an older configuration comes after a newer one");
+    enum err e = newer ? learn_all(n, tail) : book_tail_add(&n->book, tail, os_wall(n->os));
+    if (newer && e == ERR_OK && tail.count > 0) {
+        n->members_index = index;
+    }
+    if (e != ERR_OK && e != ERR_BUSY) {
         logger_log(n->logger, LOGGER_WARN, "members of a configuration unreadable", logger_err(e));
     }
     for (uint32_t i = 0; n->link != NULL && i < n->book.count; i++) {

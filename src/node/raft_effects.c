@@ -13,7 +13,7 @@ void raft_effects_conf_seen(struct node *n, const struct log_entry *e)
     struct raft_conf c;
     struct bytes tail;
     if (raft_conf_decode(e->data, &c, &tail) == ERR_OK) {
-        mesh_members(n, tail);
+        mesh_members(n, e->index, tail);
     }
     if (e->index == 1) {
         n->cluster = origin_begun(e->data, e->term);
@@ -69,6 +69,9 @@ static void run_write(struct node *n, const struct raft_effect *e, const struct 
                            .vote = e->hard_vote };
     if (e->source != RAFT_FROM_NONE) {
         w.count = entries_of(n, e, step);
+    }
+    if (e->truncate) {
+        mesh_members_gone(n, e->truncate_to);
     }
     enum err err = log_append(n->log, &w);
     if (err != ERR_OK) {

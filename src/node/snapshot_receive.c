@@ -303,6 +303,7 @@ void snapshot_receive_install(struct node *n, const struct raft_effect *e)
                logger_u64("term", e->term));
     metrics_add(&n->metrics, METRICS_SNAPSHOTS_INSTALLED, 1);
     n->apply_target = e->index;
+    mesh_members_gone(n, 0); /* what the log has said so far is not in it any more */
     n->cluster = in->cluster;
     mesh_origin_tell(n);
     in->ticket = e->ticket;

@@ -9,7 +9,6 @@
  */
 #include "base/mark.h"
 #include "base/panic.h"
-#include "node/boot_log.h"
 #include "node/impl.h"
 #include "node/state_conf.h"
 #include "raft/raft_codec.h"
@@ -160,10 +159,7 @@ static enum err conf_load(struct node *n)
     c.index = conf.index;
     n->state.conf = c;
     n->cluster = conf.cluster;
-    bool later = n->boot != NULL && n->boot->newest.index > c.index; /* the log has told of it */
-    if (!later) {
-        mesh_members(n, tail);
-    }
+    mesh_members(n, c.index, tail); /* the log may have told of later ones */
     return ERR_OK;
 }
 

@@ -2,16 +2,32 @@
  * of one node on a played machine; what comes is a file that it has made itself. */
 #include "driver.h"
 
+/* The endpoints of nodes 1 to 3, and of 4, as so many know them; of number 3 with this key. */
+static void tail_of(uint64_t last, const struct node_key *key_3, struct writer *w)
+{
+    static struct book told;
+    const uint64_t ids[] = { 1, 2, 3, 4 };
+    struct book_entry *e = NULL;
+    book_init(&told);
+    for (uint64_t id = 1; id <= last; id++) {
+        const struct node_key key = { { (uint8_t)id } };
+        CHECK(book_learn(&told, id, id == 3 ? key_3 : &key, 0, &e) == ERR_OK);
+    }
+    CHECK(book_tail_encode(&told, ids, (uint32_t)last, w) == ERR_OK);
+}
+
 /* A file of entry 1, as another node's would be. */
 static void snapshot_here(const struct cluster_id *cluster, struct snap_id *out)
 {
-    uint8_t bytes[256];
+    const struct node_key key_3 = { { 3 } };
+    uint8_t bytes[1024];
     struct writer w = writer_of(bytes, sizeof bytes);
     struct raft_conf conf = { .index = 1, .voter_count = 3, .voter = { 1, 2, 3 } };
     struct snap_meta meta = { .id = { 1, 1, 0 }, .cluster = *cluster, .rows = SNAP_ROWS_UNKNOWN };
     struct kv kv;
     state_conf_head(cluster, 1, &w);
     raft_conf_encode(&conf, &w);
+    tail_of(3, &key_3, &w);
     meta.conf = writer_bytes(&w);
     CHECK(kv_open(&kv, &t.n.state.tables) == ERR_OK);
     kv_skip(&kv, 1, 1);
@@ -66,6 +82,7 @@ static void begin_offered(const struct cluster_id *cluster, const struct origin 
     begin(last);
     follow_2();
     n->cluster = own->cluster;
+    n->members_index = 9; /* of a log that the snapshot replaces */
     n->apply_target = own->decided ? 1 : 0;
     n->conf_room = mem_take(&n->mem, SNAP_CONF_BYTES_MAX);
     offered_by_2(cluster);
@@ -149,6 +166,48 @@ static void waits_for_a_flush(void)
     CHECK(n->kv.applied == 1 && !n->dead);
     end_offered();
     EXPECT_MARK("node: a snapshot waits for a flush, or for one that is made");
+}
+
+/* Behind the snapshot the log goes on while its rows wait for their place: by then number 3 is
+ * another machine's, and 4 has come. The snapshot takes nothing of that back. */
+static void configuration_before_the_swap(void)
+{
+    const struct cluster_id cluster = { { 1 } };
+    const struct origin fresh = { 0 };
+    const struct node_key since = { { 33 } };
+    const struct raft_conf conf = {
+        .voter_count = 2, .voter = { 1, 2 }, .learner_count = 2, .learner = { 3, 4 }
+    };
+    uint8_t bytes[1024];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct node *n = &t.n;
+    raft_conf_encode(&conf, &w);
+    tail_of(4, &since, &w);
+    struct raft_entry e = { .term = 3, .kind = RAFT_ENTRY_CONF, .data = bytes };
+    e.size = (uint32_t)w.offset;
+    const struct raft_msg m = { .type = RAFT_MSG_APPEND,
+                                .from = 2,
+                                .to = 1,
+                                .term = 3,
+                                .epoch = 1,
+                                .index = 1,
+                                .log_term = 1,
+                                .count = 1,
+                                .entries = &e };
+    begin_offered(&cluster, &fresh, 0);
+    n->durable_ticket = n->snap_in.ticket;
+    raft_actor_message(n, &m);
+    CHECK(ids_key_equal(&book_by_id(&n->book, 3)->key, &since));
+    snapshot_receive_go_on(n);
+    while (n->snap_in.phase == SNAP_IN_SWAP) {
+        CHECK(sim_turn(&t.loop));
+    }
+    CHECK(n->kv.applied == 1 && !n->dead);
+    CHECK(ids_key_equal(&book_by_id(&n->book, 3)->key, &since));
+    CHECK(book_by_id(&n->book, 3)->named && book_by_id(&n->book, 4)->named);
+    CHECK(mesh_sender_good(n, &since, 3));
+    end_offered();
+    EXPECT_MARK("node: an older configuration comes after a newer one");
 }
 
 /* While one takes its place, the log begins behind it already: another offer waits. */
@@ -313,6 +372,8 @@ int main(void)
     TAP_TEST("receive: a snapshot of another cluster", of_another_cluster);
     TAP_TEST("receive: while one takes its place, another waits", one_at_a_time);
     TAP_TEST("receive: a snapshot waits for its record in the log", waits_for_its_record);
+    TAP_TEST("receive: a snapshot takes back nothing that the log says behind it",
+             configuration_before_the_swap);
     TAP_TEST("receive: a snapshot waits for a flush", waits_for_a_flush);
     TAP_TEST("receive: a snapshot is of its newest offer", of_the_newest_offer);
     TAP_TEST("receive: another snapshot than was offered is refused", another_came);

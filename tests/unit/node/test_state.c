@@ -3,7 +3,6 @@
  * machine, over rows that survive as the simulator's do. */
 #include "driver.h"
 
-#include "node/boot_log.h"
 #include "sim/backing.h"
 
 enum {
@@ -320,7 +319,6 @@ static void who_it_is_now(void)
     };
     const struct node_key before = { { 4 } };
     const struct node_key since = { { 44 } };
-    struct boot_log boot = { 0 };
     struct diag d;
     begin_state();
     CHECK(mesh_peer(&t.n, 4, &before, NULL, 0) == ERR_OK);
@@ -331,15 +329,44 @@ static void who_it_is_now(void)
     t.n.state.log_bytes = 64 * MIB;
     applied_to(2);
     CHECK_U64(flushes(), 2);
-    t.n.boot = &boot;
     for (uint64_t newer = 0; newer <= 1; newer++) {
         struct book_entry *e = NULL;
         CHECK(book_learn(&t.n.book, 4, &since, 0, &e) == ERR_OK);
-        boot.newest.index = newer * LAST;
+        book_forget(&t.n.book, book_by_key(&t.n.book, &before));
+        t.n.members_index = newer * LAST;
         CHECK(state_reopen(&t.n) == ERR_OK);
         CHECK(ids_key_equal(&book_by_id(&t.n.book, 4)->key, newer ? &since : &before));
     }
-    t.n.boot = NULL;
+    end_state();
+}
+
+/* The log's newest configuration is the core's own, and says nothing of endpoints: those of the
+ * state machine are the newest that there are. */
+static void core_s_own(void)
+{
+    struct raft_conf conf = {
+        .index = 1, .voter_count = 2, .voter = { 1, 2 }, .learner_count = 1, .learner = { 4 }
+    };
+    const struct node_key key_4 = { { 4 } };
+    uint8_t own[RAFT_CONF_BYTES_MAX];
+    struct writer w = writer_of(own, sizeof own);
+    struct diag d;
+    begin_state();
+    CHECK(mesh_peer(&t.n, 4, &key_4, NULL, 0) == ERR_OK);
+    CHECK(opened(&d) == ERR_OK);
+    t.n.state.conf = conf;
+    applied_to(1);
+    CHECK_U64(flushes(), 1);
+    book_init(&t.n.book); /* it could not be read */
+    t.n.members_index = 0;
+    raft_conf_encode(&conf, &w);
+    struct log_entry e = { LAST, 1, RAFT_ENTRY_CONF, writer_bytes(&w) };
+    raft_effects_conf_seen(&t.n, &e);
+    CHECK_U64(t.n.book.count, 0);
+    CHECK(state_reopen(&t.n) == ERR_OK);
+    for (uint64_t id = 1; id <= 4; id += id) {
+        CHECK(book_by_id(&t.n.book, id) != NULL && book_by_id(&t.n.book, id)->named);
+    }
     end_state();
 }
 
@@ -354,5 +381,6 @@ int main(void)
              members_of_what_is_applied);
     TAP_TEST("state: it says where all members are", where_all_are);
     TAP_TEST("state: at a start the log's configurations come after its own", who_it_is_now);
+    TAP_TEST("state: but for the core's own, which name nobody", core_s_own);
     return tap_done();
 }
