@@ -60,6 +60,20 @@ json_int_t cli_id(const char *text)
     return id;
 }
 
+const char *cli_host(const char *url)
+{
+    return strncmp(url, "http://", 7) == 0 ? url + 7 : url;
+}
+
+/* A host, a port, and nothing else; [::1]:80 for IPv6. */
+static bool host_and_port(const char *addr)
+{
+    const char *colon = strrchr(addr, ':');
+    const char *close = strrchr(addr, ']');
+    bool alone = addr[strcspn(addr, "/ \t")] == '\0';
+    return colon != NULL && alone && (close == NULL || colon == close + 1);
+}
+
 json_int_t cli_named(const char *text, const char **out_addr)
 {
     size_t n = strcspn(text, "=");
@@ -69,17 +83,13 @@ json_int_t cli_named(const char *text, const char **out_addr)
                 "aspen: %s is not ID=ADDR, as in 4=127.0.0.1:8084, with an ID of 1 to %lld\n", text,
                 (long long)INT64_MAX);
     }
-    *out_addr = text + n + (id != 0 ? 1 : 0);
-    if (id != 0 && !http_client_url_good(*out_addr)) {
-        fprintf(stderr, "aspen: %s is not HOST:PORT, as in 4=127.0.0.1:8084\n", *out_addr);
+    const char *typed = text + n + (id != 0 ? 1 : 0);
+    *out_addr = cli_host(typed);
+    if (id != 0 && (!http_client_url_good(typed) || !host_and_port(*out_addr))) {
+        fprintf(stderr, "aspen: %s is not HOST:PORT, as in 4=127.0.0.1:8084\n", typed);
         return 0;
     }
     return id;
-}
-
-const char *cli_host(const char *url)
-{
-    return strncmp(url, "http://", 7) == 0 ? url + 7 : url;
 }
 
 static int exit_of(int status)

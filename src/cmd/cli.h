@@ -58,8 +58,8 @@ bool cli_has(const json_t *list, json_int_t id);
 /* cli_id -- a node id, as --node-id takes it; 0 with a message when it is none. */
 json_int_t cli_id(const char *text);
 
-/* cli_named -- the id of ID=ADDR, and where ADDR begins, which a request could be sent to; 0 with a
- * message when it is none. */
+/* cli_named -- the id of ID=ADDR, and where its HOST:PORT begins, behind an http:// that may be
+ * there; 0 with a message when it is none. */
 json_int_t cli_named(const char *text, const char **out_addr);
 
 /* cli_host -- an endpoint without http://. */

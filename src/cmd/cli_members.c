@@ -117,12 +117,32 @@ static json_t *info_at(struct cli *cli, const char *addr, char *text, size_t siz
     return info;
 }
 
+/* As any endpoint knows; nobody's word is no. */
+static bool is_member(struct cli *cli, json_int_t id)
+{
+    int rc = CLI_OK;
+    char ignored[512];
+    bool member = false;
+    for (uint32_t i = 0; i < cli->endpoint_count; i++) {
+        json_t *m = cli_ask(cli, i, "/raft-metrics", NULL, &rc, ignored, sizeof ignored);
+        member = member || cli_has(json_object_get(m, "members"), id) ||
+                 cli_has(json_object_get(m, "learners"), id);
+        json_decref(m);
+    }
+    return member;
+}
+
 /* The cluster is told the endpoint of the node at ADDR. False with a message: it is another one. */
 static bool introduce(struct cli *cli, json_int_t id, const char *addr, const json_t *info)
 {
     char ignored[512];
     int rc = CLI_OK;
     long long there = (long long)json_integer_value(json_object_get(info, "node_id"));
+    if (there != id && is_member(cli, there)) {
+        fprintf(stderr, "aspen: node %lld answers at %s, a member already, not node %lld\n", there,
+                addr, (long long)id);
+        return false;
+    }
     if (there != id) {
         bool replaces = cli->argc > 3;
         fprintf(stderr,

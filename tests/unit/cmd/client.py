@@ -168,10 +168,11 @@ def leader_asked():
 def introduced():
     """One wrong digit of an address, and another node would be added under this number."""
     other = Endpoint(node_info=info(5))
+    host = other.url.removeprefix("http://")
     one = Endpoint(raft_metrics=said(7, [1, 2, 3]), add_peer=(200, {}), add_learner=state(8, [1, 2, 3], [4]))
-    says = f"node 5 answers at {other.url}, not node 4: aspen cluster "
-    for args, then in ((("add", "4=" + other.url), f"add 5={other.url}\n"),
-                       (("replace", "2", "4=" + other.url), f"replace 2 5={other.url}\n")):
+    says = f"node 5 answers at {host}, not node 4: aspen cluster "
+    for args, then in ((("add", "4=" + other.url), f"add 5={host}\n"),
+                       (("replace", "2", "4=" + other.url), f"replace 2 5={host}\n")):
         rc, out, err = aspen([one], "cluster", *args)
         changed = one.sent("/add-peer") + one.sent("/add-learner")
         check(f"{args[0]}: the address of another node is refused with the command that was meant",
@@ -179,11 +180,11 @@ def introduced():
     other.answers["/node-info"] = info(4)
     rc, _, err = aspen([one], "cluster", "add", "4=" + other.url)
     check("... and that of the node that was named is handed on", rc == 0 and one.sent("/add-peer") == [info(4)[1]] and
-          one.sent("/add-learner") == [{"learner": {"id": 4, "addr": other.url}}], (rc, err, one.asked))
+          one.sent("/add-learner") == [{"learner": {"id": 4, "addr": host}}], (rc, err, one.asked))
     other.answers["/node-info"] = (200, {"hello": "world"})
     rc, _, err = aspen([one], "cluster", "add", "4=" + other.url)
     check("... and what is no node is not introduced, and that is said", rc == 0 and
-          len(one.sent("/add-peer")) == 1 and f"at {other.url} nobody answers as node 4 would" in err, (rc, err))
+          len(one.sent("/add-peer")) == 1 and f"at {host} nobody answers as node 4 would" in err, (rc, err))
 
 
 def moved():
@@ -198,7 +199,7 @@ def moved():
               and one.sent("/add-learner") == [], (rc, out, err))
     rc, _, err = aspen([one], "cluster", "add", "4=" + there.url)
     check("... but to where it answers", rc == 0 and err == "" and
-          one.sent("/add-learner") == [{"learner": {"id": 4, "addr": there.url}}], (rc, err))
+          one.sent("/add-learner") == [{"learner": {"id": 4, "addr": there.url.removeprefix("http://")}}], (rc, err))
     there.server_close()
     one.answers["/raft-metrics"][1]["nodes"][0]["addr"] = "127.0.0.1:1"
     rc, _, err = aspen([one], "cluster", "add", "4=127.0.0.1:1")
@@ -213,7 +214,8 @@ def addresses():
                    init=state(1, [4]))
     bad = []
     host = there.url.removeprefix("http://")
-    for addr in (host + "/x", host + "//", there.url + "/x", host + "x", host + "," + host, "a,b:1", ":80",
+    for addr in (host + "/x", host + "//", there.url + "/x", there.url + "/", "8084", "127.0.0.1", "a b:80", "[::1]",
+                 "[::1]x:80", host + "x", host + "," + host, "a,b:1", ":80",
                  "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "https://" + host, "[::1:80"):
         for args in (("cluster", "add", "4=" + addr), ("cluster", "replace", "2", "4=" + addr), ("init", "4=" + addr)):
             rc, out, err = aspen([one], *args)
@@ -221,9 +223,17 @@ def addresses():
                 bad.append((args, rc, out, err))
     check("what is no HOST:PORT is a usage error", not bad, bad)
     check("... and nobody is asked", one.asked == [] and there.asked == [], (one.asked, there.asked))
-    for addr in (host, there.url, there.url + "/"):
+    for addr in (host, there.url):
         rc, _, err = aspen([one], "cluster", "add", "4=" + addr)
-        check(f"{addr.replace(host, 'HOST:PORT')} is one", rc == 0 and err == "", (rc, err))
+        check(f"{addr.replace(host, 'HOST:PORT')} is one", rc == 0 and err == "" and
+              one.sent("/add-learner")[-1] == {"learner": {"id": 4, "addr": host}}, (rc, err))
+    rc, _, err = aspen([one], "cluster", "add", "5=" + host)
+    check("a slip leads to a node that is none yet", rc == 1 and err.endswith(f": aspen cluster add 4={host}\n"),
+          (rc, err))
+    one.answers["/raft-metrics"][1]["learners"] = [4]
+    rc, _, err = aspen([one], "cluster", "add", "5=" + host)
+    check("... and not to one that is a member", rc == 1 and
+          err == f"aspen: node 4 answers at {host}, a member already, not node 5\n", (rc, err))
     rc, _, err = aspen([one.url + "/x"], "cluster", "remove", "4")
     check("... and an endpoint with a path is none", rc == 2 and "is not http://host:port" in err, (rc, err))
 
