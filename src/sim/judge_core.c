@@ -260,8 +260,10 @@ static void lose(struct sim_judge *j, const struct sim_host *h)
 {
     struct sim_promise *said = &j->promise[h->index];
     uint64_t durable = j->world->look.seen[h->index].durable;
-    said->lost_term = said->acked_term > said->durable_term ? said->acked_term : said->durable_term;
-    said->lost_index = said->acked_index > durable ? said->acked_index : durable;
+    uint64_t term = said->acked_term > said->durable_term ? said->acked_term : said->durable_term;
+    uint64_t index = said->acked_index > durable ? said->acked_index : durable;
+    said->lost_term = term > said->lost_term ? term : said->lost_term; /* it may lose twice */
+    said->lost_index = index > said->lost_index ? index : said->lost_index;
 }
 
 void sim_judge_wiped(struct sim_judge *j, const struct sim_host *h)
