@@ -171,7 +171,8 @@ static bool greeted(struct node *n, const struct op *op, const struct book_entry
     const struct book_entry *e = book_by_key(&n->book, &joins->key);
     bool known = e != NULL && (e->up || e->addr_count > 0); /* it is dialled already */
     if (!known && joins->addr_count > 0) {
-        IGNORE(mesh_peer(n, 0, &joins->key, joins->addrs, joins->addr_count)); /* full */
+        uint64_t own = e != NULL ? e->id : 0; /* the number that it joins with, the entry tells */
+        IGNORE(mesh_peer(n, own, &joins->key, joins->addrs, joins->addr_count)); /* full */
     }
     return (e != NULL && e->up && e->life != 0) ||
            os_now(n->os) - op->began_ns >= CONTROL_GREETING_MS * NS_PER_MS;

@@ -70,7 +70,7 @@ static void send_now(struct node *n, const struct raft_msg *msg)
     if (m.type == RAFT_MSG_APPEND && m.last >= m.first) {
         enum err e = entries_encode(n, &m, &bytes);
         if (e != ERR_OK) {
-            if (err_class(e) == ERR_CLASS_FATAL || e == ERR_IO) {
+            if (e != ERR_NO_MEMORY) { /* that passes; a leader who cannot send leads nobody */
                 node_fail(n, NODE_PART_RAFT, e, "the log cannot be read");
             }
             return;

@@ -115,16 +115,19 @@ static bool pausing(struct node *n, uint64_t peer)
     return p->peer == peer && os_now(n->os) < p->until_ns;
 }
 
-/* What cannot be read to its end will not be another time: the next offer is of another one. Memory
- * that is short says nothing of a file. */
-static void unreadable(struct node *n, struct snap_out *o, enum err e)
+/* What is damaged, or gone, will be so another time: the next offer is of another one. What else
+ * may keep a file from being opened, descriptors or memory that are short, says nothing of it; and
+ * one that this node itself still needs stays, whatever it is. */
+static void unreadable(struct node *n, struct snap_out *o, enum err e, bool opened)
 {
+    bool bad = e == ERR_CORRUPT || e == ERR_NOT_FOUND || e == ERR_MALFORMED ||
+               (opened && e != ERR_NO_MEMORY);
     MARK("node: a snapshot on its way cannot be read");
     logger_log(n->logger, LOGGER_WARN, "a snapshot cannot be read", logger_err(e),
                logger_u64("peer", o->msg.to), logger_u64("index", o->id.index));
     pause_longer(n, o->msg.to);
     failed(n, o);
-    if (e != ERR_NO_MEMORY) {
+    if (bad && !snapshot_receive_installing(n)) {
         snap_forget(n->snaps, &o->id);
     }
 }
@@ -157,7 +160,7 @@ static void begin(struct node *n, struct snap_out *o, const struct snap_id *id)
     snapshot_send_hold(n, id);
     actor_poke(&n->raft_actor);
     if (e != ERR_OK) {
-        unreadable(n, o, e);
+        unreadable(n, o, e, false);
     } else {
         offer(n, o);
     }
@@ -277,7 +280,7 @@ static void part(struct node *n, struct snap_out *o, const struct node_key *peer
     size_t count = 0;
     enum err e = snap_reader_read(o->reader, offset, n->snap_room, SNAP_CHUNK_BYTES_MAX, &count);
     if (e != ERR_OK) {
-        unreadable(n, o, e);
+        unreadable(n, o, e, true);
         return;
     }
     struct snap_part p = { .id = o->id, .offset = offset, .data = bytes_of(n->snap_room, count) };

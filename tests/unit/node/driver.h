@@ -230,6 +230,7 @@ __attribute__((unused)) static void follow_2(void)
 static void end(void)
 {
     struct node *n = &t.n;
+    CHECK(n->failed_what == NULL); /* nothing of this ends a node */
     os_timer_cancel(n->os, &n->raft_timer);
     os_timer_cancel(n->os, &n->expire_timer);
     os_timer_cancel(n->os, &n->second_timer);

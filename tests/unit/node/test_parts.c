@@ -112,6 +112,26 @@ static void state_machine_fails(void)
     rig_close(r);
 }
 
+/* Whatever it is that keeps the log from being read: who goes on to lead sends nobody anything. */
+static void log_unreadable(void)
+{
+    const struct raft_effect e = {
+        .type = RAFT_DO_SEND,
+        .msg = { .type = RAFT_MSG_APPEND, .from = 1, .to = 2, .term = 1, .first = 7, .last = 7 }
+    };
+    const struct node_key key = { { 2 } };
+    struct book_entry *peer = NULL;
+    struct rig *r = rig_new();
+    rig_open(r);
+    CHECK(mesh_learn(r->node, &r->node->book, 2, &key, &peer) == ERR_OK);
+    peer->up = true;
+    raft_send_gate(r->node, &e);
+    CHECK(r->failures == 1 && r->why == ERR_NOT_FOUND && r->node->dead);
+    CHECK(strstr(r->log, "the log cannot be read") != NULL);
+    peer->up = false;
+    rig_close(r);
+}
+
 static bool there(const struct rig *r, const char *name)
 {
     char path[128];
@@ -259,6 +279,7 @@ int main(void)
 {
     TAP_TEST("parts: a state machine that fails ends the node, once, and says why",
              state_machine_fails);
+    TAP_TEST("parts: so does a log that cannot be read", log_unreadable);
     TAP_TEST("parts: a book that cannot be kept is written later, and the node lives on",
              book_fails);
     TAP_TEST("parts: nothing of a broken save stays behind the book", book_over_a_leftover);

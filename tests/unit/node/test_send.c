@@ -547,6 +547,31 @@ static void held_after_a_restart(void)
     end();
 }
 
+static enum err no_descriptor(struct os_dir *d, const char *name, uint32_t flags,
+                              struct os_file **out)
+{
+    (void)d;
+    (void)name;
+    (void)flags;
+    (void)out;
+    return ERR_IO; /* as of too many open files */
+}
+
+/* A file that cannot be opened now may be the only one: it is good, and stays. */
+static void not_to_be_opened(void)
+{
+    struct snap_id id;
+    begin_on_disk(&id);
+    const struct os_table *real = t.n.os->table;
+    struct os_table table = *real;
+    table.file_open = no_descriptor;
+    t.n.os->table = &table;
+    snapshot_send_start(&t.n);
+    t.n.os->table = real;
+    CHECK(snap_newest(t.n.snaps, UINT64_MAX, &id));
+    end_on_disk();
+}
+
 int main(void)
 {
     TAP_TEST("send: however a snapshot on its way ends, its place is free", snapshots_end);
@@ -565,5 +590,6 @@ int main(void)
     TAP_TEST("send: a snapshot whose file is gone is not offered", file_gone);
     TAP_TEST("send: a file that is no snapshot is removed, and named", file_dismissed);
     TAP_TEST("send: the newest snapshot is held after a restart", held_after_a_restart);
+    TAP_TEST("send: a file that cannot be opened now stays", not_to_be_opened);
     return tap_done();
 }
