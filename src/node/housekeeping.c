@@ -57,6 +57,14 @@ static bool fullest(const struct node *n, struct os_space *out)
     return known;
 }
 
+/* A quota, or what else is used up, is no share of the disk that is in use. */
+static bool no_room(const struct node *n)
+{
+    struct log_stats s;
+    log_stats(n->log, &s);
+    return s.no_room || n->state.no_room;
+}
+
 static void watch_disk(struct node *n)
 {
     if (!fullest(n, &n->space)) {
@@ -64,7 +72,7 @@ static void watch_disk(struct node *n)
     }
     unsigned used = used_percent(&n->space);
     bool full = used >= (n->disk_full ? DISK_CLEAR_PERCENT : DISK_FULL_PERCENT);
-    full = full || n->state.no_room; /* a quota is no share of the disk that is in use */
+    full = full || no_room(n);
     if (full != n->disk_full) {
         logger_log(n->logger, full ? LOGGER_ERROR : LOGGER_INFO,
                    full ? "disk full, writes are refused" : "disk space is back",

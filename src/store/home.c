@@ -199,7 +199,7 @@ enum err home_renew(struct os *os, struct os_dir *dir, const struct home_rest *r
         MARK("store: vote and log are gone, not all the rest");
         return diag_set(diag, ERR_CORRUPT,
                         "vote and log are gone, but %s is there: give the log's own directory, or "
-                        "put the data directory aside and start on a new one that holds its "
+                        "put aside that one too and start on a new data directory that holds the "
                         "secret.key alone; nothing was changed",
                         left);
     }

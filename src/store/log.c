@@ -190,6 +190,7 @@ static void fill_done(void *arg)
 {
     struct log *l = arg;
     l->filling = false;
+    l->stats.no_room = l->fill_err == ERR_NO_SPACE;
     if (l->fill_err == ERR_NO_SPACE && !l->closing &&
         os_timer_set(l->os, &l->fill_timer, os_now(l->os) + LOG_FILL_RETRY_NS) == ERR_OK) {
         MARK("store: no space for a segment");

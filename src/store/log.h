@@ -86,6 +86,7 @@ struct log_stats {
     uint64_t sync_ns_max;
     uint64_t disk_bytes; /* of all segments; besides at most WAL_SPARES_MAX wait for their use */
     uint64_t cache_bytes;
+    bool no_room; /* the next segment waits for space on the disk */
 };
 
 struct log;

@@ -74,7 +74,10 @@ enum err vote_open(struct os_dir *dir, uint64_t salt, bool fresh, struct vote_fi
     }
     if (e != ERR_OK) {
         vote_close(&f);
-        return diag_set(diag, e, "vote: %s; a node that forgot its vote must not start", what);
+        return diag_set(diag, e,
+                        "vote: %s; a node that forgot its vote must not start. A log that another "
+                        "data directory left, at --log-path, has to be put aside with it",
+                        what);
     }
     if (count > 0) {
         e = vote_decode(bytes_of(payload, count), &f, diag);

@@ -24,8 +24,8 @@ enum {
 };
 
 static const char restore[] =
-    "Put the data directory aside and start on a new one that holds its secret.key alone; nothing "
-    "was changed";
+    "Put the data directory aside, with the log's and the state machine's if these are elsewhere, "
+    "and start on a new one that holds its secret.key alone; nothing was changed";
 
 struct scan {
     struct wal *w;

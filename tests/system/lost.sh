@@ -56,4 +56,12 @@ refused 4 "no segment is there"
 lose vote state snap
 refused 4 "the file is missing"
 ok "with something left of the old one it is refused, and says what"
+
+lose vote state snap identity nodes LOCK
+refused 4 "at --log-path, has to be put aside with it"
+lose vote state snap identity nodes LOCK ../log
+start 1
+[ "$(life_of 1)" != "$life" ] || fail "it is the incarnation that it was"
+stop 1
+ok "a new directory with the old key needs a new log, and says so"
 echo "1..$TEST"

@@ -371,6 +371,7 @@ static void seal_overtaken(void)
  * that there is space again. */
 static void space_again(void)
 {
+    struct log_stats s;
     begin();
     append(1, 1, 1, 1, HALF);
     turn_until(1, 1, 1, 1);
@@ -383,8 +384,12 @@ static void space_again(void)
         CHECK(sim_turn(&w.loop)); /* it is tried again and again */
     }
     CHECK_U64(w.durable, 2);
+    log_stats(w.log, &s);
+    CHECK(s.no_room);
     w.disk.full = false;
     turn_until(3, 1, 3, 1);
+    log_stats(w.log, &s);
+    CHECK(!s.no_room);
     end();
     EXPECT_MARK("store: a batch waits for its segment");
 }
