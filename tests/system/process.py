@@ -379,8 +379,10 @@ def members(nodes):
     out = cluster("status")[1]
     check("members", "a learner stands among them", re.match(r"6 +learner +\d", row(out, learner)), out)
     refused("a learner is not replaced", ("replace", "6", "7=" + spare.url), "node 6 is a learner.*cluster remove 6")
-    refused("the address of another node is told with its number", ("add", "7=" + learner.url),
-            f"node 6 answers at {learner.url}, not node 7: aspen cluster add 6=")
+    refused("the address of another member is told with its number", ("add", "7=" + learner.url),
+            f"node 6 answers at {learner.url.removeprefix('http://')}, a member already, not node 7")
+    refused("... that of a node that is none with the command that was meant", ("add", "8=" + spare.url),
+            f"node 7 answers at {spare.url.removeprefix('http://')}, not node 8: aspen cluster add 7=")
     refused("a voter is not new", ("replace", str(asked.id), f"{leader.id}={leader.url}"),
             f"node {leader.id} is a voter already")
     wait_for(20, lambda: re.match(r"6 +learner +[1-9]\d* +0 +\d+ ms", row(cluster("status")[1], learner)))
