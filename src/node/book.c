@@ -298,16 +298,22 @@ static enum err name_all(struct book *b, struct bytes bytes)
 {
     struct book_entry told;
     struct tail t = tail_of(bytes);
+    while (tail_next(&t, &told)) {
+    }
+    if (t.bad) {
+        return ERR_MALFORMED; /* who is a member it does not tell */
+    }
     for (uint32_t i = 0; i < b->count; i++) {
         b->entry[i].named = false;
     }
+    t = tail_of(bytes);
     while (tail_next(&t, &told)) {
         struct book_entry *e = book_by_key(b, &told.key);
         if (e != NULL) {
             e->named = true;
         }
     }
-    return t.bad ? ERR_MALFORMED : ERR_OK;
+    return ERR_OK;
 }
 
 enum err book_tail_learn(struct book *b, struct bytes tail, uint64_t wall_ns)

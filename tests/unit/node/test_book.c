@@ -175,7 +175,7 @@ static void newcomer_first(void)
     end();
 }
 
-/* A tail that breaks off names nobody anew. */
+/* A tail that breaks off names nobody anew: the members are those of before. */
 static void broken_tail(void)
 {
     begin_full();
@@ -183,6 +183,9 @@ static void broken_tail(void)
     tail.count--;
     CHECK(book_tail_learn(&t.n.book, tail, 0) == ERR_MALFORMED);
     CHECK(!knows(1000) && t.forgets == 0);
+    for (uint64_t id = 1; id <= 3; id++) {
+        CHECK(book_by_id(&t.n.book, id)->named);
+    }
     CHECK(book_tail_add(&t.n.book, tail, 0) == ERR_BUSY); /* nobody makes way for one of before */
     book_forget(&t.n.book, book_by_id(&t.n.book, FIRST));
     CHECK(book_tail_add(&t.n.book, tail, 0) == ERR_MALFORMED);
